@@ -1,0 +1,334 @@
+"""A source's declaration, read from its `contract.odcs.yaml` (Open Data Contract Standard v3) and held strictly.
+
+What a contract says is said nowhere else: Arrow schemas, checks at landing, suites on bronze, PII classes, owners,
+freshness, dbt sources and Dagster metadata are all derived from the objects here. The standard's own Python model
+drops unknown keys without a word; here they are refused, since a typing error would silently delete a rule.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pyarrow as pa
+import yaml
+from open_data_contract_standard.model import (
+    CustomProperty,
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+    Server,
+)
+from pydantic import BaseModel, ValidationError
+
+from lake.errors import LakeError
+
+SOURCES_ROOT = Path(__file__).parent / "sources"
+CONTRACT_FILE = "contract.odcs.yaml"
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": TIMESTAMP,
+    "date": pa.date32(),
+}
+CLASSIFICATIONS = (
+    "public", "internal", "pii_direct", "pii_quasi", "pii_online", "pii_sensitive", "pii_text",
+)  # fmt: skip
+IDENTIFIER_KINDS = (
+    "crm_id", "account_id", "email", "phone", "national_id", "loyalty_no", "cookie_id", "device_id",
+    "device_serial", "social_handle",
+)  # fmt: skip
+ON_DRIFT = ("add", "ignore", "block")
+DELETES = ("none", "soft", "compare")
+_HOURS = {"h": 1, "hours": 1, "d": 24, "days": 24}
+
+#: What landing adds to every row (design.md, section 6). `event_at` is a column of every contract.
+LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
+    ("record_id", pa.string()),
+    ("known_at", TIMESTAMP),
+    ("landed_at", TIMESTAMP),
+    ("batch_id", pa.string()),
+    ("source_file", pa.string()),
+    ("content_hash", pa.string()),
+)
+
+
+class ContractError(LakeError):
+    """A contract cannot be used as written."""
+
+    exit_code = 2
+
+
+class UnknownSourceError(LakeError):
+    """A source was named that has no contract."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of an entity. Ranges are inclusive; `allowed` is a closed set; `pattern` a regular expression."""
+
+    name: str
+    logical_type: str
+    description: str
+    required: bool = False
+    primary_key: bool = False
+    classification: str = "internal"
+    identifier_kind: str | None = None
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    allowed: tuple[str, ...] = ()
+    severity: str = "block"
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of the column in bronze."""
+        return ARROW_TYPES[self.logical_type]
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether the value is personal data of any class."""
+        return self.classification.startswith("pii_")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """One table of a source. `physical_name` is a table, a glob below the source's folder, or an endpoint."""
+
+    source: str
+    name: str
+    physical_name: str
+    grain: str
+    columns: tuple[Column, ...]
+    known_at: str | None
+    watermark: str | None
+    deletes: str
+    on_drift: str
+    retention_days: int
+    purposes: tuple[str, ...]
+
+    @property
+    def table(self) -> str:
+        """Name of the bronze table."""
+        return f"bronze/{self.source}/{self.name}"
+
+    @property
+    def quarantine_table(self) -> str:
+        """Name of the table of refused records."""
+        return f"quarantine/{self.source}/{self.name}"
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        """Names of the columns of the natural key."""
+        return tuple(column.name for column in self.columns if column.primary_key)
+
+    def column(self, name: str) -> Column:
+        """The column of that name; KeyError where there is none."""
+        return next((c for c in self.columns if c.name == name), None) or _missing(name)
+
+    def source_schema(self) -> pa.Schema:
+        """What the source delivers: the contract's columns."""
+        return pa.schema([pa.field(c.name, c.arrow_type) for c in self.columns])
+
+    def bronze_schema(self) -> pa.Schema:
+        """What bronze holds: the contract's columns and those that landing adds."""
+        return pa.schema([*self.source_schema(), *(pa.field(n, t) for n, t in LANDING_COLUMNS)])
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One source: who owns it, how it is reached, how fresh it has to be, what it delivers."""
+
+    source: str
+    version: str
+    domain: str
+    description: str
+    owner: str
+    steward: str
+    purposes: tuple[str, ...]
+    freshness: timedelta
+    servers: tuple[Server, ...]
+    entities: dict[str, Entity]
+
+    def server(self, environment: str) -> Server:
+        """The server for `embedded` or `services`; a source that has no second one keeps its first."""
+        return next((s for s in self.servers if s.server == environment), self.servers[0])
+
+
+def discover_sources(root: Path = SOURCES_ROOT) -> list[str]:
+    """Names of all sources that have a contract, sorted."""
+    return sorted(path.parent.name for path in root.glob(f"*/{CONTRACT_FILE}"))
+
+
+@lru_cache
+def load_contract(source: str, root: Path = SOURCES_ROOT) -> Contract:
+    """Read and hold a source's contract.
+
+    Raises:
+        UnknownSourceError: there is no such source.
+        ContractError: the file breaks the standard or our rules; names the place and what was expected.
+    """
+    path = root / source / CONTRACT_FILE
+    if not path.exists():
+        raise UnknownSourceError(
+            f"unknown source {source!r}", cure=f"use one of: {', '.join(discover_sources(root))}"
+        )
+    return parse_contract(path.read_text(encoding="utf-8"), str(path))
+
+
+def load_contracts(root: Path = SOURCES_ROOT) -> list[Contract]:
+    """All contracts, by name of source."""
+    return [load_contract(source, root) for source in discover_sources(root)]
+
+
+def parse_contract(text: str, where: str) -> Contract:
+    """A contract from its YAML text; `where` names it in errors."""
+    try:
+        raw = yaml.safe_load(text)
+        document = OpenDataContractStandard(**raw)
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise ContractError(f"{where}: not an ODCS v3 contract: {error}", cure="correct the file") from None
+    _refuse_unknown_keys(raw, document, where)
+    custom = _custom(document.customProperties, where, allowed=("purposes",))
+    purposes = tuple(custom.get("purposes") or ())
+    if not purposes:
+        _fail(where, "customProperties", "a list `purposes` the data may be used for")
+    source = document.name or _fail(where, "name", "the name of the source")
+    team = document.team
+    if team is None or isinstance(team, list) or not team.name or not team.members:
+        _fail(where, "team", "a name and at least one member with the role `data owner`")
+    entities = {e.name: e for e in (_entity(s, source, purposes, where) for s in document.schema_ or [])}
+    if not entities:
+        _fail(where, "schema", "at least one entity")
+    return Contract(
+        source=source,
+        version=document.version or _fail(where, "version", "a version"),
+        domain=document.domain or _fail(where, "domain", "the business domain"),
+        description=(document.description and document.description.purpose) or "",
+        owner=team.name,
+        steward=team.members[0].name or team.name,
+        purposes=purposes,
+        freshness=_freshness(document, where),
+        servers=tuple(document.servers or ()) or _fail(where, "servers", "how the source is reached"),
+        entities=entities,
+    )
+
+
+def _entity(schema: SchemaObject, source: str, purposes: tuple[str, ...], where: str) -> Entity:
+    at = f"{where}: entity {schema.name!r}"
+    if not schema.name or not schema.properties:
+        _fail(at, "schema", "a name and properties")
+    custom = _custom(
+        schema.customProperties, at,
+        allowed=("purposes", "knownAt", "watermark", "deletes", "onDrift", "retentionDays"),
+    )  # fmt: skip
+    columns = tuple(_column(p, at) for p in schema.properties)
+    names = {c.name for c in columns}
+    if len(names) < len(columns):
+        _fail(at, "properties", "each column once")
+    for name in sorted(names & {n for n, _ in LANDING_COLUMNS}):
+        _fail(at, name, "another name: landing adds a column of this one")
+    if not any(c.primary_key for c in columns):
+        _fail(at, "primaryKey", "at least one property with `primaryKey: true`")
+    if "event_at" not in names:
+        _fail(at, "event_at", "a timestamp column `event_at`")
+    for key in ("knownAt", "watermark"):
+        if custom.get(key) is not None and custom[key] not in names:
+            _fail(at, key, f"one of the columns, not {custom[key]!r}")
+    return Entity(
+        source=source,
+        name=schema.name,
+        physical_name=schema.physicalName or schema.name,
+        grain=schema.dataGranularityDescription or schema.description or "",
+        columns=columns,
+        known_at=custom.get("knownAt"),
+        watermark=custom.get("watermark"),
+        deletes=_one_of(custom.get("deletes", "none"), DELETES, at, "deletes"),
+        on_drift=_one_of(custom.get("onDrift", "add"), ON_DRIFT, at, "onDrift"),
+        retention_days=int(custom.get("retentionDays", 3650)),
+        purposes=tuple(custom.get("purposes") or purposes),
+    )
+
+
+def _column(prop: SchemaProperty, where: str) -> Column:
+    at = f"{where}, column {prop.name!r}"
+    if not prop.name:
+        _fail(at, "name", "a name")
+    options = prop.logicalTypeOptions or {}
+    for option in sorted(set(options) - {"pattern", "minimum", "maximum"}):
+        _fail(at, f"logicalTypeOptions.{option}", "pattern, minimum or maximum")
+    allowed: tuple[str, ...] = ()
+    severity = "block"
+    for rule in prop.quality or []:
+        allowed, severity = _known_values(rule, at)
+    custom = _custom(prop.customProperties, at, allowed=("identifierKind", "purposes"))
+    kind = custom.get("identifierKind")
+    return Column(
+        name=prop.name,
+        logical_type=_one_of(prop.logicalType, tuple(ARROW_TYPES), at, "logicalType"),
+        description=prop.description or prop.name.replace("_", " ").capitalize() + ".",
+        required=bool(prop.required or prop.primaryKey),
+        primary_key=bool(prop.primaryKey),
+        classification=_one_of(prop.classification, CLASSIFICATIONS, at, "classification"),
+        identifier_kind=None if kind is None else _one_of(kind, IDENTIFIER_KINDS, at, "identifierKind"),
+        pattern=options.get("pattern"),
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        allowed=allowed,
+        severity=severity,
+    )
+
+
+def _known_values(rule: DataQuality, where: str) -> tuple[tuple[str, ...], str]:
+    values = (rule.arguments or {}).get("validValues")
+    if rule.metric != "invalidValues" or not values or rule.mustBe != 0:
+        _fail(where, "quality", "metric `invalidValues` with `validValues` and `mustBe: 0`")
+    return tuple(str(v) for v in values), _one_of(rule.severity or "block", ("block", "warn"), where, "severity")
+
+
+def _freshness(document: OpenDataContractStandard, where: str) -> timedelta:
+    for sla in document.slaProperties or []:
+        if sla.property == "freshness" and sla.unit in _HOURS and isinstance(sla.value, int | float | str):
+            return timedelta(hours=float(sla.value) * _HOURS[sla.unit])
+    _fail(where, "slaProperties", "a property `freshness` with a value and the unit h or d")
+
+
+def _custom(properties: list[CustomProperty] | None, where: str, *, allowed: tuple[str, ...]) -> dict[str, Any]:
+    found = {p.property: p.value for p in properties or [] if p.property}
+    for name in sorted(set(found) - set(allowed)):
+        _fail(where, f"customProperties.{name}", f"one of {', '.join(allowed)}")
+    return found
+
+
+def _refuse_unknown_keys(raw: Any, parsed: Any, where: str) -> None:
+    """Compare what was written with what the model took; a key that it dropped is an error."""
+    if isinstance(parsed, BaseModel) and isinstance(raw, dict):
+        fields = {f.alias or name: name for name, f in type(parsed).model_fields.items()}
+        for key, value in raw.items():
+            if key not in fields:
+                raise ContractError(f"{where}: unknown key {key!r}", cure="correct its spelling or remove it")
+            _refuse_unknown_keys(value, getattr(parsed, fields[key]), f"{where}: {key}")
+    elif isinstance(parsed, list) and isinstance(raw, list):
+        for number, (value, item) in enumerate(zip(raw, parsed, strict=True)):
+            named = value.get("name") if isinstance(value, dict) else None
+            _refuse_unknown_keys(value, item, f"{where}[{named or number}]")
+
+
+def _one_of(value: Any, allowed: tuple[str, ...], where: str, key: str) -> str:
+    return value if value in allowed else _fail(where, key, f"one of {', '.join(allowed)}, not {value!r}")
+
+
+def _fail(where: str, key: str, expected: str) -> NoReturn:
+    raise ContractError(f"{where}: `{key}` should be {expected}", cure="correct the contract")
+
+
+def _missing(name: str) -> Column:
+    raise KeyError(name)

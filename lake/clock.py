@@ -1,0 +1,27 @@
+"""The only "now" of the project (design decision D16).
+
+`LAKE_NOW`, else the sandbox's clock (`clock.json` beside its systems, moved by `lake sandbox advance`), else
+the machine's UTC clock. Freshness, feature windows, TTL and real data of years ago all use it.
+"""
+
+import json
+from datetime import UTC, date, datetime
+
+from lake.settings import load_settings
+
+
+def now() -> datetime:
+    """The lake's present moment, timezone-aware UTC."""
+    settings = load_settings()
+    if settings.now is not None:
+        given = settings.now
+        return given if given.tzinfo else given.replace(tzinfo=UTC)
+    sandbox_clock = settings.sources_root / "clock.json"
+    if sandbox_clock.exists():
+        return datetime.fromisoformat(json.loads(sandbox_clock.read_text())["now"]).astimezone(UTC)
+    return datetime.now(UTC)
+
+
+def today() -> date:
+    """The UTC day of `now()`."""
+    return now().date()

@@ -1,0 +1,71 @@
+"""Every setting of the project, read in this one place from `LAKE_*` variables or a `.env` file.
+
+Nothing else reads the environment. Secrets (the token key, source passwords) are not settings: they are
+resolved where they are used, so that imports work without them.
+"""
+
+import os
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lake.errors import LakeError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(LakeError):
+    """A setting has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class Settings(BaseSettings):
+    """Where the lake lives and how much of the machine it may use. The defaults need no set-up at all."""
+
+    model_config = SettingsConfigDict(env_prefix="LAKE_", env_file=".env", extra="ignore")
+
+    home: Path = Field(default=PROJECT_ROOT / ".lake", description="All state; deleting it is a fresh start.")
+    delta_root: str | None = Field(default=None, description="Root of the Delta tables; default HOME/delta.")
+    source_root: Path | None = Field(default=None, description="Where file and SQLite sources are; default the sandbox.")
+    now: datetime | None = Field(default=None, description="The only 'now' (UTC); default the sandbox's day, else UTC.")
+    services: bool = Field(default=False, description="Use PostgreSQL, Redis and Mosquitto started by infra/services.")
+    token_key_file: Path | None = Field(default=None, description="HMAC key of tokens, outside HOME, mode 600.")
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, description="Threads of one DuckDB step.")
+    memory_limit: str = Field(default="4GB", description="Memory of one DuckDB step; beyond it, it spills to HOME/tmp.")
+    port_dagster: int = 3000
+    port_portal: int = 8080
+    port_feast: int = 6566
+
+    @property
+    def tables_root(self) -> str:
+        """Directory or `s3://` URL below which every Delta table lies."""
+        return self.delta_root or str(self.home / "delta")
+
+    @property
+    def sources_root(self) -> Path:
+        """Directory to which the relative paths of the contracts' local servers refer."""
+        return self.source_root or self.home / "sandbox"
+
+
+@lru_cache
+def load_settings() -> Settings:
+    """Read the settings once per process.
+
+    Raises:
+        SettingsError: a `LAKE_*` value cannot be used; names the variable and what was expected.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"LAKE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(f"settings cannot be used: {wrong}", cure="correct the variable or the .env file") from None
+    return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+
+
+def reset_settings() -> None:
+    """Forget what was read, so that the next `load_settings` sees a changed environment (tests, `lake up`)."""
+    load_settings.cache_clear()

@@ -1,0 +1,57 @@
+"""Delta tables by name: `<zone>/<…>`, as `bronze/crm/customers` or `marts/person_profile`.
+
+Zones and who may read them are decision D13: `bronze`, `quarantine` and `identity` are restricted, `marts`,
+`features` and `ops` are open.
+"""
+
+from pathlib import Path
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from lake.settings import load_settings
+
+RESTRICTED_ZONES = ("bronze", "quarantine", "identity")
+OPEN_ZONES = ("marts", "features", "ops")
+ZONES = RESTRICTED_ZONES + OPEN_ZONES
+
+
+def table_uri(name: str) -> str:
+    """Path or URL of a table. `name` is `<zone>/<path>`; an unknown zone is a programming error."""
+    zone = name.partition("/")[0]
+    if zone not in ZONES:
+        raise ValueError(f"{name!r} is in no zone of {ZONES}")
+    return f"{load_settings().tables_root.rstrip('/')}/{name}"
+
+
+def open_table(name: str) -> DeltaTable | None:
+    """The table at its newest version, or None where it has not been made yet."""
+    try:
+        return DeltaTable(table_uri(name))
+    except TableNotFoundError:
+        return None
+
+
+def table_exists(name: str) -> bool:
+    """Whether the table has at least one version."""
+    return DeltaTable.is_deltatable(table_uri(name))
+
+
+def table_version(name: str) -> int | None:
+    """Newest version, None where there is no table. Version 0 is a version: compare with `is None`."""
+    table = open_table(name)
+    return None if table is None else table.version()
+
+
+def list_tables(zone: str | None = None) -> list[str]:
+    """Names of all tables there are (in one zone), sorted; found on disk, never kept by hand."""
+    root = Path(load_settings().tables_root)
+    top = root / zone if zone else root
+    if not top.exists():
+        return []
+    return sorted(str(log.parent.relative_to(root)) for log in top.rglob("_delta_log") if log.is_dir())
+
+
+def scan(name: str) -> str:
+    """The SQL expression that reads a table in DuckDB: `delta_scan('…')`."""
+    return f"delta_scan('{table_uri(name)}')"
