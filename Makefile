@@ -1,0 +1,50 @@
+# Everything starts here. `make demo` and `make test` set up all they need, from a bare machine.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test demo test prove up bench check format lock
+
+WORLD ?= sandbox
+BIN := .venv/bin
+ifneq ($(WORLD),sandbox)
+export LAKE_HOME ?= $(CURDIR)/.lake-$(WORLD)
+endif
+
+help: ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+setup:
+	@sh infra/setup.sh run
+
+setup-test:
+	@sh infra/setup.sh test
+
+demo: setup ## set up, make the simulated company, run the whole pipeline (WORLD=complete-journey: real data)
+	@$(BIN)/lake sandbox create --world $(WORLD)
+	@$(BIN)/lake run
+
+test: setup-test ## set up, run all tests (about 15 minutes on 2 cores)
+	@$(BIN)/python -m pytest -m 'not prove'
+
+prove: setup-test ## the long tests: fault rounds, large worlds, drills
+	@$(BIN)/python -m pytest -m prove
+
+up: setup ## Dagster UI, quality portal and Feast server, on loopback
+	@$(BIN)/lake up
+
+bench: setup ## measure every published figure again and write docs/figures.md
+	@$(BIN)/python benchmarks/run_all.py
+
+check: setup ## ruff, mypy, sqlfluff and the house's conventions
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfluff lint -q dbt_project/models
+	@$(BIN)/python -m pytest tests/conventions
+
+format: setup
+	@$(BIN)/ruff check -q --fix .
+	@$(BIN)/ruff format -q .
+
+lock: setup ## resolve requirements.lock again (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-strip-extras --no-header --no-build -o requirements.lock
