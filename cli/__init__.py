@@ -1,0 +1,51 @@
+"""The `lake` command: one thin module per verb, found in this folder.
+
+A module named `<verb>.py` here exposes `register(app)` and adds its command; nothing lists the verbs. Modules that start
+with an underscore hold what verbs share. Everything heavy (pyarrow, dagster, dbt, ...) is imported inside the functions
+that need it, so that `lake --help` answers in half a second. No logic of the pipeline lives here.
+"""
+
+import sys
+from importlib import import_module
+from pkgutil import iter_modules
+
+import typer
+
+from lake.errors import LakeError
+
+
+def build_app() -> typer.Typer:
+    """The command with every verb that the folder holds, in alphabetical order."""
+    app = typer.Typer(
+        name="lake",
+        help="Customer Lake: nine systems in, one file per person and served features out.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for module in sorted(iter_modules(__path__), key=lambda m: m.name):
+        if not module.name.startswith("_"):
+            import_module(f"{__name__}.{module.name}").register(app)
+    return app
+
+
+def main() -> None:
+    """Entry point of `lake`. Ends the process with 0 done, 1 the pipeline failed, 2 wrong usage or settings."""
+    try:
+        build_app()()
+    except LakeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted: nothing is half written; run the command again to go on", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)  # the reader of a pipe (`lake status | head`) left
+    except Exception as error:
+        from cli import _log
+
+        where = _log.keep_traceback()
+        print(f"error: unexpected {type(error).__name__}: {_log.scrub(str(error))[:400]}", file=sys.stderr)
+        print(f"  cure: read {where}; if it is our mistake, report it with that file", file=sys.stderr)
+        sys.exit(1)
