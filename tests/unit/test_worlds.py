@@ -83,7 +83,7 @@ def test_database_holds_the_contracts_columns_and_those_beyond_it(tmp_path: Path
 
 
 def test_database_that_fails_half_way_leaves_nothing_under_its_name(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="nested|list"):
+    with pytest.raises(Exception, match=r"nested|list"):
         write_database(tmp_path, "orders", {"orders": pa.table({"order_id": [["not", "a", "value"]]})})
     assert not (tmp_path / "orders" / "orders.db").exists()
 
