@@ -1,0 +1,126 @@
+"""Rules for our Python: docstrings, length, no hand-kept lists, no printed secrets."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ingestion.contract import discover_sources
+
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 100
+SECRET = re.compile(r"(password|passwd|secret|token_key|api_key|private_key)", re.IGNORECASE)
+SPOKEN = {"print", "debug", "info", "warning", "error", "exception", "critical", "log", "echo"}
+
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+def public(tree: ast.Module) -> Iterator[Definition]:
+    """Functions and classes that others may use, and the methods of those classes."""
+    for node in tree.body:
+        if isinstance(node, Definition) and not node.name.startswith("_"):
+            yield node
+            if isinstance(node, ast.ClassDef):
+                for inner in node.body:
+                    if isinstance(inner, Definition) and not inner.name.startswith("_") and not is_override(inner):
+                        yield inner
+
+
+def is_override(node: Definition) -> bool:
+    """An `@override` or a property's setter says no more than what it stands in for."""
+    return any(ast.unparse(d).rpartition(".")[2] in {"override", "setter"} for d in node.decorator_list)
+
+
+def test_every_module_says_what_lives_in_it(rooms: dict[str, list[Any]]) -> None:
+    without = [m.where for room in rooms.values() for m in room if m.text.strip() and not ast.get_docstring(m.tree)]
+    assert not without, "modules without a docstring:\n" + "\n".join(without)
+
+
+def test_every_public_function_and_class_has_a_docstring(rooms: dict[str, list[Any]]) -> None:
+    without = [
+        f"{module.where}:{node.lineno} {node.name}"
+        for room in rooms.values()
+        for module in room
+        for node in public(module.tree)
+        if not ast.get_docstring(node)
+    ]
+    assert not without, "without a docstring:\n" + "\n".join(without)
+
+
+def test_no_file_is_too_long_to_read_in_one_sitting(modules: list[Any]) -> None:
+    long = [f"{m.where}: {n} lines" for m in modules if (n := len(m.text.splitlines())) > LONGEST_FILE]
+    assert not long, "\n".join(long)
+
+
+def test_no_function_is_too_long_for_two_screens(rooms: dict[str, list[Any]]) -> None:
+    long = [
+        f"{module.where}:{node.lineno} {node.name}: {node.end_lineno - node.lineno + 1} lines"
+        for room in rooms.values()
+        for module in room
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno is not None
+        and node.end_lineno - node.lineno >= LONGEST_FUNCTION
+    ]
+    assert not long, "\n".join(long)
+
+
+def test_sources_are_discovered_never_listed(rooms: dict[str, list[Any]]) -> None:
+    """A literal that names three sources is a list that the tenth source would have to be added to."""
+    sources = set(discover_sources())
+    offences = []
+    for room in rooms.values():
+        for module in room:
+            for node in ast.walk(module.tree):
+                held: list[ast.expr | None] = []
+                if isinstance(node, ast.List | ast.Tuple | ast.Set):
+                    held = list(node.elts)
+                elif isinstance(node, ast.Dict):
+                    held = list(node.keys)
+                named = {e.value for e in held if isinstance(e, ast.Constant) and isinstance(e.value, str)} & sources
+                if len(named) >= 3:
+                    offences.append(f"{module.where}:{held[0].lineno if held[0] else 0} lists {sorted(named)}")
+    assert not offences, "\n".join(offences)
+
+
+def test_nothing_prints_or_logs_a_secret(rooms: dict[str, list[Any]]) -> None:
+    offences = []
+    for room in rooms.values():
+        for module in room:
+            for node in ast.walk(module.tree):
+                if not isinstance(node, ast.Call) or name_of(node.func) not in SPOKEN:
+                    continue
+                names = {name_of(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)}
+                offences += [f"{module.where}:{node.lineno} speaks of {n}" for n in names if SECRET.search(n)]
+    assert not offences, "\n".join(offences)
+
+
+def test_no_secret_lies_in_the_code(root: Path, modules: list[Any]) -> None:
+    literal = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|(?:password|secret|api_key)\s*=\s*[\"'][^\"'{}$]{8,}[\"']")
+    offences = [
+        f"{module.where}: {found.group()[:30]}…"
+        for module in modules
+        if module.room != "tests"
+        for found in literal.finditer(module.text)
+    ]
+    assert not offences, "\n".join(offences)
+
+
+def test_settings_are_read_in_one_place(rooms: dict[str, list[Any]]) -> None:
+    """Nothing else asks the environment for `LAKE_*`; a source's URL and the token key are resolved where used."""
+    asked = re.compile(r"environ(?:\.get\(|\[)\s*f?[\"']LAKE_(?!SOURCE_)|getenv\(\s*f?[\"']LAKE_(?!SOURCE_)")
+    offences = [
+        f"{module.where}:{module.text[: found.start()].count(chr(10)) + 1}"
+        for module in (m for room in rooms.values() for m in room)
+        if module.where != "lake/settings.py"
+        for found in asked.finditer(module.text)
+        if "=" not in module.text[found.end() : found.end() + 40].partition("\n")[0].partition("]")[2][:3]
+    ]
+    assert not offences, "\n".join(offences)
+
+
+def name_of(node: ast.expr | ast.AST) -> str:
+    if isinstance(node, ast.Name):
+        return node.id
+    return node.attr if isinstance(node, ast.Attribute) else ""
