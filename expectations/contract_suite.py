@@ -1,0 +1,163 @@
+"""The suites of bronze, derived from the contracts: nobody writes them, so bronze and contract cannot disagree.
+
+Landing already refuses rows that break a contract; these checks hold the table itself to it (a replay, a migration or a
+hand-made row included), and ask what no single row can tell: is a source silent, is a day too thin, are rows doubled.
+"""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from expectations.check import Check, Severity
+from expectations.delivery import NEWEST_ROWS, UNUSUAL_DAYS, WATCHED_DAYS
+from ingestion.contract import Column, Contract, Entity
+
+#: How DuckDB names the Arrow types of bronze when it reads them from Delta.
+_DUCKDB_TYPES: dict[pa.DataType, str] = {
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.date32(): "DATE",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
+}
+#: Events dated after the moment they were known: clocks are skewed, so a few are expected (percent of rows).
+EARLY_EVENTS_TOLERATED = 1.0
+
+
+def suite(contract: Contract, entity: Entity, columns: Mapping[str, str]) -> list[Check]:
+    """All checks of an entity's bronze table, which has `columns` (name: DuckDB type)."""
+    present = [column for column in entity.columns if column.name in columns]
+    checks = [_columns_match(entity, columns), *_delivery(contract, entity)]
+    for column in present:
+        checks += _column_checks(column)
+    if {"record_id", "content_hash", "known_at"} <= columns.keys():
+        checks += _landing_checks(entity)
+    return checks
+
+
+def _columns_match(entity: Entity, columns: Mapping[str, str]) -> Check:
+    wrong = [f.name for f in entity.bronze_schema() if columns.get(f.name) != _DUCKDB_TYPES[f.type]]
+    return Check(
+        name="columns_match_contract",
+        measure=str(len(wrong)),
+        unit="columns",
+        expected="every column of the contract, with its type" + (f" (wrong: {', '.join(wrong[:8])})" if wrong else ""),
+        cure="land the source again with `lake run --full-refresh`, or put the contract right",
+    )
+
+
+def _column_checks(column: Column) -> list[Check]:
+    name = _quoted(column.name)
+    severity: Severity = "warn" if column.severity == "warn" else "block"
+    ask = f"ask the owner of the source why {column.name} changed; correct the contract only if the change is agreed"
+    checks = []
+    if column.required:
+        checks.append(_rows(column, "is_never_empty", f"{name} is null", "a value in every row", "block", ask))
+    if column.allowed:
+        known = ", ".join(_literal(value) for value in column.allowed)
+        rule = f"one of: {', '.join(column.allowed)}"
+        checks.append(_rows(column, "is_a_known_value", f"{name} not in ({known})", rule, severity, ask))
+    bounds = [f"{name} < {column.minimum}"] if column.minimum is not None else []
+    bounds += [f"{name} > {column.maximum}"] if column.maximum is not None else []
+    if bounds:
+        low = "" if column.minimum is None else f"at least {column.minimum:g}"
+        high = "" if column.maximum is None else f"at most {column.maximum:g}"
+        rule = " and ".join(part for part in (low, high) if part)
+        checks.append(_rows(column, "is_in_range", " or ".join(bounds), rule, "block", ask))
+    if column.pattern:
+        wrong = f"not regexp_full_match({name}, {_literal(column.pattern)})"
+        checks.append(_rows(column, "has_its_form", wrong, f"the form {column.pattern}", "block", ask))
+    return checks
+
+
+def _rows(column: Column, name: str, where: str, expected: str, severity: Severity, cure: str) -> Check:
+    return Check(
+        name=name,
+        column=column.name,
+        measure=f"count(*) filter (where {where})",
+        severity=severity,
+        expected=expected,
+        cure=cure,
+    )
+
+
+def _landing_checks(entity: Entity) -> list[Check]:
+    prefix = f"{entity.source}:{entity.name}:"
+    return [
+        Check(
+            name="has_rows",
+            measure="count(*)",
+            minimum=1,
+            maximum=None,
+            severity="warn",
+            expected="at least one row",
+            cure="look at the source's landing run; an entity that never delivers should leave the contract",
+        ),
+        Check(
+            name="is_landed_once",
+            column="record_id",
+            measure="count(*) - count(distinct (record_id, content_hash))",
+            expected="each version of a record once",
+            cure="stop writers of this table and rebuild it with `lake run --full-refresh`; rows were landed twice",
+        ),
+        Check(
+            name="names_its_source",
+            column="record_id",
+            measure=f"count(*) filter (where record_id is null or not starts_with(record_id, {_literal(prefix)}))",
+            expected=f"every record_id starts with {prefix}",
+            cure="look at the landing of this entity: the ids would collide with another entity's",
+        ),
+        Check(
+            name="is_not_from_the_future",
+            column="known_at",
+            measure="count(*) filter (where known_at > lake_now())",
+            severity="warn",
+            expected="no row known later than now",
+            cure="compare the clock of the source with the lake's (`lake status`)",
+        ),
+        Check(
+            name="happened_before_it_was_known",
+            column="event_at",
+            measure="100.0 * count(*) filter (where event_at > known_at + interval 1 day) / greatest(count(*), 1)",
+            maximum=EARLY_EVENTS_TOLERATED,
+            unit="% of rows",
+            severity="warn",
+            expected=f"at most {EARLY_EVENTS_TOLERATED:g} % of events dated more than a day after they were known",
+            cure="ask the source about its clocks and time zones",
+        ),
+    ]
+
+
+def _delivery(contract: Contract, entity: Entity) -> list[Check]:
+    hours = contract.freshness.total_seconds() / 3600
+    newest = f"(select newest from {NEWEST_ROWS} where source = {_literal(contract.source)})"
+    unusual = f"(select count(*) from {UNUSUAL_DAYS} where table_name = {_literal(entity.table)})"
+    return [
+        Check(
+            name="source_is_fresh",
+            measure=f"date_diff('minute', {newest}, lake_now()) / 60.0",
+            maximum=hours,
+            unit="hours",
+            severity="warn",
+            scope="source",
+            expected=f"newest row of {contract.source} at most {hours:g} hours old",
+            cure=f"ask {contract.steward} ({contract.owner}) whether {contract.source} delivers; then `lake run`",
+        ),
+        Check(
+            name="volume_is_usual",
+            measure=unusual,
+            unit="days",
+            severity="warn",
+            expected=f"no day of the last {WATCHED_DAYS} with far fewer or far more rows than the four weeks before",
+            cure=f"ask {contract.steward} ({contract.owner}) what happened on those days; see the chart of the source",
+        ),
+    ]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,73 @@
+"""How much each source delivered, day by day, and which days were unusual: facts that checks and the portal share.
+
+A day counts rows by `known_at`, the moment the source made them available, so that a first load of half a year shows
+half a year of days. Only entities that deliver often enough to have a habit are watched.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+DAILY_ROWS = "lake_daily_rows"
+NEWEST_ROWS = "lake_newest_rows"
+UNUSUAL_DAYS = "lake_unusual_days"
+
+CHARTED_DAYS = 60  # the days counted at all
+WATCHED_DAYS = 7  # the newest days that are held against the days before
+HABIT_DAYS = 28  # the days before, which make the habit
+LEAST_HABIT = 10  # rows a day, in the median, below which chance alone makes odd days
+#: A day is unusual beyond this many robust standard deviations of the habit *and* beyond these factors of its median.
+DEVIATIONS = 5.0
+LEAST_FACTOR, MOST_FACTOR = 0.5, 3.0
+
+
+def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[str]]) -> None:
+    """Make the temporary tables `lake_daily_rows`, `lake_newest_rows` and the view `lake_unusual_days`.
+
+    `tables` gives each source its bronze tables, of which views exist under their own names. Needs `lake_now()`.
+    """
+    connection.execute(f"create or replace temp table {DAILY_ROWS} (table_name varchar, day date, rows bigint)")
+    connection.execute(f"create or replace temp table {NEWEST_ROWS} (source varchar, newest timestamptz)")
+    for source, names in tables.items():
+        for name in names:
+            connection.execute(
+                f"""insert into {DAILY_ROWS}
+                    select ?, cast(known_at as date), count(*) from "{name}"
+                    where known_at >= cast(lake_now() as date) - {CHARTED_DAYS} and known_at <= lake_now()
+                    group by 2""",
+                [name],
+            )
+        newest = " union all ".join(f'select max(known_at) as newest from "{name}"' for name in names)
+        connection.execute(f"insert into {NEWEST_ROWS} select ?, max(newest) from ({newest})", [source])
+    connection.execute(f"create or replace temp view {UNUSUAL_DAYS} as {_unusual_days()}")
+
+
+def _unusual_days() -> str:
+    """Days of the last week whose rows are far from the habit (median and median absolute deviation, Hampel 1974).
+
+    Counted days without a row are zeros. The present day is left out: it is not over.
+    """
+    return f"""
+        with calendar as (
+            select t.table_name, cast(d.day as date) as day
+            from (select table_name, min(day) as first_day from {DAILY_ROWS} group by 1) as t,
+                generate_series(
+                    greatest(t.first_day, cast(lake_now() as date) - {HABIT_DAYS + WATCHED_DAYS}),
+                    cast(lake_now() as date) - 1, interval 1 day
+                ) as d(day)
+        ),
+        counted as (
+            select c.table_name, c.day, coalesce(r.rows, 0) as rows,
+                c.day >= cast(lake_now() as date) - {WATCHED_DAYS} as is_watched
+            from calendar as c left join {DAILY_ROWS} as r using (table_name, day)
+        ),
+        habit as (
+            select table_name, median(rows) as usual, mad(rows) as spread, count(*) as days
+            from counted where not is_watched group by 1
+        )
+        select c.table_name, c.day, c.rows, h.usual
+        from counted as c join habit as h using (table_name)
+        where c.is_watched and h.days >= {HABIT_DAYS // 2} and h.usual >= {LEAST_HABIT}
+            and abs(c.rows - h.usual) > {DEVIATIONS} * greatest(1.4826 * h.spread, sqrt(h.usual))
+            and (c.rows < {LEAST_FACTOR} * h.usual or c.rows > {MOST_FACTOR} * h.usual)
+    """

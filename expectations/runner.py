@@ -1,0 +1,165 @@
+"""Runs the checks of a layer in one process and one Great Expectations context, and keeps what came of them.
+
+`python -m expectations.runner marts` runs a layer by hand. What to do with a failure (stop, report) is the caller's.
+"""
+
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import duckdb
+
+from expectations import contract_suite, history, suite_files
+from expectations.check import Check, CheckResult, blocking_failures, failing_first
+from expectations.delivery import measure_delivery
+from ingestion.contract import Contract, Entity, load_contracts
+from lake import clock
+from lake.duck import connect
+from lake.errors import LakeError
+from lake.tables import ZONES, list_tables, scan
+
+__all__ = ["CheckResult", "UnknownTableError", "blocking_failures", "failing_first", "run"]
+
+_TABLE_NAME = re.compile(rf'"((?:{"|".join(ZONES)})/[^"]+)"')
+
+
+class UnknownTableError(LakeError):
+    """A check was asked for of a layer or table that is not there."""
+
+    exit_code = 2
+
+
+def run(
+    layer: str, tables: Iterable[str] | None = None, *, keep: bool = True, suites: Path = suite_files.SUITES_ROOT
+) -> list[CheckResult]:
+    """Hold the tables of a layer to their suites and append the results to `ops/quality_results`.
+
+    Args:
+        layer: a zone: bronze, identity, marts, features, ops.
+        tables: only these (`bronze/crm/customers`, or without the zone); by default all of the layer. A table that has
+            a suite file of its own and is not there fails its check; so does a table that is named here.
+        keep: whether to append the results (one commit, none where nothing was checked).
+
+    Raises:
+        UnknownTableError: there is no such layer, or a named table has neither rows nor a suite.
+    """
+    if layer not in ZONES:
+        raise UnknownTableError(f"unknown layer {layer!r}", cure=f"use one of: {', '.join(ZONES)}")
+    there = set(list_tables(layer))
+    wanted = _wanted(layer, tables, there, suites)
+    if not wanted:
+        return []
+    entities = {e.table: (c, e) for c in load_contracts() for e in c.entities.values()} if layer == "bronze" else {}
+    with connect() as connection:
+        results = _run(connection, layer, wanted, there, entities, suites)
+    if keep:
+        history.append(results)
+    return results
+
+
+def _wanted(layer: str, tables: Iterable[str] | None, there: set[str], suites: Path) -> list[str]:
+    declared = {name for name in suite_files.discover_suites(suites) if name.startswith(f"{layer}/")}
+    if tables is None:
+        # A source that never delivered an entity has no bronze table; landing reports that, not a check of the table.
+        return sorted(there if layer == "bronze" else there | declared)
+    named = {name if name.startswith(f"{layer}/") else f"{layer}/{name}" for name in tables}
+    if unknown := sorted(named - there - declared):
+        raise UnknownTableError(f"no table {', '.join(unknown)}", cure="see `lake status` for the tables there are")
+    return sorted(named)
+
+
+def _run(
+    connection: duckdb.DuckDBPyConnection,
+    layer: str,
+    wanted: list[str],
+    there: set[str],
+    entities: Mapping[str, tuple[Contract, Entity]],
+    suites: Path,
+) -> list[CheckResult]:
+    from expectations.great_expectations_duckdb import Checker
+
+    connection.execute(f"create or replace macro lake_now() as timestamptz '{clock.now().isoformat()}'")
+    views = _Views(connection)
+    sources = {entities[table][0].source for table in wanted if table in entities}
+    by_source: dict[str, list[str]] = {source: [] for source in sorted(sources)}
+    for table, (contract, _) in entities.items():
+        if contract.source in sources and table in there:
+            views.make(table)
+            by_source[contract.source].append(table)
+    if sources:
+        measure_delivery(connection, by_source)
+    checker = Checker(connection)
+    results: list[CheckResult] = []
+    for table in wanted:
+        if table not in there:
+            results.append(_absent(layer, table))
+            continue
+        columns = views.make(table)
+        checks = contract_suite.suite(*entities[table], columns) if table in entities else []
+        checks += suite_files.suite(table, columns, suites)
+        for name in sorted({name for check in checks for name in _TABLE_NAME.findall(check.measure)}):
+            views.make(name)
+        outcomes = checker.validate(table, checks) if checks else []
+        results += [
+            _result(layer, table, check, o.passed, o.measured, o.error)
+            for check, o in zip(checks, outcomes, strict=True)
+        ]
+    return results
+
+
+class _Views:
+    """A view on `delta_scan` for each table that a check names, under the table's own name."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._columns: dict[str, dict[str, str]] = {}
+        self._there = set(list_tables())
+
+    def make(self, table: str) -> dict[str, str]:
+        """Make the view once; returns its columns and DuckDB types. A table that is not there gets no view."""
+        if table not in self._columns and table in self._there:
+            self._connection.execute(f'create or replace view "{table}" as select * from {scan(table)}')
+            described = self._connection.execute(f'describe "{table}"').fetchall()
+            self._columns[table] = {row[0]: row[1] for row in described}
+        return self._columns.get(table, {})
+
+
+def _absent(layer: str, table: str) -> CheckResult:
+    there = Check(name="is_there", expected="the table, since a suite file is named after it",
+                  cure=f"run the step that writes {table}, or move its suite file to the table's new name")  # fmt: skip
+    return _result(layer, table, there, False, None, "the table is not there")
+
+
+def _result(layer: str, table: str, check: Check, passed: bool, measured: float | None, error: str) -> CheckResult:
+    if error:
+        observed = error if error == "the table is not there" else f"could not be checked ({error})"
+    elif measured is None:
+        observed = "as expected" if passed else "not as expected"
+    else:
+        observed = f"{measured:,.0f} {check.unit}" if measured == int(measured) else f"{measured:,.2f} {check.unit}"
+    subject = f"{table}.{check.column}" if check.column else table
+    return CheckResult(
+        layer=layer,
+        table=table,
+        column=check.column,
+        name=check.name,
+        severity=check.severity,
+        passed=passed,
+        observed=observed,
+        expected=check.expected,
+        message=f"{subject} {check.name}: {observed}; expected {check.expected}",
+        cure=check.cure,
+        unit=check.unit,
+        scope=check.scope,
+        measured=measured,
+    )
+
+
+if __name__ == "__main__":
+    found = run(sys.argv[1] if len(sys.argv) > 1 else "bronze", keep=False)
+    for result in failing_first(found):
+        if not result.passed:
+            print(f"{result.severity:5}  {result.message}\n       cure: {result.cure}")
+    print(f"{sum(r.passed for r in found)} of {len(found)} checks passed")
+    sys.exit(1 if blocking_failures(found) else 0)

@@ -1,0 +1,207 @@
+"""Suite files: `suites/<zone>/<…>/<table>.yaml` checks the table of that path, `_each.yaml` every table below it.
+
+The whole language of the files is here. It is strict: an unknown key is refused, since a typing error would silently
+delete a check. Files are found by path; there is no list of them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from expectations.check import Check
+from expectations.personal_text import rows_with_personal_text
+from lake.errors import LakeError
+
+SUITES_ROOT = Path(__file__).parent / "suites"
+EACH = "_each"
+
+
+class SuiteFileError(LakeError):
+    """A suite file cannot be used as written."""
+
+    exit_code = 2
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Allowed(_Strict):
+    column: str
+    values: list[str | int | float | bool] = Field(min_length=1)
+
+
+class _Between(_Strict):
+    column: str
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class _Stock(_Strict):
+    type: str
+    arguments: dict[str, Any] = {}
+
+
+class CheckLine(_Strict):
+    """One entry of `checks`: exactly one of the rules, and how to speak of it.
+
+    Rules: `not_null` (columns), `unique` (columns together), `allowed`, `between`, `rows` (at least so many), `where`
+    (an SQL condition that no row may meet), `query` (an SQL query that may return no row; it names tables in double
+    quotes, this one too), `no_personal_text` (columns, or `all` text columns), `great_expectations` (a stock type).
+    `tolerated` is how many rows `where` and `query` may find; with `share`, which part of the table's rows.
+    """
+
+    name: str | None = None
+    column: str | None = None
+    severity: Literal["warn", "block"] = "block"
+    expected: str | None = None
+    cure: str | None = None
+    tolerated: float = 0
+    share: bool = False
+    unit: str = "rows"
+    not_null: list[str] | None = None
+    unique: list[str] | None = None
+    allowed: _Allowed | None = None
+    between: _Between | None = None
+    rows: int | None = None
+    where: str | None = None
+    query: str | None = None
+    no_personal_text: list[str] | Literal["all"] | None = None
+    great_expectations: _Stock | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> "CheckLine":
+        rules = ("not_null", "unique", "allowed", "between", "rows", "where", "query", "no_personal_text",
+                 "great_expectations")  # fmt: skip
+        given = [rule for rule in rules if getattr(self, rule) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one rule of {', '.join(rules)}; given: {', '.join(given) or 'none'}")
+        if given[0] in ("where", "query", "great_expectations") and not (self.name and self.expected):
+            raise ValueError(f"a `{given[0]}` needs a `name` and `expected` in words")
+        return self
+
+
+class SuiteFile(_Strict):
+    """A whole file. `owner` answers for the table; a table's own file beats `_each` for it."""
+
+    description: str = ""
+    owner: str | None = None
+    checks: list[CheckLine] = []
+
+
+@lru_cache
+def load_suite_file(path: Path) -> SuiteFile:
+    """Read one file.
+
+    Raises:
+        SuiteFileError: it is not YAML or breaks the language; names the place and what was expected.
+    """
+    try:
+        return SuiteFile(**(yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
+    except (yaml.YAMLError, ValidationError, TypeError) as error:
+        raise SuiteFileError(
+            f"{path}: {error}", cure="correct the file; expectations/suite_files.py has its language"
+        ) from None
+
+
+def discover_suites(root: Path = SUITES_ROOT) -> list[str]:
+    """Names of the tables that have a file of their own, sorted."""
+    return sorted(str(path.relative_to(root).with_suffix("")) for path in root.rglob("*.yaml") if path.stem != EACH)
+
+
+def files_for(table: str, root: Path = SUITES_ROOT) -> list[Path]:
+    """The files that speak of a table, the most general first."""
+    folders = [root.joinpath(*table.split("/")[:depth]) for depth in range(table.count("/") + 1)]
+    paths = [folder / f"{EACH}.yaml" for folder in folders] + [root / f"{table}.yaml"]
+    return [path for path in paths if path.exists()]
+
+
+def owner_of(table: str, root: Path = SUITES_ROOT) -> str:
+    """Who answers for a table: its own file, else the nearest `_each.yaml` that says."""
+    owners = [load_suite_file(path).owner for path in files_for(table, root)]
+    return next((owner for owner in reversed(owners) if owner), "")
+
+
+def suite(table: str, columns: Mapping[str, str], root: Path = SUITES_ROOT) -> list[Check]:
+    """The checks that suite files ask of a table with `columns` (name: DuckDB type)."""
+    return [
+        check
+        for path in files_for(table, root)
+        for line in load_suite_file(path).checks
+        for check in _checks(line, columns)
+    ]
+
+
+def _checks(line: CheckLine, columns: Mapping[str, str]) -> list[Check]:
+    if line.not_null is not None:
+        return [
+            _check(line, "is_never_empty", _where(f'"{c}" is null'), "a value in every row", c) for c in line.not_null
+        ]
+    if line.unique is not None:
+        key = ", ".join(f'"{column}"' for column in line.unique)
+        measure = f"count(*) - count(distinct {key if len(line.unique) == 1 else f'({key})'})"
+        column = line.unique[0] if len(line.unique) == 1 else None
+        return [_check(line, "is_unique", measure, f"one row for each {' and '.join(line.unique)}", column)]
+    if line.allowed is not None:
+        known = ", ".join(_sql(value) for value in line.allowed.values)
+        rule = f"one of: {', '.join(str(v) for v in line.allowed.values)}"
+        broken = _where(f'"{line.allowed.column}" not in ({known})')
+        return [_check(line, "is_a_known_value", broken, rule, line.allowed.column)]
+    if line.between is not None:
+        return [_between(line, line.between)]
+    if line.rows is not None:
+        least = f"at least {line.rows} row{'s' * (line.rows != 1)}"
+        return [_check(line, "has_rows", "count(*)", least, None, minimum=line.rows, maximum=None)]
+    if line.where is not None:
+        return [_tolerant(line, _where(line.where))]
+    if line.query is not None:
+        return [_tolerant(line, f"(select count(*) from ({line.query.rstrip().rstrip(';')}\n))")]
+    if line.no_personal_text is not None:
+        texts = [name for name, kind in columns.items() if "VARCHAR" in kind]
+        wanted = texts if line.no_personal_text == "all" else line.no_personal_text
+        rule = "no e-mail address, telephone or identity number"
+        return [_check(line, "holds_no_personal_text", rows_with_personal_text(c), rule, c) for c in wanted]
+    stock = line.great_expectations or _Stock(type="")
+    return [_check(line, "", "", "", stock.arguments.get("column"), expectation=stock.type, arguments=stock.arguments)]
+
+
+def _tolerant(line: CheckLine, rows: str) -> Check:
+    if not line.share:
+        return _check(line, "", rows, "", None, maximum=line.tolerated)
+    percent = f"100.0 * ({rows}) / greatest(count(*), 1)"
+    check = _check(line, "", percent, "", None, maximum=100 * line.tolerated)
+    return replace(check, unit=f"% of {line.unit}")
+
+
+def _between(line: CheckLine, between: _Between) -> Check:
+    name = f'"{between.column}"'
+    parts = [] if between.minimum is None else [(f"{name} < {between.minimum}", f"at least {between.minimum:g}")]
+    parts += [] if between.maximum is None else [(f"{name} > {between.maximum}", f"at most {between.maximum:g}")]
+    broken = _where(" or ".join(condition for condition, _ in parts) or "false")
+    return _check(line, "is_in_range", broken, " and ".join(words for _, words in parts), between.column)
+
+
+def _check(line: CheckLine, name: str, measure: str, expected: str, column: str | None, **rule: Any) -> Check:
+    return Check(
+        name=line.name or name,
+        measure=measure,
+        expected=line.expected or expected,
+        column=line.column or column,
+        severity=line.severity,
+        unit=line.unit,
+        cure=line.cure or "find the model or step that wrote the table; its rows break its own promise",
+        **rule,
+    )
+
+
+def _where(condition: str) -> str:
+    return f"count(*) filter (where {condition})"
+
+
+def _sql(value: str | int | float | bool) -> str:
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
