@@ -1,0 +1,235 @@
+"""The dbt-duckdb plugin: prepares the connection, registers the lake, and writes models as Delta tables (D2, D3).
+
+dbt-duckdb loads the class `Plugin` (profiles.yml). What is written, and how much of it changed, is kept in `WRITES`
+for the caller of dbt. How a model is written is decided by the materializations in macros/materializations.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.duckdb.utils import TargetConfig
+from dbt_common.exceptions import DbtRuntimeError
+
+from dbt_project.registry import register_lake, register_table
+from lake import writer
+from lake.duck import prepare
+from lake.errors import LakeError
+from lake.tables import open_table, scan, table_version
+
+_BATCH_ROWS = 100_000
+#: A DuckDB table of the plugin's own cursor: the rows of the model being written.
+_ROWS = "model_rows"
+
+
+@dataclass(frozen=True)
+class Write:
+    """What one model did to its table. `rows` were written; 0, and the version of before, where nothing changed."""
+
+    table: str
+    mode: str
+    rows: int
+    version: int | None
+
+    @property
+    def changed(self) -> bool:
+        """Whether the table has a new version."""
+        return self.rows > 0 or self.mode == "create"
+
+
+#: By table, what the dbt call now running has written.
+WRITES: dict[str, Write] = {}
+
+
+@dataclass(frozen=True)
+class _Target:
+    """A model on its way into its table."""
+
+    table: str
+    query: str
+    unique_key: tuple[str, ...]
+    partition_by: tuple[str, ...]
+    not_null: tuple[str, ...]
+
+
+class Plugin(BasePlugin):
+    """Loaded by dbt-duckdb, by this name, once per database."""
+
+    def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
+        """Make a new ":memory:" database able to read the whole lake."""
+        self._connection = prepare(conn)
+        register_lake(conn)
+
+    def configure_cursor(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """A cursor is a session of its own: what is set per session does not come with it."""
+        cursor.execute("set TimeZone = 'UTC'")
+
+    def store(self, target_config: TargetConfig) -> None:
+        """Write a model's rows in the mode its materialization chose, and point its name at the new version."""
+        assert target_config.relation is not None and target_config.location is not None
+        target = _Target(
+            table=target_config.location.path,
+            query=target_config.relation.render(),
+            unique_key=_names(target_config.config["unique_key"]),
+            partition_by=_names(target_config.config["partition_by"]),
+            not_null=_names(target_config.config["not_null"]),
+        )
+        cursor = self._connection.cursor()
+        try:
+            self.configure_cursor(cursor)
+            WRITES[target.table] = _write(cursor, target, target_config.location.format)
+            register_table(cursor, target.table)
+        except LakeError as error:
+            raise DbtRuntimeError(str(error)) from error
+        finally:
+            cursor.close()
+
+
+class ModelRowsError(LakeError):
+    """A model's rows break what the model promises; nothing was written."""
+
+
+def _write(cursor: duckdb.DuckDBPyConnection, target: _Target, mode: str) -> Write:
+    if mode == "rebuild" or open_table(target.table) is None:
+        return _create(cursor, target)
+    rows = {"mirror": _mirror, "append": _append, "merge": _merge, "insert_overwrite": _replace_partitions}[mode](
+        cursor, target
+    )
+    return Write(target.table, mode, rows, table_version(target.table))
+
+
+def _create(cursor: duckdb.DuckDBPyConnection, target: _Target) -> Write:
+    """Stream the whole query: a first load never has to fit in memory."""
+    counted = [0]
+    reader = _reader(cursor, f"select * from {target.query}", target, counted)
+    writer.overwrite(target.table, reader, partition_by=list(target.partition_by) or None)
+    return Write(target.table, "create", counted[0], table_version(target.table))
+
+
+def _mirror(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
+    """The table becomes the query's rows; no version where it holds exactly these already."""
+    total = _materialise(cursor, target)
+    if _columns(cursor, _ROWS) == _columns(cursor, scan(target.table)):
+        (held,) = _one(cursor, f"select count(*) from {scan(target.table)}")
+        (fresh,) = _one(
+            cursor, f"select count(*) from (select * from {_ROWS} except all select * from {scan(target.table)})"
+        )
+        if held == total and fresh == 0:
+            return 0
+    reader = _reader(cursor, f"select * from {_ROWS}", target)
+    writer.overwrite(target.table, reader, partition_by=list(target.partition_by) or None)
+    return total
+
+
+def _append(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
+    total = _materialise(cursor, target)
+    if total:
+        writer.append(target.table, _reader(cursor, f"select * from {_ROWS}", target))
+    return total
+
+
+def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
+    """Insert and update what differs. Only new keys: an append, which rewrites no file of the table."""
+    keys = target.unique_key
+    if not keys:
+        raise ModelRowsError(f"{target.table} is merged but has no unique_key", cure="configure a unique_key")
+    total = _materialise(cursor, target)
+    (distinct,) = _one(cursor, f"select count(*) from (select distinct {', '.join(keys)} from {_ROWS})")
+    if distinct != total:
+        raise ModelRowsError(
+            f"{target.table}: {total - distinct} of {total} rows repeat a key ({', '.join(keys)})",
+            cure="make the model's query unique on its unique_key",
+        )
+    on = " and ".join(f"held.{key} = fresh.{key}" for key in keys)
+    there = _columns(cursor, scan(target.table))
+    same = " and ".join(
+        f'held."{name}" is not distinct from fresh."{name}"' if name in there else f'fresh."{name}" is null'
+        for name in _columns(cursor, _ROWS)
+    )
+    cursor.execute(
+        f"""create or replace temp table changed_rows as
+            select fresh.*, held.{keys[0]} is not null as is_there
+            from {_ROWS} as fresh left join {scan(target.table)} as held on {on}
+            where held.{keys[0]} is null or not ({same})"""
+    )
+    changed, updated = _one(cursor, "select count(*), count(*) filter (where is_there) from changed_rows")
+    if changed:
+        reader = _reader(cursor, "select * exclude (is_there) from changed_rows", target)
+        if updated:
+            writer.merge(target.table, reader, list(keys))
+        else:
+            writer.append(target.table, reader)
+    return changed
+
+
+def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
+    """Replace, in the table, the partitions that the query's rows lie in."""
+    if not target.partition_by:
+        raise ModelRowsError(f"{target.table} replaces partitions but has none", cure="configure partition_by")
+    total = _materialise(cursor, target)
+    if not total:
+        return 0
+    predicate = " and ".join(_in_list(cursor, name) for name in target.partition_by)
+    if _columns(cursor, _ROWS) == _columns(cursor, scan(target.table)):
+        held_rows = f"select * from {scan(target.table)} where {predicate}"
+        (held,) = _one(cursor, f"select count(*) from ({held_rows})")
+        (fresh,) = _one(cursor, f"select count(*) from (select * from {_ROWS} except all {held_rows})")
+        if held == total and fresh == 0:
+            return 0
+    writer.overwrite(target.table, _reader(cursor, f"select * from {_ROWS}", target), predicate=predicate)
+    return total
+
+
+def _in_list(cursor: duckdb.DuckDBPyConnection, column: str) -> str:
+    """`column in (…)` over the model's rows, in words that DuckDB and delta-rs both read."""
+    rows = cursor.execute(f'select distinct cast("{column}" as varchar), typeof("{column}") from {_ROWS} order by 1')
+    found = rows.fetchall()
+    if any(value is None for value, _ in found):
+        raise ModelRowsError(f"partition column {column} holds nulls", cure="give every row a partition")
+    values = ", ".join("timestamp '" + v + "'" if kind.startswith("TIMESTAMP") else f"'{v}'" for v, kind in found)
+    return f"{column} in ({values})"
+
+
+def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
+    cursor.execute(f"create or replace temp table {_ROWS} as select * from {target.query}")
+    (total,) = _one(cursor, f"select count(*) from {_ROWS}")
+    return int(total)
+
+
+def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in cursor.execute(f"describe select * from {relation}").fetchall()}
+
+
+def _one(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = cursor.execute(sql).fetchone()
+    assert row is not None
+    return row
+
+
+def _reader(
+    cursor: duckdb.DuckDBPyConnection, sql: str, target: _Target, counted: list[int] | None = None
+) -> pa.RecordBatchReader:
+    """The rows as Arrow batches; a null where the contract has none stops the write before it is committed."""
+    source: pa.RecordBatchReader = cursor.sql(sql).to_arrow_reader(_BATCH_ROWS)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in source:
+            for name in target.not_null:
+                if batch.column(name).null_count:
+                    raise ModelRowsError(
+                        f"{target.table}: {name} is null in some rows", cure="correct the model or its contract"
+                    )
+            if counted is not None:
+                counted[0] += batch.num_rows
+            yield batch
+
+    return pa.RecordBatchReader.from_batches(source.schema, batches())
+
+
+def _names(value: str | Sequence[str] | None) -> tuple[str, ...]:
+    if not value:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)

@@ -1,0 +1,51 @@
+{#- The newest version of every key of a bronze table, with the contract's columns, in the contract's order.
+
+    Newest is what the source made available last (known_at, then its own clock of changes); a tie is broken by the
+    content's hash, so that the order of arrival never matters. `first_known_at` is when the key was first known:
+    what never changes on a row was known from then on. -#}
+{% macro latest_versions(source_name, entity) %}
+    {%- set relation = source(source_name, entity) -%}
+    {%- set node = source_node(source_name, entity) -%}
+    {%- set columns = source_columns(source_name, entity) -%}
+    {%- set watermark = (node.config.meta.watermark if node else none) -%}
+    select
+        record_id,
+        {% for column in columns -%}
+        {{ column }},
+        {% endfor -%}
+        known_at,
+        first_known_at,
+        landed_at
+    from (
+        select
+            *,
+            min(known_at) over (partition by record_id) as first_known_at,
+            row_number() over (
+                partition by record_id
+                order by known_at desc, {{ watermark ~ ' desc, ' if watermark }}content_hash desc, batch_id desc
+            ) as version_rank
+        from {{ relation }}
+    ) as versions
+    where version_rank = 1
+{%- endmacro %}
+
+
+{#- The contract's columns of an entity (those that landing adds are not among them); none while dbt parses. -#}
+{% macro source_columns(source_name, entity) %}
+    {%- set names = [] -%}
+    {%- set node = source_node(source_name, entity) -%}
+    {%- if node -%}
+        {%- for column in node.columns.values() if column.config.meta.classification -%}
+            {%- do names.append(column.name) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(names) }}
+{% endmacro %}
+
+
+{% macro source_node(source_name, entity) %}
+    {%- if execute -%}
+        {{ return(graph.sources['source.customer_lake.' ~ source_name ~ '.' ~ entity]) }}
+    {%- endif -%}
+    {{ return(none) }}
+{% endmacro %}

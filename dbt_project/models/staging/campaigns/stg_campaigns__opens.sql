@@ -1,0 +1,12 @@
+with source as (
+    {{ latest_versions('campaigns', 'opens') }}
+),
+
+identified as (
+    select
+        source.*,
+        {{ person_record_id('campaigns', ['email', 'loyalty_no']) }} as person_record_id
+    from source
+)
+
+select * from identified

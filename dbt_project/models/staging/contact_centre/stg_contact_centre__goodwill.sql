@@ -1,0 +1,12 @@
+with source as (
+    {{ latest_versions('contact_centre', 'goodwill') }}
+),
+
+identified as (
+    select
+        source.*,
+        {{ person_record_id('contact_centre', ['phone', 'crm_id']) }} as person_record_id
+    from source
+)
+
+select * from identified

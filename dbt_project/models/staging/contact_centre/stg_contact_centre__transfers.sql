@@ -1,0 +1,5 @@
+with source as (
+    {{ latest_versions('contact_centre', 'transfers') }}
+)
+
+select * from source

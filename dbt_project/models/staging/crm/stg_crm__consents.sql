@@ -1,0 +1,12 @@
+with source as (
+    {{ latest_versions('crm', 'consents') }}
+),
+
+identified as (
+    select
+        source.*,
+        {{ dbt.concat(["'crm:customers:'", 'crm_id']) }} as person_record_id
+    from source
+)
+
+select * from identified

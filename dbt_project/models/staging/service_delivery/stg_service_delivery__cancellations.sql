@@ -1,0 +1,12 @@
+with source as (
+    {{ latest_versions('service_delivery', 'cancellations') }}
+),
+
+identified as (
+    select
+        source.*,
+        {{ person_record_id('service_delivery', ['account_id']) }} as person_record_id
+    from source
+)
+
+select * from identified

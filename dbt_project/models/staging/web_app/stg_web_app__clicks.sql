@@ -1,0 +1,12 @@
+with source as (
+    {{ latest_versions('web_app', 'clicks') }}
+),
+
+identified as (
+    select
+        source.*,
+        {{ person_record_id('web_app', ['cookie_id', 'device_id']) }} as person_record_id
+    from source
+)
+
+select * from identified

@@ -1,0 +1,62 @@
+"""What a fresh ":memory:" DuckDB has to know of the lake before dbt asks: one view per Delta table.
+
+Bronze views have exactly the contract's columns: a column the contract gained since the last landing, or a whole
+table that has never landed (a failed source, a world that fills only some entities), reads as typed nulls or no rows.
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from dbt_project.sources import SCHEMA, relation_name
+from ingestion.contract import Entity, load_contracts
+from lake.clock import now
+from lake.tables import list_tables, scan, table_exists
+
+#: Zones that dbt models read and write; quarantine and ops are nobody's input here.
+MODEL_ZONES = ("identity", "marts", "features")
+_DUCKDB_TYPES = {
+    "string": "varchar",
+    "int64": "bigint",
+    "double": "double",
+    "bool": "boolean",
+    "timestamp[us, tz=UTC]": "timestamp with time zone",
+    "date32[day]": "date",
+}
+
+
+@dataclass(frozen=True)
+class _Column:
+    name: str
+    duckdb_type: str
+
+
+def register_lake(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create a view for every bronze entity of the contracts and every Delta table of the model zones."""
+    connection.execute(f"create or replace macro lake_now() as timestamptz '{now().isoformat()}'")
+    for zone in (SCHEMA, "staging", *MODEL_ZONES):
+        connection.execute(f"create schema if not exists {zone}")
+    for contract in load_contracts():
+        for entity in contract.entities.values():
+            connection.execute(f'create or replace view {SCHEMA}."{relation_name(entity)}" as {_bronze(connection, entity)}')
+    for zone in MODEL_ZONES:
+        for table in list_tables(zone):
+            register_table(connection, table)
+
+
+def register_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Create the view `<zone>.<name>` on a Delta table."""
+    zone, _, name = table.partition("/")
+    connection.execute(f'create or replace view {zone}."{name}" as select * from {scan(table)}')
+
+
+def _bronze(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
+    wanted = [_Column(field.name, _DUCKDB_TYPES[str(field.type)]) for field in entity.bronze_schema()]
+    if not table_exists(entity.table):
+        nulls = ", ".join(f'cast(null as {column.duckdb_type}) as "{column.name}"' for column in wanted)
+        return f"select {nulls} where false"
+    there = {row[0] for row in connection.execute(f"describe select * from {scan(entity.table)}").fetchall()}
+    columns = ", ".join(
+        f'"{c.name}"' if c.name in there else f'cast(null as {c.duckdb_type}) as "{c.name}"' for c in wanted
+    )
+    return f"select {columns} from {scan(entity.table)}"

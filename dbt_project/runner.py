@@ -1,0 +1,227 @@
+"""How dbt is called: in this process, without telemetry or a call outside, its files under LAKE_HOME.
+
+`run_dbt` runs a command, `parse` gives the manifest (for Dagster and Feast). The project folder is only read, so it
+may lie on a read-only file system, and lakes with different LAKE_HOMEs do not meet. dbt itself is imported inside:
+it costs two seconds that an idle run does not pay.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from dbt_project.sources import write_sources
+from ingestion.contract import discover_sources
+from lake.errors import LakeError
+from lake.settings import load_settings
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+    from dbt_project.delta_plugin import Write
+
+PROJECT = Path(__file__).resolve().parent
+_SUCCESSES = frozenset({"success", "pass", "warn", "no-op"})
+# dbt keeps its flags, its adapter and its events in module globals: one call at a time in a process.
+_ONE_CALL = threading.Lock()
+_parsed: dict[str, "Manifest"] = {}
+
+
+class DbtError(LakeError):
+    """A dbt call failed: the project cannot be read, a model did not run, or a test found rows."""
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """One model or test of a call. `status`: success, pass, warn, error, fail or skipped."""
+
+    unique_id: str
+    name: str
+    resource_type: str
+    status: str
+    seconds: float
+    failures: int
+    message: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it stops nothing: a warning does not."""
+        return self.status in _SUCCESSES
+
+
+@dataclass(frozen=True)
+class DbtResult:
+    """What a call did: every node, and every Delta table it touched."""
+
+    command: str
+    seconds: float
+    nodes: tuple[NodeResult, ...]
+    writes: Mapping[str, "Write"]
+
+    @property
+    def failed(self) -> list[NodeResult]:
+        """Nodes that failed; skipped ones are their consequence."""
+        return [node for node in self.nodes if not node.ok and node.status != "skipped"]
+
+    @property
+    def warned(self) -> list[NodeResult]:
+        """Tests that found rows but only warn."""
+        return [node for node in self.nodes if node.status == "warn"]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed
+
+
+def run_dbt(
+    command: str,
+    *,
+    select: str | Iterable[str] | None = None,
+    exclude: str | Iterable[str] | None = None,
+    vars: Mapping[str, Any] | None = None,
+    full_refresh: bool = False,
+    unit_tests: bool = False,
+    check: bool = True,
+) -> DbtResult:
+    """Run a dbt command (`build`, `run`, `test`, `compile`, `ls`).
+
+    Args:
+        command: the verb.
+        select: what to run, in dbt's selector words; a list is a union. None is everything.
+        exclude: what to leave out.
+        vars: dbt variables. Changed values make dbt parse everything again (seconds), so leave them to rare runs;
+            the clock comes by itself (`lake_now()`).
+        full_refresh: rebuild incremental models.
+        unit_tests: also run dbt's unit tests, which are about the SQL and not about the data.
+        check: raise where something failed.
+
+    Raises:
+        DbtError: the project does not parse, or, with `check`, a node failed.
+    """
+    arguments = [command, *_listed("--select", select), *_listed("--exclude", exclude)]
+    if full_refresh and command in ("build", "run"):
+        arguments.append("--full-refresh")
+    if not unit_tests and command in ("build", "test"):
+        arguments += ["--exclude-resource-type", "unit_test"]
+    started = time.monotonic()
+    nodes, writes = _invoke(arguments, vars or {})
+    result = DbtResult(command, time.monotonic() - started, nodes, writes)
+    if check and result.failed:
+        lines = "\n".join(f"  {node.name}: {node.message}" for node in result.failed[:10])
+        raise DbtError(
+            f"dbt {command}: {len(result.failed)} of {len(result.nodes)} nodes failed\n{lines}",
+            cure=f"see {log_path()}, correct the data or the model, and run again: what succeeded stays",
+        )
+    return result
+
+
+def parse() -> Path:
+    """Parse the project and write its manifest.
+
+    Returns:
+        Path of `manifest.json`, in this lake's own target folder.
+    """
+    _invoke(["parse", "--write-json"], {})
+    return target_path() / "manifest.json"
+
+
+def target_path() -> Path:
+    """Where dbt writes what it derives, for this lake."""
+    return load_settings().home / "tmp" / "dbt" / "target"
+
+
+def log_path() -> Path:
+    """Folder of dbt's log, for this lake."""
+    return load_settings().home / "tmp" / "dbt" / "logs"
+
+
+def environment() -> dict[str, str]:
+    """The variables dbt_project.yml reads; for those who start dbt themselves, as Dagster's `dbt parse`."""
+    return {"LAKE_DBT_SOURCES": str(load_settings().home / "tmp" / "dbt" / "sources")}
+
+
+def variables() -> dict[str, Any]:
+    """The dbt variables every call needs: which sources there are, found and not listed."""
+    return {"sources": discover_sources()}
+
+
+def _invoke(arguments: list[str], extra: Mapping[str, Any]) -> tuple[tuple[NodeResult, ...], dict[str, "Write"]]:
+    with _ONE_CALL, _environment():
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        from dbt_project.delta_plugin import WRITES
+
+        values = {**variables(), **extra}
+        digest = write_sources(Path(environment()["LAKE_DBT_SOURCES"])) + orjson.dumps(
+            values, option=orjson.OPT_SORT_KEYS, default=str
+        ).decode()
+        flags = [
+            "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
+            "--target-path", str(target_path()), "--log-path", str(log_path()),
+            "--vars", orjson.dumps(values, default=str).decode(),
+        ]  # fmt: skip
+        globals_ = [
+            "--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--no-print", "--quiet",
+            "--log-level", "none", "--log-level-file", "warn", "--no-write-json", "--cache-selected-only",
+        ]  # fmt: skip
+        verb, *rest = arguments
+        if "--write-json" in rest:
+            rest.remove("--write-json")
+            globals_[globals_.index("--no-write-json")] = "--write-json"
+        WRITES.clear()
+        # A new database for every call: the last one's views point at another moment, or at another lake.
+        DuckDBConnectionManager.close_all_connections()
+        try:
+            outcome = dbtRunner(manifest=_parsed.get(digest) if verb != "parse" else None).invoke(
+                [*globals_, verb, *flags, *rest]
+            )
+        finally:
+            DuckDBConnectionManager.close_all_connections()
+        if outcome.exception is not None:
+            raise DbtError(f"dbt {verb} stopped: {outcome.exception}", cure="correct what it names") from outcome.exception
+        if verb == "parse":
+            _parsed[digest] = outcome.result  # type: ignore[assignment]
+        return _nodes(outcome.result), dict(WRITES)
+
+
+def _nodes(result: Any) -> tuple[NodeResult, ...]:
+    return tuple(
+        NodeResult(
+            unique_id=item.node.unique_id,
+            name=item.node.name,
+            resource_type=str(item.node.resource_type),
+            status=str(item.status),
+            seconds=item.execution_time,
+            failures=item.failures or 0,
+            message=item.message or "",
+        )
+        for item in getattr(result, "results", None) or []
+    )
+
+
+def _listed(flag: str, words: str | Iterable[str] | None) -> list[str]:
+    if words is None:
+        return []
+    return [flag, *([words] if isinstance(words, str) else words)]
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in environment()}
+    os.environ.update(environment())
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,105 @@
+"""The dbt sources, derived from the contracts: one yml per source, written before dbt parses, never committed.
+
+A contract says everything about a source once; this is its translation into dbt's words (columns, types,
+classification, owner, freshness). The same module says under which name dbt finds a bronze table.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ingestion.contract import Column, Contract, Entity, load_contracts
+
+SCHEMA = "bronze"
+#: Logical types of a contract in the words of dbt model yml (see macros/engine/types.sql).
+DBT_TYPES = {
+    "string": "string",
+    "integer": "bigint",
+    "number": "double",
+    "boolean": "boolean",
+    "timestamp": "timestamp",
+    "date": "date",
+}
+LANDED = (
+    ("record_id", "string", "`<source>:<entity>:<natural key or its token>`."),
+    ("known_at", "timestamp", "When the source made this version of the row available (UTC)."),
+    ("landed_at", "timestamp", "When the lake took it in (UTC)."),
+    ("batch_id", "string", "The batch that brought it."),
+    ("source_file", "string", "Where it was read."),
+    ("content_hash", "string", "Hash of the row as delivered; tells versions of a key apart."),
+)
+
+
+def relation_name(entity: Entity) -> str:
+    """Name, in the schema `bronze`, of the view on an entity's bronze table."""
+    return f"{entity.source}__{entity.name}"
+
+
+def write_sources(folder: Path) -> str:
+    """Write one yml per source into `folder`, leave what is unchanged alone, and drop those of sources that are gone.
+
+    Returns a digest of all of them: while it stays, nothing has to be parsed again.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    wanted = {}
+    for contract in load_contracts():
+        text = yaml.safe_dump(_document(contract), sort_keys=False, allow_unicode=True, width=120)
+        wanted[f"_{contract.source}__sources.yml"] = text
+        digest.update(text.encode())
+    for path in folder.glob("*.yml"):
+        if path.name not in wanted:
+            path.unlink()
+    for name, text in wanted.items():
+        path = folder / name
+        # An unchanged file keeps its time of change, so that dbt's partial parse passes over it.
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    return digest.hexdigest()
+
+
+def _document(contract: Contract) -> dict[str, Any]:
+    return {
+        "version": 2,
+        "sources": [
+            {
+                "name": contract.source,
+                "description": contract.description,
+                "schema": SCHEMA,
+                "config": {
+                    "meta": {
+                        "owner": contract.owner,
+                        "domain": contract.domain,
+                        "purposes": list(contract.purposes),
+                        "freshness_hours": contract.freshness.total_seconds() / 3600,
+                    }
+                },
+                "tables": [_table(entity) for entity in contract.entities.values()],
+            }
+        ],
+    }
+
+
+def _table(entity: Entity) -> dict[str, Any]:
+    return {
+        "name": entity.name,
+        "identifier": relation_name(entity),
+        "description": entity.grain,
+        "config": {"meta": {"delta_table": entity.table, "watermark": entity.watermark, "purposes": list(entity.purposes)}},
+        "columns": [_column(column) for column in entity.columns]
+        + [{"name": name, "data_type": kind, "description": text} for name, kind, text in LANDED],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    meta: dict[str, Any] = {"classification": column.classification}
+    if column.identifier_kind:
+        meta["identifier_kind"] = column.identifier_kind
+    return {
+        "name": column.name,
+        "data_type": DBT_TYPES[column.logical_type],
+        "description": column.description,
+        "config": {"meta": meta},
+    }
