@@ -13,6 +13,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "expectations": ("lake", "ingestion.contract"),
     "dbt_project": ("lake", "ingestion.contract"),
     "feature_repo": ("lake",),
+    "feature_serving": ("lake", "ingestion.contract", "dbt_project"),
     "infra": ("lake", "ingestion.contract"),
 }
 #: These tie the rooms together and may import any.
