@@ -5,7 +5,7 @@ with source as (
 identified as (
     select
         source.*,
-        {{ person_record_id('devices', ['device_serial']) }} as person_record_id
+        case when kind <> 'branch_sensor' then {{ person_record_id('devices', ['device_serial']) }} end as person_record_id
     from source
 )
 

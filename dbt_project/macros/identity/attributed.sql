@@ -1,0 +1,75 @@
+{#- An entity's rows as events of one shape, each with the record of the person it is about.
+
+    `columns` fills the shape's optional columns. A row that does not itself say whom it is about (an order line)
+    takes its parent's: `parent` names the model, the shared key, and whether the key is unique there; where it is
+    not (the contacts of a case) the earliest row that knows somebody decides. `also` brings further columns of a
+    unique parent, for `not_about_a_person`: the condition under which the row is nobody's. -#}
+{% macro attributed(source_name, entity, event_type, columns={}, parent=none, not_about_a_person=none) %}
+    {%- set knows_somebody = identity_is_staged(source_name, entity) -%}
+    select
+        entity.record_id as event_id,
+        {% if not_about_a_person %}case when not coalesce({{ not_about_a_person }}, false) then {% endif -%}
+        {%- if parent and knows_somebody -%} coalesce(entity.person_record_id, parent.person_record_id)
+        {%- elif parent -%} parent.person_record_id
+        {%- else -%} entity.person_record_id
+        {%- endif -%}
+        {%- if not_about_a_person %} end{% endif %} as person_record_id,
+        '{{ source_name }}' as source,
+        '{{ entity }}' as entity,
+        '{{ event_type }}' as event_type,
+        {% for name, data_type in event_columns().items() -%}
+        cast({{ 'entity.' ~ columns[name] if name in columns else 'null' }} as {{ engine_type(data_type) }}) as {{ name }},
+        {% endfor -%}
+        entity.event_at,
+        entity.known_at,
+        entity.first_known_at,
+        {{ 'greatest(entity.landed_at, parent.landed_at)' if parent else 'entity.landed_at' }} as landed_at
+    from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }} as entity
+    {%- if parent %}
+    left join (
+        {{ parent_rows(parent) }}
+    ) as parent
+        on entity.{{ parent.key }} = parent.{{ parent.key }}
+    {%- endif %}
+{%- endmacro %}
+
+
+{% macro parent_rows(parent) %}
+    {%- if parent.is_unique -%}
+    select {{ ([parent.key, 'person_record_id', 'landed_at'] + parent.get('also', [])) | join(', ') }}
+    from {{ ref(parent.model) }}
+    {%- else -%}
+    select {{ parent.key }}, person_record_id, landed_at
+    from (
+        select
+            {{ parent.key }},
+            person_record_id,
+            max(landed_at) over (partition by {{ parent.key }}) as landed_at,
+            row_number() over (
+                partition by {{ parent.key }}
+                order by case when person_record_id is null then 1 else 0 end, event_at, record_id
+            ) as place
+        from {{ ref(parent.model) }}
+    ) as ranked
+    where place = 1
+    {%- endif -%}
+{% endmacro %}
+
+
+{#- What an event may carry beside its ids and times. Never free text, never a direct identifier. -#}
+{% macro event_columns() %}
+    {{ return({
+        'channel': 'string', 'detail': 'string', 'order_id': 'string', 'case_id': 'string', 'session_id': 'string',
+        'campaign_id': 'string', 'product_category': 'string', 'branch_id': 'string', 'amount_cny': 'double',
+        'score': 'double', 'delay_minutes': 'double', 'duration_ms': 'bigint',
+    }) }}
+{% endmacro %}
+
+
+{#- Whether an entity's staging model says itself whom a row is about. -#}
+{% macro identity_is_staged(source_name, entity) %}
+    {%- if execute -%}
+        {{ return('person_record_id' in graph.nodes['model.customer_lake.stg_' ~ source_name ~ '__' ~ entity].columns) }}
+    {%- endif -%}
+    {{ return(true) }}
+{% endmacro %}

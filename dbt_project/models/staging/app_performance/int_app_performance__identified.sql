@@ -1,0 +1,1 @@
+{{ identified('app_performance', ['requests', 'errors', 'crashes'], {}) }}

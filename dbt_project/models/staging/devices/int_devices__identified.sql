@@ -1,0 +1,1 @@
+{{ identified('devices', ['registrations', 'readings'], {}) }}

@@ -1,0 +1,17 @@
+{%- set invitation = {'model': 'stg_voice_of_customer__invitations', 'key': 'invitation_id', 'is_unique': true} -%}
+{%- set member = {'model': 'stg_voice_of_customer__panel_members', 'key': 'panel_member_id', 'is_unique': true} -%}
+{{ attributed('voice_of_customer', 'invitations', 'survey_sent', {'channel': 'channel', 'detail': 'survey'}) }}
+union all
+{{ attributed('voice_of_customer', 'responses', 'survey_answered', {
+    'detail': 'survey', 'score': 'score',
+}, parent=invitation) }}
+union all
+{{ attributed('voice_of_customer', 'social_mentions', 'company_mentioned', {
+    'channel': 'network', 'score': 'sentiment',
+}) }}
+union all
+{{ attributed('voice_of_customer', 'panel_members', 'panel_joined') }}
+union all
+{{ attributed('voice_of_customer', 'panel_reports', 'panel_report_written', {
+    'detail': 'topic', 'score': 'score',
+}, parent=member) }}
