@@ -26,7 +26,8 @@ class Check:
         column: the column it is about, where it is about one.
         expected: the rule in words, for the reader.
         cure: what to do when it fails, in the imperative.
-        scope: `source` where every table of a source shows the same fact (a silent source), else `table`.
+        scope: `source` where every table of a source shows the same fact (a silent source), `balance` where two
+            numbers of different tables have to agree, else `table`.
         expectation: a stock Great Expectations type used instead of `measure`, with its arguments.
     """
 
@@ -39,7 +40,7 @@ class Check:
     unit: str = "rows"
     severity: Severity = "block"
     column: str | None = None
-    scope: Literal["table", "source"] = "table"
+    scope: Literal["table", "source", "balance"] = "table"
     expectation: str | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
 

@@ -22,12 +22,12 @@ LEAST_FACTOR, MOST_FACTOR = 0.5, 3.0
 
 
 def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[str]]) -> None:
-    """Make the temporary tables `lake_daily_rows`, `lake_newest_rows` and the view `lake_unusual_days`.
+    """Make the tables `lake_daily_rows`, `lake_newest_rows` and the view `lake_unusual_days`.
 
     `tables` gives each source its bronze tables, of which views exist under their own names. Needs `lake_now()`.
     """
-    connection.execute(f"create or replace temp table {DAILY_ROWS} (table_name varchar, day date, rows bigint)")
-    connection.execute(f"create or replace temp table {NEWEST_ROWS} (source varchar, newest timestamptz)")
+    connection.execute(f"create or replace table {DAILY_ROWS} (table_name varchar, day date, rows bigint)")
+    connection.execute(f"create or replace table {NEWEST_ROWS} (source varchar, newest timestamptz)")
     for source, names in tables.items():
         for name in names:
             connection.execute(
@@ -39,7 +39,7 @@ def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str,
             )
         newest = " union all ".join(f'select max(known_at) as newest from "{name}"' for name in names)
         connection.execute(f"insert into {NEWEST_ROWS} select ?, max(newest) from ({newest})", [source])
-    connection.execute(f"create or replace temp view {UNUSUAL_DAYS} as {_unusual_days()}")
+    connection.execute(f"create or replace view {UNUSUAL_DAYS} as {_unusual_days()}")
 
 
 def _unusual_days() -> str:

@@ -107,8 +107,10 @@ class Checker:
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(False)
         context.variables.progress_bars = ProgressBarsConfig(globally=False)
-        self._connection = connection
-        options: dict[str, Any] = {"kwargs": {"creator": lambda: ConnectionWrapper(connection)}}
+        # GX closes its connection when it is collected, later than we would: it gets one of its own to the same views.
+        self._connection = connection.cursor()
+        self._connection.execute("set TimeZone = 'UTC'")
+        options: dict[str, Any] = {"kwargs": {"creator": lambda: ConnectionWrapper(self._connection)}}
         self._source = context.data_sources.add_sql(
             "lake", connection_string="duckdb:///:memory:", create_temp_table=False, **options
         )

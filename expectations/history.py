@@ -6,6 +6,7 @@ A run's id starts with its moment, so that runs sort; `checked_at` is the lake's
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 
 import duckdb
 import pyarrow as pa
@@ -60,3 +61,21 @@ def newest_results(connection: duckdb.DuckDBPyConnection) -> list[CheckResult]:
             ) where run_id = newest_run"""
     )
     return [CheckResult(**dict(zip(rows.columns, row, strict=True))) for row in rows.fetchall()]
+
+
+PastRow = tuple[str, str | None, str, datetime, bool, float | None]
+
+
+def past(connection: duckdb.DuckDBPyConnection, runs: int) -> list[PastRow]:
+    """Each check's outcomes in the newest runs of its table, oldest first.
+
+    Rows are table, column, name, moment, outcome and the number measured.
+    """
+    if not table_exists(TABLE):
+        return []
+    rows = connection.sql(
+        f"""select "table", "column", name, checked_at, passed, measured from (
+                select *, dense_rank() over (partition by "table" order by run_id desc) as age from {scan(TABLE)}
+            ) where age <= {runs} order by run_id"""
+    )
+    return rows.fetchall()

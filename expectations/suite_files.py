@@ -42,6 +42,13 @@ class _Between(_Strict):
     maximum: float | None = None
 
 
+class _Equal(_Strict):
+    """Two queries, each giving one number; the words say what is counted."""
+
+    left: str
+    right: str
+
+
 class _Stock(_Strict):
     type: str
     arguments: dict[str, Any] = {}
@@ -52,7 +59,7 @@ class CheckLine(_Strict):
 
     Rules: `not_null` (columns), `unique` (columns together), `allowed`, `between`, `rows` (at least so many), `where`
     (an SQL condition that no row may meet), `query` (an SQL query that may return no row; it names tables in double
-    quotes, this one too), `no_personal_text` (columns, or `all` text columns), `great_expectations` (a stock type).
+    quotes, this one too), `equal` (two queries that give the same number), `no_personal_text` (columns, or `all` text columns), `great_expectations` (a stock type).
     `tolerated` is how many rows `where` and `query` may find; with `share`, which part of the table's rows.
     """
 
@@ -71,17 +78,18 @@ class CheckLine(_Strict):
     rows: int | None = None
     where: str | None = None
     query: str | None = None
+    equal: _Equal | None = None
     no_personal_text: list[str] | Literal["all"] | None = None
     great_expectations: _Stock | None = None
 
     @model_validator(mode="after")
     def _one_rule(self) -> "CheckLine":
-        rules = ("not_null", "unique", "allowed", "between", "rows", "where", "query", "no_personal_text",
+        rules = ("not_null", "unique", "allowed", "between", "rows", "where", "query", "equal", "no_personal_text",
                  "great_expectations")  # fmt: skip
         given = [rule for rule in rules if getattr(self, rule) is not None]
         if len(given) != 1:
             raise ValueError(f"give exactly one rule of {', '.join(rules)}; given: {', '.join(given) or 'none'}")
-        if given[0] in ("where", "query", "great_expectations") and not (self.name and self.expected):
+        if given[0] in ("where", "query", "equal", "great_expectations") and not (self.name and self.expected):
             raise ValueError(f"a `{given[0]}` needs a `name` and `expected` in words")
         return self
 
@@ -127,6 +135,12 @@ def owner_of(table: str, root: Path = SUITES_ROOT) -> str:
     return next((owner for owner in reversed(owners) if owner), "")
 
 
+def description_of(table: str, root: Path = SUITES_ROOT) -> str:
+    """What a table holds, as its own file says."""
+    own = root / f"{table}.yaml"
+    return load_suite_file(own).description if own.exists() else ""
+
+
 def suite(table: str, columns: Mapping[str, str], root: Path = SUITES_ROOT) -> list[Check]:
     """The checks that suite files ask of a table with `columns` (name: DuckDB type)."""
     return [
@@ -161,6 +175,9 @@ def _checks(line: CheckLine, columns: Mapping[str, str]) -> list[Check]:
         return [_tolerant(line, _where(line.where))]
     if line.query is not None:
         return [_tolerant(line, f"(select count(*) from ({line.query.rstrip().rstrip(';')}\n))")]
+    if line.equal is not None:
+        apart = f"abs(({line.equal.left}) - ({line.equal.right}))"
+        return [replace(_check(line, "", apart, "", None), unit=f"{line.unit} apart", scope="balance")]
     if line.no_personal_text is not None:
         texts = [name for name, kind in columns.items() if "VARCHAR" in kind]
         wanted = texts if line.no_personal_text == "all" else line.no_personal_text

@@ -1,0 +1,316 @@
+"""What the quality portal shows, gathered as plain facts: counts, states, owners. Nothing of any row's content.
+
+Reads results, Delta tables (counts, reason codes, days) and contracts; how it looks is `portal.py` and its template.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Protocol
+
+import duckdb
+
+from expectations import history, suite_files
+from expectations.check import CheckResult, failing_first
+from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, UNUSUAL_DAYS, measure_delivery
+from ingestion.contract import Contract, Entity, load_contracts
+from lake import clock
+from lake.duck import connect
+from lake.tables import OPEN_ZONES, list_tables, scan
+
+RUNS_SHOWN = 20
+REASONS_SHOWN = 200
+
+
+class Counter(Protocol):
+    """What landing counted for an entity since the lake began; received = landed + quarantined + doubled."""
+
+    source: str
+    entity: str
+    received: int
+    landed: int
+    quarantined: int
+    doubled: int
+
+
+@dataclass(frozen=True)
+class Past:
+    """One earlier outcome of a check."""
+
+    checked_at: datetime
+    passed: bool
+    measured: float | None
+
+
+@dataclass(frozen=True)
+class CheckFacts:
+    """A check's newest result, its past (oldest first) and since when it has failed without a break."""
+
+    result: CheckResult
+    past: tuple[Past, ...]
+    failing_since: datetime | None
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """A table, who answers for it, and its checks, failing first."""
+
+    name: str
+    zone: str
+    rows: int
+    owner: str
+    steward: str
+    description: str
+    checks: tuple[CheckFacts, ...]
+
+    @property
+    def state(self) -> str:
+        """blocked, warned, passed or unchecked."""
+        return worst(c.result for c in self.checks)
+
+
+@dataclass(frozen=True)
+class Day:
+    """Rows that a source made available on a day; `is_unusual` where an entity of it was far from its habit."""
+
+    day: date
+    rows: int
+    is_unusual: bool
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """A source as a whole. Counts are None where landing has told nothing."""
+
+    contract: Contract
+    age: timedelta | None
+    received: int | None
+    landed: int
+    quarantined: int
+    doubled: int | None
+    days: tuple[Day, ...]
+    state: str
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether the newest row is within the agreed age."""
+        return self.age is not None and self.age <= self.contract.freshness
+
+    @property
+    def reconciles(self) -> bool | None:
+        """Whether received = landed + quarantined + doubled; None where landing has told nothing."""
+        if self.received is None or self.doubled is None:
+            return None
+        return self.received == self.landed + self.quarantined + self.doubled
+
+
+@dataclass(frozen=True)
+class Refused:
+    """How many records of an entity were refused for a reason."""
+
+    source: str
+    entity: str
+    reason: str
+    column: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """Everything the portal shows."""
+
+    now: datetime
+    checked_at: datetime | None
+    tables: tuple[TableFacts, ...]
+    sources: tuple[SourceFacts, ...]
+    refused: tuple[Refused, ...]
+    entities: tuple[Entity, ...] = field(default=())
+
+    @property
+    def results(self) -> list[CheckResult]:
+        """All newest results."""
+        return [c.result for table in self.tables for c in table.checks]
+
+    @property
+    def state(self) -> str:
+        """The worst state of any check."""
+        return worst(self.results)
+
+    @property
+    def balances(self) -> list[tuple[TableFacts, CheckFacts]]:
+        """The checks that hold two numbers against each other."""
+        return [(table, c) for table in self.tables for c in table.checks if c.result.scope == "balance"]
+
+    @property
+    def problems(self) -> list[tuple[TableFacts, CheckFacts, int]]:
+        """What needs somebody: the table, the check and how many tables share it, blocking first.
+
+        A fact of a whole source (it is silent) is told once, not for each of its tables.
+        """
+        found: dict[tuple[str, ...], tuple[TableFacts, CheckFacts, int]] = {}
+        for table in self.tables:
+            for check in table.checks:
+                if check.result.passed:
+                    continue
+                place = table.name.split("/")[1] if check.result.scope == "source" else table.name
+                key = (place, check.result.column or "", check.result.name)
+                first = found.get(key, (table, check, 0))
+                found[key] = (first[0], first[1], first[2] + 1)
+        order = {id(r): n for n, r in enumerate(failing_first(check.result for _, check, _ in found.values()))}
+        return sorted(found.values(), key=lambda problem: order[id(problem[1].result)])
+
+
+def worst(results: Iterable[CheckResult]) -> str:
+    """The state that a set of results amounts to."""
+    seen = list(results)
+    if any(result.is_blocking for result in seen):
+        return "blocked"
+    if any(not result.passed for result in seen):
+        return "warned"
+    return "passed" if seen else "unchecked"
+
+
+def gather(counters: Iterable[Counter] = ()) -> Page:
+    """Gather the page from the lake as it is now; works on an empty lake."""
+    contracts = load_contracts()
+    entities = [entity for contract in contracts for entity in contract.entities.values()]
+    names = list_tables()
+    with connect() as connection:
+        connection.execute(f"create macro lake_now() as timestamptz '{clock.now().isoformat()}'")
+        rows = _rows(connection, names)
+        checks = _checks(connection)
+        quarantined = {n: r for n, r in rows.items() if n.startswith("quarantine/")}
+        return Page(
+            now=clock.now(),
+            checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
+            tables=_tables(contracts, rows, checks),
+            sources=_sources(connection, contracts, rows, checks, list(counters)),
+            refused=_refused(connection, entities, quarantined),
+            entities=tuple(entities),
+        )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    counts = " union all ".join(f"select '{name}', count(*) from {scan(name)}" for name in names)
+    return dict(connection.execute(counts).fetchall())
+
+
+def _checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[CheckFacts]]:
+    past: dict[tuple[str, str | None, str], list[Past]] = {}
+    for table, column, name, checked_at, passed, measured in history.past(connection, RUNS_SHOWN):
+        past.setdefault((table, column, name), []).append(Past(checked_at, passed, measured))
+    found: dict[str, list[CheckFacts]] = {}
+    for result in failing_first(history.newest_results(connection)):
+        own = past.get((result.table, result.column, result.name), [])
+        found.setdefault(result.table, []).append(CheckFacts(result, tuple(own), _failing_since(own)))
+    return found
+
+
+def _failing_since(past: Sequence[Past]) -> datetime | None:
+    since = None
+    for outcome in reversed(past):
+        if outcome.passed:
+            break
+        since = outcome.checked_at
+    return since
+
+
+def _tables(
+    contracts: Sequence[Contract], rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]
+) -> tuple[TableFacts, ...]:
+    bronze = {e.table: (c, e) for c in contracts for e in c.entities.values()}
+    shown = sorted({n for n in rows if not n.startswith(("quarantine/", "ops/"))} | set(checks))
+    tables = []
+    for name in shown:
+        contract, entity = bronze.get(name, (None, None))
+        tables.append(
+            TableFacts(
+                name=name,
+                zone=name.partition("/")[0],
+                rows=rows.get(name, 0),
+                owner=contract.owner if contract else suite_files.owner_of(name),
+                steward=contract.steward if contract else "",
+                description=entity.grain if entity else suite_files.description_of(name),
+                checks=tuple(checks.get(name, ())),
+            )
+        )
+    return tuple(tables)
+
+
+def _sources(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Sequence[Contract],
+    rows: Mapping[str, int],
+    checks: Mapping[str, list[CheckFacts]],
+    counters: Sequence[Counter],
+) -> tuple[SourceFacts, ...]:
+    there = {c.source: [e.table for e in c.entities.values() if e.table in rows] for c in contracts}
+    for name in (name for names in there.values() for name in names):
+        connection.execute(f'create view "{name}" as select * from {scan(name)}')
+    measure_delivery(connection, {source: names for source, names in there.items() if names})
+    newest = dict(connection.execute("select source, newest from lake_newest_rows").fetchall())
+    days = _days(connection)
+    found = []
+    for contract in contracts:
+        own = [counter for counter in counters if counter.source == contract.source]
+        quarantine = [rows.get(e.quarantine_table, 0) for e in contract.entities.values()]
+        moment = newest.get(contract.source)
+        results = [c.result for name in there[contract.source] for c in checks.get(name, ())]
+        found.append(
+            SourceFacts(
+                contract=contract,
+                age=clock.now() - moment if moment else None,
+                received=sum(c.received for c in own) if own else None,
+                landed=sum(c.landed for c in own) if own else sum(rows[name] for name in there[contract.source]),
+                quarantined=sum(c.quarantined for c in own) if own else sum(quarantine),
+                doubled=sum(c.doubled for c in own) if own else None,
+                days=days.get(contract.source, ()),
+                state=worst(results),
+            )
+        )
+    return tuple(found)
+
+
+def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Day, ...]]:
+    counted: dict[str, dict[date, tuple[int, bool]]] = {}
+    for source, day, rows, is_unusual in connection.execute(
+        f"""select split_part(d.table_name, '/', 2), coalesce(d.day, u.day), sum(coalesce(d.rows, 0)),
+                bool_or(u.day is not null)
+            from {DAILY_ROWS} as d full join {UNUSUAL_DAYS} as u
+                on d.table_name = u.table_name and d.day = u.day
+            where d.table_name is not null group by 1, 2
+            union all
+            select split_part(table_name, '/', 2), day, 0, true from {UNUSUAL_DAYS} where rows = 0"""
+    ).fetchall():
+        before = counted.setdefault(source, {}).get(day, (0, False))
+        counted[source][day] = (before[0] + int(rows), before[1] or is_unusual)
+    last = clock.today() - timedelta(days=1)
+    calendar = [last - timedelta(days=n) for n in range(CHARTED_DAYS - 1, -1, -1)]
+    return {source: tuple(Day(d, *own.get(d, (0, False))) for d in calendar) for source, own in counted.items()}
+
+
+def _refused(
+    connection: duckdb.DuckDBPyConnection, entities: Sequence[Entity], quarantined: Mapping[str, int]
+) -> tuple[Refused, ...]:
+    found: list[Refused] = []
+    for entity in entities:
+        if not quarantined.get(entity.quarantine_table):
+            continue
+        there = _columns(connection, entity.quarantine_table)
+        reason = next((name for name in ("reason", "reason_code") if name in there), "'unknown'")
+        column = next((name for name in ("column", "column_name") if name in there), None)
+        place = f"coalesce(\"{column}\", '')" if column else "''"
+        sql = f"select {reason}, {place}, count(*) from {scan(entity.quarantine_table)} group by 1, 2"
+        found += [Refused(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
+    return tuple(sorted(found, key=lambda r: -r.rows)[:REASONS_SHOWN])
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    return {row[0] for row in connection.execute(f"describe select * from {scan(table)}").fetchall()}
+
+
+def is_open(zone: str) -> bool:
+    """Whether a zone may be read by modellers (D13)."""
+    return zone in OPEN_ZONES
