@@ -1,0 +1,166 @@
+"""The dbt project as Dagster sees it: its manifest, its layers, and the names, owners and groups of its assets.
+
+An asset's key is the name of its Delta table (`marts/person_profile`); a staging view is `staging/<model>`. Nothing
+here runs a model: `defs/models.py` does.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property, lru_cache
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
+
+from lake.tables import ZONES
+from orchestration.changes import code_fingerprint
+
+#: The step outside dbt that splits the project in two: models that need it run after it.
+IDENTITY_ZONE = "identity"
+RECORDS, MARTS, FEATURES = "records", "marts", "features"
+LAYERS = (RECORDS, MARTS, FEATURES)
+
+
+@lru_cache
+def load_graph() -> "DbtGraph":
+    """The project's manifest, parsed again only where a model, macro or contract changed since it was last."""
+    from dbt_project import runner
+
+    path = runner.target_path() / "manifest.json"
+    mark = path.with_name("manifest.fingerprint")
+    current = code_fingerprint()
+    if not (path.exists() and mark.exists() and mark.read_text() == current):
+        path = runner.parse()
+        mark.write_text(current)
+    return DbtGraph(json.loads(path.read_text(encoding="utf-8")))
+
+
+class DbtGraph:
+    """Models, sources and tests by unique id, and which layer a model belongs to."""
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self.manifest = manifest
+
+    @cached_property
+    def models(self) -> dict[str, Mapping[str, Any]]:
+        """All models, parents before children."""
+        found = {i: n for i, n in self.manifest["nodes"].items() if n["resource_type"] == "model"}
+        ordered: dict[str, Mapping[str, Any]] = {}
+
+        def visit(unique_id: str) -> None:
+            if unique_id in found and unique_id not in ordered:
+                for parent in sorted(found[unique_id]["depends_on"]["nodes"]):
+                    visit(parent)
+                ordered[unique_id] = found[unique_id]
+
+        for unique_id in sorted(found):
+            visit(unique_id)
+        return ordered
+
+    def layer(self, layer: str) -> list[str]:
+        """Unique ids of a layer's models, parents before children.
+
+        `records` is everything that need not know who is who; `features` the zone of that name; `marts` the rest.
+        """
+        return [i for i in self.models if self._layer_of(i) == layer]
+
+    def selection(self, layer: str) -> str:
+        """The layer in dbt's selector words: a union of full names."""
+        return " ".join(selector(self.models[i]) for i in self.layer(layer))
+
+    def tables(self, layer: str) -> list[str]:
+        """Delta tables that a layer writes."""
+        return [t for i in self.layer(layer) if (t := table_of(self.models[i])) is not None]
+
+    def ancestors(self, unique_id: str) -> frozenset[str]:
+        """Every Delta table a model reads, directly or through other models."""
+        return self._ancestors[unique_id]
+
+    def _layer_of(self, unique_id: str) -> str:
+        if not any(table.startswith(f"{IDENTITY_ZONE}/") for table in self._outside[unique_id]):
+            return RECORDS
+        return FEATURES if self.models[unique_id]["schema"] == FEATURES else MARTS
+
+    @cached_property
+    def _outside(self) -> dict[str, frozenset[str]]:
+        """Tables that other rooms write and a model reads, however far up: bronze, and who is who."""
+        found: dict[str, frozenset[str]] = {}
+        for unique_id, model in self.models.items():
+            own = {table for i in model["depends_on"]["nodes"] if (table := self._source_table(i))}
+            found[unique_id] = frozenset(own.union(*(found.get(i, frozenset()) for i in model["depends_on"]["nodes"])))
+        return found
+
+    @cached_property
+    def _ancestors(self) -> dict[str, frozenset[str]]:
+        found: dict[str, frozenset[str]] = {}
+        for unique_id, model in self.models.items():
+            tables: set[str] = set(self._outside[unique_id])
+            for parent in model["depends_on"]["nodes"]:
+                tables |= found.get(parent, frozenset())
+                if parent in self.models and (table := table_of(self.models[parent])):
+                    tables.add(table)
+            found[unique_id] = frozenset(tables)
+        return found
+
+    def _source_table(self, unique_id: str) -> str | None:
+        node = self.manifest["sources"].get(unique_id)
+        return None if node is None else table_of(node)
+
+
+def table_of(node: Mapping[str, Any]) -> str | None:
+    """The Delta table of a model or source; None for a view, which has none."""
+    if node["resource_type"] == "source":
+        meta = node["config"].get("meta") or {}
+        return str(meta.get("delta_table") or f"{node['schema']}/{node['identifier']}")
+    return f"{node['schema']}/{node['alias']}" if node["schema"] in ZONES and not is_view(node) else None
+
+
+def is_view(node: Mapping[str, Any]) -> bool:
+    """Whether a model is a view, made anew in every dbt call."""
+    return bool(node["config"].get("materialized") == "view")
+
+
+def selector(node: Mapping[str, Any]) -> str:
+    """The model alone, in dbt's selector words."""
+    return f"fqn:{'.'.join(node['fqn'])}"
+
+
+def path_of(node: Mapping[str, Any]) -> list[str]:
+    """The asset's key: its table's path, or the folder and name of a view."""
+    table = table_of(node)
+    return table.split("/") if table else [node["fqn"][1], node["name"]]
+
+
+class Translator(DagsterDbtTranslator):
+    """Names of tables as asset keys; folders as groups; owners from `meta.owner`, else from the model's dbt group."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        """`marts/person_profile`; `staging/stg_crm__customers`."""
+        return dg.AssetKey(path_of(dbt_resource_props))
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Staging beside its source's bronze, everything else by its first folder."""
+        folders = list(dbt_resource_props["fqn"][1:-1])
+        if not folders:
+            return None
+        return str(folders[1] if folders[0] == "staging" and len(folders) > 1 else folders[0])
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """The team that answers for the table."""
+        meta = dbt_resource_props["config"].get("meta") or {}
+        group = dbt_resource_props.get("group")  # dagster-dbt puts the whole group here, not its name
+        owner = meta.get("owner") or (group["owner"].get("name") if isinstance(group, Mapping) else None)
+        return [f"team:{owner}"] if owner else []
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        """The layer, for selections such as `tag:layer=features`."""
+        return {**super().get_tags(dbt_resource_props), "layer": str(dbt_resource_props["fqn"][1])}
+
+
+def stale_models(graph: DbtGraph, layer: str, changed: Iterable[str]) -> list[str]:
+    """Models of a layer that read a changed table or whose own table changed or is missing, parents first."""
+    moved = set(changed)
+    return [i for i in graph.layer(layer) if graph.ancestors(i) & moved or (table_of(graph.models[i]) or "") in moved]

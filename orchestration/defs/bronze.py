@@ -1,0 +1,123 @@
+"""Sources and bronze: one step per source, one asset per entity, all made from the contracts.
+
+A source that cannot be read fails alone: its assets keep their last version, the steps behind it go on with what there
+is, and the run ends as failed, with the cure (`defs/closing.py`). How a source is read is `ingestion`'s affair.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from ingestion.contract import Column, Contract, Entity, load_contracts
+from lake.tables import table_version
+from orchestration.events import AssetEvent, asset_key, written
+from orchestration.instance import POOL
+from orchestration.ledger import Failure
+from orchestration.session import Session
+
+_ENVIRONMENTS = ("embedded", "services")
+
+
+@dg.definitions
+def bronze() -> dg.Definitions:
+    """Every source as an external asset, every entity as the asset that it lands in."""
+    contracts = load_contracts()
+    return dg.Definitions(assets=[*(_system(c) for c in contracts), *(_landing(c) for c in contracts)])
+
+
+def system_key(source: str) -> dg.AssetKey:
+    """The asset of a source system itself, which lies outside."""
+    return dg.AssetKey(["source", source])
+
+
+def _system(contract: Contract) -> dg.AssetSpec:
+    server = contract.server(_ENVIRONMENTS[0])
+    return dg.AssetSpec(
+        system_key(contract.source),
+        group_name=contract.source,
+        description=contract.description,
+        owners=[f"team:{contract.owner}"],
+        tags={"domain": contract.domain},
+        kinds={_kind(server.format or server.type or "")},
+        metadata={
+            "contract": f"ingestion/sources/{contract.source}/contract.odcs.yaml, version {contract.version}",
+            "steward": contract.steward,
+            "purposes": ", ".join(contract.purposes),
+            "newest row may be old": f"{contract.freshness.total_seconds() / 3600:.0f} h",
+        },
+    )
+
+
+def _landing(contract: Contract) -> dg.AssetsDefinition:
+    entities = {asset_key(entity.table): entity for entity in contract.entities.values()}
+
+    @dg.multi_asset(
+        name=f"land_{contract.source}",
+        specs=[_spec(contract, entity) for entity in entities.values()],
+        can_subset=True,
+        pool=POOL,
+        op_tags={"step": "landing"},
+    )
+    def land(context: dg.AssetExecutionContext, session: Session) -> Iterator[AssetEvent]:
+        wanted = [entities[key] for key in entities if key in context.selected_asset_keys]
+        yield from _land(context.log.error, session, contract.source, wanted)
+
+    return land
+
+
+def _land(report: Callable[[str], Any], session: Session, source: str, wanted: list[Entity]) -> Iterator[AssetEvent]:
+    from ingestion.landing import land_source
+
+    before = {entity.name: table_version(entity.table) for entity in wanted}
+    result = land_source(source, entities=[entity.name for entity in wanted], full_refresh=session.full_refresh)
+    if result.state == "failed":
+        failure = Failure(where=source, message=str(result.error), cure=result.cure)
+        session.failures.append(failure)
+        report(f"{failure.message}\n  cure: {failure.cure}")
+    landed = {entity.entity: entity for entity in result.entities}
+    for entity in wanted:
+        counts = landed.get(entity.name)
+        numbers = (
+            {}
+            if counts is None
+            else {"new rows": counts.landed, "quarantined": counts.quarantined, "exact doubles": counts.doubled}
+        )
+        yield written(entity.table, before[entity.name], **numbers)
+
+
+def _spec(contract: Contract, entity: Entity) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        asset_key(entity.table),
+        deps=[system_key(contract.source)],
+        group_name=contract.source,
+        description=f"{entity.grain} As it came from {contract.source}, typed and held to its contract, append-only.",
+        owners=[f"team:{contract.owner}"],
+        tags={"domain": contract.domain, "layer": "bronze", "zone": "restricted"},
+        kinds={"delta"},
+        # Wall clock: how long ago rows last came. How old the newest row is, the check of the table says.
+        freshness_policy=dg.FreshnessPolicy.time_window(
+            fail_window=contract.freshness * 2, warn_window=contract.freshness
+        ),
+        metadata={
+            "dagster/table_name": entity.table,
+            "dagster/column_schema": dg.TableSchema(columns=[_column(column) for column in entity.columns]),
+            "purposes": ", ".join(entity.purposes),
+            "kept for": f"{entity.retention_days} days",
+            "refused rows": entity.quarantine_table,
+        },
+    )
+
+
+def _column(column: Column) -> dg.TableColumn:
+    return dg.TableColumn(
+        column.name,
+        type=column.logical_type,
+        description=column.description,
+        tags={"classification": column.classification},
+        constraints=dg.TableColumnConstraints(nullable=not column.required, unique=column.primary_key),
+    )
+
+
+def _kind(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum()) or "system"

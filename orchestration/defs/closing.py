@@ -1,0 +1,32 @@
+"""The end of a run: its row in the ledger, and the word that a source failed, once everything else is up to date."""
+
+import dagster as dg
+
+from orchestration.defs.quality import PORTAL
+from orchestration.events import asset_key
+from orchestration.instance import POOL
+from orchestration.ledger import TABLE
+from orchestration.session import Session, is_whole
+
+
+@dg.asset(
+    key=asset_key(TABLE),
+    deps=[PORTAL],
+    group_name="ops",
+    description="One row per run: when, how it ended, seconds per step, and the version of every table afterwards.",
+    owners=["team:customer-data-platform"],
+    kinds={"delta"},
+    tags={"layer": "ops"},
+    metadata={"dagster/table_name": TABLE},
+    pool=POOL,
+)
+def runs(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None]:
+    """Record the run. Where a source failed the run fails here, and only here: everything else is done."""
+    run = session.record(context.instance, context.run, is_complete=is_whole(context.run))
+    if run.failures:
+        raise dg.Failure(
+            description="\n".join(f"{f.where}: {f.message}\n  cure: {f.cure}" for f in run.failures),
+            metadata={"failed sources": ", ".join(f.where for f in run.failures), "everything else": "is up to date"},
+            allow_retries=False,
+        )
+    return dg.MaterializeResult(metadata={"seconds": round(run.seconds, 1), "state": run.state, **run.checks})

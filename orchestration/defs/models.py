@@ -1,0 +1,132 @@
+"""The dbt models: three steps (records, marts, features), one dbt call each, every model and dbt test shown by itself.
+
+dbt is called in this process: a call through its command line costs four seconds of imports more (ADR 8). A model runs
+only where something that it reads changed, a new day began (windows of features), or its text was edited.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from lake.tables import table_exists, table_version
+from orchestration.dbt_graph import (
+    LAYERS,
+    RECORDS,
+    DbtGraph,
+    Translator,
+    load_graph,
+    path_of,
+    selector,
+    stale_models,
+    table_of,
+)
+from orchestration.events import AssetEvent, unchanged, written
+from orchestration.instance import POOL
+from orchestration.session import Session
+
+
+@dg.definitions
+def models() -> dg.Definitions:
+    """One step for each layer of the project that has models."""
+    graph = load_graph()
+    translator = Translator()
+    return dg.Definitions(assets=[_layer(graph, translator, layer) for layer in LAYERS if graph.layer(layer)])
+
+
+def _layer(graph: DbtGraph, translator: Translator, layer: str) -> dg.AssetsDefinition:
+    @dbt_assets(
+        manifest=graph.manifest,
+        select=graph.selection(layer),
+        name=f"build_{layer}",
+        dagster_dbt_translator=translator,
+        pool=POOL,
+        op_tags={"step": "dbt"},
+    )
+    def build(context: dg.AssetExecutionContext, session: Session) -> Iterator[AssetEvent]:
+        asked = [i for i in graph.layer(layer) if dg.AssetKey(path_of(graph.models[i])) in context.selected_asset_keys]
+        yield from _build(context, session, graph, translator, layer, asked)
+
+    return build
+
+
+def _build(
+    context: dg.AssetExecutionContext,
+    session: Session,
+    graph: DbtGraph,
+    translator: Translator,
+    layer: str,
+    asked: list[str],
+) -> Iterator[AssetEvent]:
+    due = _due(session, graph, layer, asked)
+    before = {i: _version(graph.models[i]) for i in asked}
+    outcome = None
+    if due:
+        from dbt_project.runner import run_dbt
+
+        outcome = run_dbt(
+            "build", select=[selector(graph.models[i]) for i in due], full_refresh=session.full_refresh, check=False
+        )
+        context.log.info(f"{len(due)} models, {len(outcome.nodes)} nodes in {outcome.seconds:.1f} s")
+    nodes = {node.unique_id: node for node in outcome.nodes} if outcome else {}
+    for unique_id in asked:
+        node = nodes.get(unique_id)
+        if node is None or node.ok:
+            yield from _model_events(graph.models[unique_id], before[unique_id], node)
+    yield from _test_events(context, graph, translator, nodes)
+    broken = [
+        node for node in nodes.values() if node.resource_type == "model" and not node.ok and node.status != "skipped"
+    ]
+    if broken:
+        raise dg.Failure(
+            description="; ".join(f"{node.name}: {node.message}" for node in broken[:5]),
+            metadata={"cure": "correct the model or the data it reads, and run again: what succeeded stays"},
+        )
+
+
+def _due(session: Session, graph: DbtGraph, layer: str, asked: list[str]) -> list[str]:
+    changes = session.changes()
+    if changes.everything or (changes.is_new_day and layer != RECORDS):
+        return asked
+    missing = {t for i in asked if (t := table_of(graph.models[i])) and not table_exists(t)}
+    stale = set(stale_models(graph, layer, changes.tables | missing))
+    return [i for i in asked if i in stale]
+
+
+def _model_events(model: Mapping[str, Any], before: int | None, node: Any) -> Iterator[AssetEvent]:
+    key = dg.AssetKey(path_of(model))
+    table = table_of(model)
+    if table is not None:
+        yield written(table, before, **({} if node is None else {"seconds": round(node.seconds, 2)}))
+    elif node is None:
+        yield unchanged(key)
+    else:
+        yield dg.MaterializeResult(asset_key=key, metadata={"seconds": round(node.seconds, 2), "kind": "view"})
+
+
+def _test_events(
+    context: dg.AssetExecutionContext, graph: DbtGraph, translator: Translator, nodes: Mapping[str, Any]
+) -> Iterator[dg.AssetCheckResult]:
+    for unique_id, node in nodes.items():
+        if node.resource_type != "test" or node.status == "skipped":
+            continue
+        key = get_asset_check_key_for_test(graph.manifest, translator, unique_id, None)
+        if key is None or key not in context.selected_asset_check_keys:
+            continue
+        is_warning = (
+            node.status == "warn" or graph.manifest["nodes"][unique_id]["config"].get("severity", "").lower() == "warn"
+        )
+        yield dg.AssetCheckResult(
+            asset_key=key.asset_key,
+            check_name=key.name,
+            passed=node.status == "pass",
+            severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
+            metadata={"rows that break it": node.failures, "seconds": round(node.seconds, 2)},
+        )
+
+
+def _version(model: Mapping[str, Any]) -> int | None:
+    table = table_of(model)
+    return None if table is None else table_version(table)

@@ -1,0 +1,130 @@
+"""What the steps of one run share: its options, what it is compared with, the survey API of the sandbox, one run lock.
+
+A Dagster resource, made once per run and closed at its end, whoever started the run (`lake run`, schedule, sensor, UI).
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime
+
+import dagster as dg
+from pydantic import PrivateAttr
+
+from lake.clock import today
+from orchestration import ledger
+from orchestration.changes import Changes, code_fingerprint, compare, table_versions
+from orchestration.guard import run_lock, survey_api
+from orchestration.ledger import Failure, Run
+
+#: Tag of a run of `lake run --source`: these were asked for, and all that is behind them was brought up to date.
+SOURCES_TAG = "lake/sources"
+#: A run that a schedule or sensor started waits so long for one that is at work.
+_PATIENCE_SECONDS = 1800.0
+
+
+class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """Options and shared state of a run. In the launchpad only `full_refresh` can be set."""
+
+    full_refresh: bool = False
+
+    _baseline: Run | None = PrivateAttr(default=None)
+    _started: datetime = PrivateAttr(default_factory=ledger.utc_now)
+    _code: str = PrivateAttr(default="")
+    _failures: list[Failure] = PrivateAttr(default_factory=list)
+    _recorded: Run | None = PrivateAttr(default=None)
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Session"]:
+        """Take the run lock, note what the lake is compared with, start the sandbox's survey API."""
+        with ExitStack() as stack:
+            stack.enter_context(run_lock(patience=_PATIENCE_SECONDS))
+            stack.enter_context(survey_api())
+            self._baseline = None if self.full_refresh else ledger.last_complete_run()
+            self._code = code_fingerprint()
+            try:
+                yield self
+            finally:
+                self._close(context)
+
+    @property
+    def failures(self) -> list[Failure]:
+        """What failed so far without stopping the run: sources."""
+        return self._failures
+
+    def changes(self) -> Changes:
+        """What changed since the last complete run, as of now: every step asks again, since steps before it write."""
+        return compare(with_run=self._baseline)
+
+    def record(self, instance: dg.DagsterInstance, run: dg.DagsterRun, *, is_complete: bool) -> Run:
+        """Write the run's row into the ledger; the first one holds."""
+        steps, checks, stopped = _history(instance, run.run_id)
+        failures = [*self._failures, *stopped]
+        row = Run(
+            run_id=run.run_id,
+            started_at=self._started,
+            finished_at=ledger.utc_now(),
+            state="failed" if failures or not is_complete else "succeeded",
+            is_complete=is_complete and not stopped,
+            clock_day=today(),
+            code=self._code,
+            sources=[s for s in run.tags.get(SOURCES_TAG, "").split(",") if s],
+            versions=table_versions(),
+            steps=steps,
+            failures=failures,
+            checks=checks,
+        )
+        ledger.record(row)
+        self._recorded = row
+        return row
+
+    def _close(self, context: dg.InitResourceContext) -> None:
+        """A run that stopped half-way is recorded too, and the portal shows why."""
+        run = context.run
+        if run is None or context.instance is None or self._recorded is not None or not is_whole(run):
+            return
+        self.record(context.instance, run, is_complete=False)
+        from expectations.portal import build
+
+        build()
+
+
+def is_whole(run: dg.DagsterRun) -> bool:
+    """Whether a run brings the lake up to date, and not only some tables picked in the UI."""
+    return run.asset_selection is None or SOURCES_TAG in run.tags
+
+
+def _history(instance: dg.DagsterInstance, run_id: str) -> tuple[dict[str, float], dict[str, int], list[Failure]]:
+    """Seconds per step, checks passed and failed, and what stopped: from the run's own events."""
+    steps = {
+        stats.step_key: round(stats.end_time - stats.start_time, 2)
+        for stats in instance.get_run_step_stats(run_id)
+        if stats.start_time and stats.end_time
+    }
+    wanted = {dg.DagsterEventType.ASSET_CHECK_EVALUATION, dg.DagsterEventType.STEP_FAILURE}
+    checks = {"passed": 0, "failed": 0}
+    stopped = []
+    for entry in instance.all_logs(run_id, of_type=wanted):
+        event = entry.dagster_event
+        if event is None:
+            continue
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            checks["passed" if event.asset_check_evaluation_data.passed else "failed"] += 1
+        else:
+            stopped.append(_stopped(event))
+    return steps, checks, stopped
+
+
+def _stopped(event: dg.DagsterEvent) -> Failure:
+    """A step's failure in words: Dagster's own error repeats what the step raised as its cause."""
+    data = event.step_failure_data
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    described = data.user_failure_data.description if data.user_failure_data else None
+    message = described or (error.message.strip() if error else "failed")
+    message, _, cure = message.partition("\n  cure: ")
+    return Failure(
+        where=event.step_key or "run",
+        message=message.removeprefix("lake.errors.").strip(),
+        cure=cure or "see the step in `lake up`, correct it, and run again: what succeeded stays",
+    )
