@@ -160,7 +160,9 @@ def weights_sql() -> dict[str, str]:
         )
     }
     issued = " ".join(
-        f"when '{rules.rule_of(name)}' then {kind.weight}" for name, kind in rules.KINDS.items() if name not in rules.IDENTIFIER_WEIGHTS
+        f"when '{rules.rule_of(name)}' then {kind.weight}"
+        for name, kind in rules.KINDS.items()
+        if name not in rules.IDENTIFIER_WEIGHTS
     )
     name_weight = " ".join(f"when {level.value} then {weight}" for level, weight in rules.NAME_WEIGHTS.items())
     birth_weight = " ".join(f"when '{relation}' then {weight}" for relation, weight in rules.BIRTH_WEIGHTS.items())

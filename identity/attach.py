@@ -84,7 +84,9 @@ def _group(con: duckdb.DuckDBPyConnection, kind: str) -> None:
                    {rules.kind_of(kind).weight} as weight_{_weight_column(kind)}
             from grouped where loose_rid <> leader_rid"""
     )
-    con.execute("update state set component = g.leader, is_settled = true from grouped g where state.component = g.loose")
+    con.execute(
+        "update state set component = g.leader, is_settled = true from grouped g where state.component = g.loose"
+    )
     con.execute("drop table grouped")
 
 

@@ -38,7 +38,23 @@ _ROLE_LOCAL_PARTS = (
     "info|service|services|support|admin|office|sales|contact|call-?cent(er|re)|help-?desk|hello|shop|store|kefu"
     "|customer-?service|customercare|postmaster|webmaster|reception|front-?desk|(branch|agent|desk|shop|store)[-_]?[0-9]+"
 )
-_NO_VALUE = ("", "NULL", "NONE", "NA", "N/A", "NIL", "UNKNOWN", "UNBEKANNT", "-", "--", "?", "TEST", "无", "未知", "不详")
+_NO_VALUE = (
+    "",
+    "NULL",
+    "NONE",
+    "NA",
+    "N/A",
+    "NIL",
+    "UNKNOWN",
+    "UNBEKANNT",
+    "-",
+    "--",
+    "?",
+    "TEST",
+    "无",
+    "未知",
+    "不详",
+)
 _COUNTRIES = {
     "CHINA": "CN", "中国": "CN", "中华人民共和国": "CN", "PRC": "CN", "CHN": "CN", "HONG KONG": "HK", "香港": "HK", "TAIWAN": "TW",
     "台湾": "TW", "MACAU": "MO", "澳门": "MO", "UK": "GB", "UNITED KINGDOM": "GB", "ENGLAND": "GB", "GBR": "GB",
@@ -56,13 +72,24 @@ _CALL_CENTRE_NUMBERS = frozenset(
     )
 )
 _CHECK_WEIGHTS = tuple(pow(2, 17 - place, 11) for place in range(17))  # GB 11643-1999
-_DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日", "%d.%m.%Y", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
+_DATE_FORMATS = (
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%Y%m%d",
+    "%Y年%m月%d日",
+    "%d.%m.%Y",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+)
 
 
 def normalise(con: duckdb.DuckDBPyConnection, records: pa.Table) -> list[Name]:
     """Make `people` and `holdings` from records in `identity.records.SCHEMA`; the names by `name_id`."""
     con.register("given_records", records)
-    con.execute("create table raw as select cast(row_number() over (order by record_id) - 1 as bigint) as rid, * from given_records")
+    con.execute(
+        "create table raw as select cast(row_number() over (order by record_id) - 1 as bigint) as rid, * from given_records"
+    )
     con.unregister("given_records")
     names = _create_names(con)
     _create_contacts(con)
@@ -88,7 +115,9 @@ def _create_names(con: duckdb.DuckDBPyConnection) -> list[Name]:
         name_of.append(ids.setdefault(name, len(ids)) if name is not None and name.is_full else None)
     names = list(ids)
     _register(con, "spelling_name", {"spelling_id": range(len(name_of)), "name_id": name_of}, (pa.int64(), pa.int64()))
-    _register(con, "name_keys", {"name_id": range(len(names)), "name_key": [n.key for n in names]}, (pa.int64(), pa.string()))
+    _register(
+        con, "name_keys", {"name_id": range(len(names)), "name_key": [n.key for n in names]}, (pa.int64(), pa.string())
+    )
     con.execute(
         """create table raw_names as
            select rid, name_id, name_key from raw
@@ -191,7 +220,9 @@ def _create_holdings(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("alter table contacts rename to holdings")
 
 
-def _register(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, Iterable[object]], types: Iterable[pa.DataType]) -> None:
+def _register(
+    con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, Iterable[object]], types: Iterable[pa.DataType]
+) -> None:
     data = pa.table({key: pa.array(values, kind) for (key, values), kind in zip(columns.items(), types, strict=True)})
     con.register("registered", data)
     con.execute(f"create table {name} as select * from registered")

@@ -14,7 +14,9 @@ from identity.engine import scratch
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # Crockford's base 32
 _LENGTH = 20  # 100 bits: a billion ids meet by chance once in 10^12 lakes
-PREVIOUS = pa.schema([("record_id", pa.string()), ("person_id", pa.string()), ("born_at", pa.timestamp("us", tz="UTC"))])
+PREVIOUS = pa.schema(
+    [("record_id", pa.string()), ("person_id", pa.string()), ("born_at", pa.timestamp("us", tz="UTC"))]
+)
 
 
 class Mint:
@@ -28,7 +30,9 @@ class Mint:
         drawn = pa.array([], pa.string())
         while len(drawn) < count:
             letters = _ALPHABET[self._random.integers(0, 32, (count - len(drawn), _LENGTH), dtype=np.uint8)]
-            new = pa.array(np.char.add("p_", letters.reshape(-1).view(f"S{_LENGTH}").astype(f"U{_LENGTH}")), pa.string())
+            new = pa.array(
+                np.char.add("p_", letters.reshape(-1).view(f"S{_LENGTH}").astype(f"U{_LENGTH}")), pa.string()
+            )
             if taken is not None and len(taken):
                 new = new.filter(pc.invert(pc.is_in(new, value_set=pc.unique(taken))))
             drawn = pc.unique(pa.concat_arrays([drawn, new]))
@@ -36,7 +40,12 @@ class Mint:
 
 
 def assign_ids(
-    record_ids: pa.Array, component: Ints, *, previous: pa.Table | None = None, taken: pa.Array | None = None, mint: Mint | None = None
+    record_ids: pa.Array,
+    component: Ints,
+    *,
+    previous: pa.Table | None = None,
+    taken: pa.Array | None = None,
+    mint: Mint | None = None,
 ) -> pa.Array:
     """One person id per record.
 
@@ -63,7 +72,9 @@ def assign_ids(
     return pa.array(ids, pa.string()).take(pa.array(place))
 
 
-def _inherit(con: duckdb.DuckDBPyConnection, record_ids: pa.Array, place: Ints, previous: pa.Table) -> list[tuple[int, str]]:
+def _inherit(
+    con: duckdb.DuckDBPyConnection, record_ids: pa.Array, place: Ints, previous: pa.Table
+) -> list[tuple[int, str]]:
     """Component number and the person id that it keeps."""
     con.register("present", pa.table({"record_id": record_ids, "component": place}))
     con.register("past", previous.select(PREVIOUS.names))

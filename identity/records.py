@@ -91,7 +91,8 @@ def _identifiers(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _refuse_bad_ids(ids: pa.ChunkedArray) -> None:
     if ids.null_count:
         raise RecordsError(
-            f"{ids.null_count} of {len(ids)} person records have no record_id", cure="give every record an id of its own"
+            f"{ids.null_count} of {len(ids)} person records have no record_id",
+            cure="give every record an id of its own",
         )
     counts = pc.value_counts(ids)
     doubled = counts.filter(pc.greater(counts.field("counts"), 1))

@@ -18,7 +18,12 @@ from identity.person_ids import Mint, assign_ids
 from identity.records import read_records
 
 LINKS = pa.schema(
-    [("record_id", pa.string()), ("person_id", pa.string()), ("match_kind", pa.string()), ("match_strength", pa.float64())]
+    [
+        ("record_id", pa.string()),
+        ("person_id", pa.string()),
+        ("match_kind", pa.string()),
+        ("match_strength", pa.float64()),
+    ]
 )
 
 
@@ -65,12 +70,18 @@ def match(records: pa.Table) -> Matching:
             component=component,
             links=_arrow(con, _links_sql()),
             pairs=_arrow(con, _pairs_sql()),
-            guarded=_arrow(con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"),
+            guarded=_arrow(
+                con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
+            ),
         )
 
 
 def resolve(
-    records: pa.Table, *, previous: pa.Table | None = None, taken: pa.Array | None = None, mint: Mint | None = None,
+    records: pa.Table,
+    *,
+    previous: pa.Table | None = None,
+    taken: pa.Array | None = None,
+    mint: Mint | None = None,
     matching: Matching | None = None,
 ) -> pa.Table:
     """Who each record is: `LINKS`, exactly one row per record, in the order of record_id.

@@ -1,0 +1,225 @@
+"""The identity step of a run: `identity/person_records` -> `identity/person_links` and `identity/person_events`.
+
+The only place of this room that writes the lake. One commit of person_links holds a run whole: its rows, the version
+of person_records that it read and the clock. The events are a function of that commit and the one before, so a crash
+between the two tables is mended by the next run, which writes the events that are missing before anything else.
+
+`person_records -> person_links, person_events, ops/identity_runs` · `python -m identity.step`
+"""
+
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from identity import ledger
+from identity.as_of import PERSON_LINKS
+from identity.person_ids import PREVIOUS, Mint
+from identity.records import TIMESTAMP, RecordsError
+from identity.resolve import match, resolve
+from lake import clock
+from lake.crash import crash_point
+from lake.duck import connect
+from lake.state import as_metadata, read_state
+from lake.tables import open_table, scan, table_uri
+from lake.writer import Commit, append, merge, table_lock
+
+PERSON_RECORDS = "identity/person_records"
+PERSON_EVENTS = "identity/person_events"
+IDENTITY_RUNS = "ops/identity_runs"
+#: Raise when rules change, so that lakes resolve again although no record is new.
+MATCHER = "rules-1"
+
+
+@dataclass(frozen=True)
+class IdentityResult:
+    """What a run did. `state`: `updated`, `unchanged` (resolved, same graph) or `skipped` (nothing new to read)."""
+
+    state: str
+    records: int = 0
+    persons: int = 0
+    links_opened: int = 0
+    links_closed: int = 0
+    births: int = 0
+    merges: int = 0
+    splits: int = 0
+    moves: int = 0
+    ends: int = 0
+    values_guarded: int = 0
+    seconds: float = 0.0
+
+
+def update_identity(*, mint: Mint | None = None) -> IdentityResult:
+    """Bring links and ledger up to date with person_records; writes nothing where nothing changed.
+
+    Raises:
+        RecordsError: there are no person records yet, or they cannot be used.
+    """
+    started = time.monotonic()
+    with table_lock(PERSON_LINKS):
+        records_table = open_table(PERSON_RECORDS)
+        if records_table is None:
+            raise RecordsError(f"there is no table {PERSON_RECORDS}", cure="build it first: lake run")
+        # Taken before the rows are read: rows that come in between are read again next time, never missed.
+        read = f"{MATCHER}/{records_table.metadata().id}@{records_table.version()}"
+        state = read_state(PERSON_LINKS)
+        _write_missing_events(state)
+        if read in (state.get("read"), read_state(IDENTITY_RUNS).get("read")):
+            return IdentityResult("skipped", seconds=time.monotonic() - started)
+        return _update(read, state, mint, started)
+
+
+def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float) -> IdentityResult:
+    records, known = _read_records()
+    history = _read_history()
+    matching = match(records)
+    links = resolve(records, previous=_previous(history), taken=_taken(history), mint=mint, matching=matching)
+    moment = ledger.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
+    changes = ledger.next_links(history, links, known, moment)
+    totals = {"records": links.num_rows, "persons": matching.persons, "values_guarded": matching.guarded.num_rows}
+    if changes.num_rows == 0 and state:
+        result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - started)
+        _write_run(read, result, matching.guarded)
+        return result
+    run = int(state.get("run", -1)) + 1
+    before = open_table(PERSON_LINKS)
+    written = {
+        "run": run,
+        "read": read,
+        "matcher": MATCHER,
+        "at": moment.now.isoformat(),
+        "first_at": state.get("first_at") or moment.now.isoformat(),
+        "is_backfilled": moment.closed_until is None,
+        "version_before": None if before is None else before.version(),
+    }
+    merge(PERSON_LINKS, changes, ["record_id", "valid_from"], commit=Commit(metadata=as_metadata(written)))
+    crash_point("identity.between_links_and_events")
+    events = _write_missing_events(written)
+    counts = _count(events)
+    result = IdentityResult(
+        "updated",
+        **totals,
+        links_opened=sum(1 for value in changes["valid_to"].to_pylist() if value is None),
+        links_closed=changes.num_rows - changes["valid_to"].null_count,
+        births=counts.get("birth", 0),
+        merges=counts.get("merge", 0),
+        splits=counts.get("split", 0),
+        moves=counts.get("move", 0),
+        ends=counts.get("end", 0),
+        seconds=time.monotonic() - started,
+    )
+    _write_run(read, result, matching.guarded)
+    return result
+
+
+def _read_records() -> tuple[pa.Table, pa.Table]:
+    """The records, and when each was known (`known_at` where the table has it, else `updated_at`)."""
+    with connect() as con:
+        records = con.sql(f"select * from {scan(PERSON_RECORDS)}").to_arrow_table()
+    known = "known_at" if "known_at" in records.column_names else "updated_at"
+    return records, pa.table({"record_id": records["record_id"], "known_at": records[known].cast(TIMESTAMP)})
+
+
+def _read_history() -> pa.Table | None:
+    if open_table(PERSON_LINKS) is None:
+        return None
+    with connect() as con:
+        found = con.sql(f"select * from {scan(PERSON_LINKS)}").to_arrow_table()
+    return found.select(ledger.HISTORY.names).cast(ledger.HISTORY)
+
+
+def _previous(history: pa.Table | None) -> pa.Table | None:
+    if history is None:
+        return None
+    with connect() as con:
+        con.register("history", history)
+        return (
+            con.sql(
+                """with born as (select person_id, min(valid_from) as born_at from history group by person_id)
+                   select record_id, person_id, born_at from history join born using (person_id) where valid_to is null"""
+            )
+            .to_arrow_table()
+            .cast(PREVIOUS)
+        )
+
+
+def _taken(history: pa.Table | None) -> pa.Array | None:
+    """Every id that was ever given out: the ledger also knows those whose links were replaced within one moment."""
+    if history is None:
+        return None
+    ids = [history["person_id"].unique()]
+    if open_table(PERSON_EVENTS) is not None:
+        with connect() as con:
+            ids.append(
+                con.sql(f"select distinct person_id from {scan(PERSON_EVENTS)}")
+                .to_arrow_table()["person_id"]
+                .combine_chunks()
+            )
+    return pa.concat_arrays(ids)
+
+
+def _write_missing_events(state: dict[str, Any]) -> pa.Table | None:
+    """Append the events of the last run unless they are there; also what a run that died here left undone."""
+    if not state:
+        return None
+    commit = Commit(app_id=PERSON_EVENTS, batch=state["run"])
+    if commit.already_in(open_table(PERSON_EVENTS)):
+        return None
+    before = None if state["version_before"] is None else _open_links(state["version_before"])
+    found = ledger.events(
+        before,
+        _open_links(None),
+        run=state["run"],
+        at=datetime.fromisoformat(state["at"]),
+        is_backfilled=state["is_backfilled"],
+    )
+    append(PERSON_EVENTS, found, commit=commit)
+    return found
+
+
+def _open_links(version: int | None) -> pa.Table:
+    table = DeltaTable(table_uri(PERSON_LINKS), version=version)
+    rows = table.to_pyarrow_table(columns=["record_id", "person_id", "valid_to"])
+    return rows.filter(pa.compute.is_null(rows["valid_to"]))
+
+
+def _write_run(read: str, result: IdentityResult, guarded: pa.Table) -> None:
+    """One row per run that resolved, outside the tables that an idle run must leave alone; no value of anybody.
+
+    `guarded` names the kinds, sizes and one record of each value that was left out, never the value.
+    """
+    row: dict[str, Any] = {
+        "ran_at": clock.now(),
+        "matcher": MATCHER,
+        **asdict(result),
+        "guarded": guarded.slice(0, 100).to_pylist(),
+    }
+    schema = pa.schema(
+        [
+            ("ran_at", TIMESTAMP),
+            ("matcher", pa.string()),
+            *((name, pa.string() if name == "state" else pa.int64()) for name in asdict(result) if name != "seconds"),
+            ("seconds", pa.float64()),
+            ("guarded", pa.list_(pa.struct(list(guarded.schema)))),
+        ]
+    )
+    append(
+        IDENTITY_RUNS, pa.Table.from_pylist([row], schema=schema), commit=Commit(metadata=as_metadata({"read": read}))
+    )
+
+
+def _count(events: pa.Table | None) -> dict[str, int]:
+    if events is None:
+        return {}
+    return {item["values"]: item["counts"] for item in events["event_type"].value_counts().to_pylist()}
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+if __name__ == "__main__":
+    print(update_identity())
