@@ -1,0 +1,4 @@
+{{ feature_table([
+    ref('stg_devices__registrations'),
+    ref('stg_devices__readings')
+]) }}

@@ -1,0 +1,171 @@
+"""Keeps the feature store current: its configuration, its registry, its online values.
+
+`apply` and `materialize` are plain functions; each asks first whether anything changed and only then imports Feast
+(11 s cold), so that an idle run stays quick. Reading is Feast's own: nothing here is on that path.
+"""
+
+import contextlib
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import orjson
+
+from feature_serving.catalog import MODELS_ROOT, FeatureGroup, load_groups
+from feature_serving.configuration import feast_home, write_configuration
+from lake.duck import connect, delta_extension
+from lake.tables import scan, table_version
+
+if TYPE_CHECKING:
+    from feast import FeatureStore
+
+
+@dataclass(frozen=True)
+class AppliedStore:
+    """What `apply` found or made. `changed` is false where the registry was current already."""
+
+    changed: bool
+    views: int
+    features: int
+
+
+@dataclass(frozen=True)
+class MaterializedView:
+    """One view whose newest snapshot went online."""
+
+    view: str
+    event_timestamp: datetime
+    table_version: int
+
+
+def open_store() -> "FeatureStore":
+    """The feature store of this LAKE_HOME, as `FeatureStore(repo_path="feature_repo")` opens the default one."""
+    install_delta_extension()
+    from feast import FeatureStore
+
+    return FeatureStore(repo_path=str(feast_home()))
+
+
+def apply() -> AppliedStore:
+    """Bring configuration and registry to what is declared; objects no longer declared are removed.
+
+    Nothing is imported or written where neither the declarations nor the place of the tables changed.
+    """
+    groups = load_groups()
+    configured = write_configuration()
+    size = AppliedStore(True, len(groups), sum(len(group.features) for group in groups))
+    digest = _declared_digest(configured)
+    state = _State.read()
+    if state.applied == digest and (feast_home() / "registry.db").exists():
+        return AppliedStore(False, size.views, size.features)
+    from feature_serving.definitions import feast_objects
+
+    store = open_store()
+    wanted = feast_objects()
+    names = {(type(thing).__name__, thing.name) for thing in wanted}
+    registered = [
+        *store.list_feature_services(),
+        *store.list_feature_views(),
+        *store.list_data_sources(),
+        *store.list_entities(),
+    ]
+    kept_sources = {f"{group.name}_table" for group in groups}
+    gone = [
+        thing
+        for thing in registered
+        if (type(thing).__name__, thing.name) not in names and thing.name not in kept_sources
+    ]
+    with _quietly():
+        store.apply(wanted, objects_to_delete=gone, partial=False)
+    _State(digest, state.materialized).write()
+    return size
+
+
+def materialize() -> list[MaterializedView]:
+    """Put the newest snapshot of every feature table that changed online; returns the views that were written.
+
+    Online is what holds now, so only the newest snapshot is read, however much history was added.
+    """
+    apply()
+    state = _State.read()
+    versions = {group.name: table_version(group.table) for group in load_groups()}
+    changed = {
+        group.name: group
+        for group in load_groups()
+        if versions[group.name] is not None and state.materialized.get(group.name) != versions[group.name]
+    }
+    newest = {name: moment for name, group in changed.items() if (moment := _newest_snapshot(group)) is not None}
+    if not newest:
+        return []
+    store = open_store()
+    written = []
+    for name, moment in newest.items():
+        version = versions[name]
+        assert version is not None
+        with _quietly():
+            store.materialize(start_date=moment, end_date=moment, feature_views=[name])
+        state.materialized[name] = version
+        state.write()
+        written.append(MaterializedView(name, moment, version))
+    return written
+
+
+def install_delta_extension() -> None:
+    """Give this user's DuckDB the packaged delta extension, from the file, once.
+
+    Feast's DuckDB store says `INSTALL delta` on a connection of its own making, which downloads where DuckDB does not
+    have the extension already; installed here, the same words find it and nothing is called.
+    """
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(f"install '{delta_extension()}'")
+
+
+def _newest_snapshot(group: FeatureGroup) -> datetime | None:
+    with connect() as connection:
+        row = connection.execute(f"select max(event_timestamp) from {scan(group.table)}").fetchone()
+    found: datetime | None = row[0] if row else None
+    return found
+
+
+def _declared_digest(configured: str) -> str:
+    """Changes when a declaration, the code that reads it or the place of the tables does."""
+    digest = hashlib.sha256(configured.encode())
+    ours = [path for name in ("catalog.py", "definitions.py") if (path := Path(str(files("feature_serving"))) / name)]
+    for path in [*sorted(MODELS_ROOT.glob("**/*.yml")), *ours]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@dataclass
+class _State:
+    """What is in the registry and online already; kept beside them, so that it is deleted with them."""
+
+    applied: str | None
+    materialized: dict[str, int]
+
+    @staticmethod
+    def read() -> "_State":
+        path = feast_home() / "state.json"
+        if not path.exists():
+            return _State(None, {})
+        held = orjson.loads(path.read_bytes())
+        return _State(held["applied"], held["materialized"])
+
+    def write(self) -> None:
+        beside = feast_home() / f"state.json.{os.getpid()}"
+        beside.write_bytes(orjson.dumps({"applied": self.applied, "materialized": self.materialized}))
+        beside.rename(feast_home() / "state.json")
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Feast prints and draws bars; what a command prints is the command's own (`--json`)."""
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield
