@@ -178,9 +178,7 @@ def load_contract(source: str, root: Path = SOURCES_ROOT) -> Contract:
     """
     path = root / source / CONTRACT_FILE
     if not path.exists():
-        raise UnknownSourceError(
-            f"unknown source {source!r}", cure=f"use one of: {', '.join(discover_sources(root))}"
-        )
+        raise UnknownSourceError(f"unknown source {source!r}", cure=f"use one of: {', '.join(discover_sources(root))}")
     return parse_contract(path.read_text(encoding="utf-8"), str(path))
 
 

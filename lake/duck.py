@@ -11,7 +11,9 @@ from lake.token import create_token_macro
 
 def delta_extension() -> Path:
     """The file of DuckDB's delta extension, as packaged for exactly this DuckDB version."""
-    return Path(str(files("duckdb_extension_delta"))) / "extensions" / f"v{duckdb.__version__}" / "delta.duckdb_extension"
+    return (
+        Path(str(files("duckdb_extension_delta"))) / "extensions" / f"v{duckdb.__version__}" / "delta.duckdb_extension"
+    )
 
 
 def connection_settings() -> dict[str, str]:

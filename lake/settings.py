@@ -30,12 +30,15 @@ class Settings(BaseSettings):
 
     home: Path = Field(default=PROJECT_ROOT / ".lake", description="All state; deleting it is a fresh start.")
     delta_root: str | None = Field(default=None, description="Root of the Delta tables; default HOME/delta.")
-    source_root: Path | None = Field(default=None, description="Where file and SQLite sources are; default the sandbox.")
+    source_root: Path | None = Field(
+        default=None, description="Where file and SQLite sources are; default the sandbox."
+    )
     now: datetime | None = Field(default=None, description="The only 'now' (UTC); default the sandbox's day, else UTC.")
     services: bool = Field(default=False, description="Use PostgreSQL, Redis and Mosquitto started by infra/services.")
     token_key_file: Path | None = Field(default=None, description="HMAC key of tokens, outside HOME, mode 600.")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, description="Threads of one DuckDB step.")
     memory_limit: str = Field(default="4GB", description="Memory of one DuckDB step; beyond it, it spills to HOME/tmp.")
+    crash_at: str | None = Field(default=None, description="Tests only: the named point at which to die (lake.crash).")
     port_dagster: int = 3000
     port_portal: int = 8080
     port_feast: int = 6566

@@ -45,7 +45,9 @@ def _key(path: Path) -> bytes:
         raise SettingsError(f"{path} can be read by others", cure=f"chmod 600 {path}")
     version, _, digits = path.read_text().strip().partition(":")
     if version != "v1" or len(digits) != 64:
-        raise SettingsError(f"{path} is not a token key (expected 'v1:' and 64 hex digits)", cure="restore it from backup")
+        raise SettingsError(
+            f"{path} is not a token key (expected 'v1:' and 64 hex digits)", cure="restore it from backup"
+        )
     return bytes.fromhex(digits)
 
 

@@ -1,16 +1,22 @@
-"""The only code that writes Delta tables (D2). One writer per table, enforced by a lock per table (D7)."""
+"""The only code that writes Delta tables (D2). One writer per table, enforced by a lock per table (D7).
 
-import fcntl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+Rows come as Arrow (`append`, `overwrite`, `merge`) or as Parquet files that DuckDB has written into the table's
+own folder (`lake.files.copy_into`, then `commit_files`): the second way costs a third less, and is landing's.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
+from deltalake.transaction import create_table_with_add_actions
 
-from lake.settings import load_settings
+from lake.files import DataFile, as_actions
+from lake.locks import table_lock
 from lake.tables import open_table, table_uri
+
+__all__ = ["ArrowData", "Commit", "append", "commit_files", "merge", "overwrite", "table_lock"]
 
 ArrowData = pa.Table | pa.RecordBatchReader
 
@@ -42,18 +48,12 @@ class Commit:
         return last is not None and last >= self.batch
 
 
-@contextmanager
-def table_lock(name: str) -> Iterator[None]:
-    """Hold the table's lock: writers of one table take turns, across processes and without Dagster."""
-    path = load_settings().home / "locks" / (name.replace("/", "__") + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
 def append(
-    name: str, data: ArrowData, *, commit: Commit = Commit(), partition_by: list[str] | None = None,
+    name: str,
+    data: ArrowData,
+    *,
+    commit: Commit = Commit(),
+    partition_by: list[str] | None = None,
     configuration: Mapping[str, str] | None = None,
 ) -> bool:
     """Append rows in one commit; new columns are added. Returns False where the batch was already there."""
@@ -61,28 +61,89 @@ def append(
         if commit.already_in(open_table(name)):
             return False
         write_deltalake(
-            table_uri(name), data, mode="append", schema_mode="merge", partition_by=partition_by,
-            configuration=dict(configuration or {}) or None, commit_properties=commit.properties(),
+            table_uri(name),
+            data,
+            mode="append",
+            schema_mode="merge",
+            partition_by=partition_by,
+            configuration=dict(configuration or {}) or None,
+            commit_properties=commit.properties(),
         )
         return True
 
 
+def commit_files(
+    name: str,
+    files: Sequence[DataFile],
+    schema: pa.Schema,
+    *,
+    commit: Commit = Commit(),
+    configuration: Mapping[str, str] | None = None,
+) -> bool:
+    """Append Parquet files that already lie in the table's folder. Returns False where the batch was already there.
+
+    `schema` is what the table holds after it: columns the table lacks are added (in a commit of their own, before
+    the rows, since a commit of files cannot change the schema; it is harmless alone). No files is a commit too:
+    it carries only the metadata.
+    """
+    with table_lock(name):
+        table = open_table(name)
+        if commit.already_in(table):
+            return False
+        if table is None:
+            create_table_with_add_actions(
+                table_uri(name),
+                Schema.from_arrow(schema),
+                as_actions(files),
+                configuration=dict(configuration or {}),
+                commit_properties=commit.properties(),
+            )
+            return True
+        _add_columns(table, schema)
+        table.create_write_transaction(
+            as_actions(files), "append", table.schema(), [], commit_properties=commit.properties()
+        )
+        return True
+
+
+def _add_columns(table: DeltaTable, schema: pa.Schema) -> None:
+    there = {f.name for f in table.schema().fields}
+    missing = [f for f in Schema.from_arrow(schema).fields if f.name not in there]
+    if missing:
+        table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in missing])
+
+
 def overwrite(
-    name: str, data: ArrowData, *, commit: Commit = Commit(), partition_by: list[str] | None = None,
-    predicate: str | None = None, configuration: Mapping[str, str] | None = None,
+    name: str,
+    data: ArrowData,
+    *,
+    commit: Commit = Commit(),
+    partition_by: list[str] | None = None,
+    predicate: str | None = None,
+    configuration: Mapping[str, str] | None = None,
 ) -> None:
     """Replace the table, or with `predicate` only the rows it names (never a personal value: D14)."""
     with table_lock(name):
         write_deltalake(
-            table_uri(name), data, mode="overwrite", schema_mode=None if predicate else "overwrite",
-            partition_by=partition_by, predicate=predicate,
-            configuration=dict(configuration or {}) or None, commit_properties=commit.properties(),
+            table_uri(name),
+            data,
+            mode="overwrite",
+            schema_mode=None if predicate else "overwrite",
+            partition_by=partition_by,
+            predicate=predicate,
+            configuration=dict(configuration or {}) or None,
+            commit_properties=commit.properties(),
         )
 
 
 def merge(
-    name: str, data: ArrowData, keys: list[str], *, commit: Commit = Commit(),
-    delete_missing: bool = False, configuration: Mapping[str, str] | None = None,
+    name: str,
+    data: ArrowData,
+    keys: list[str],
+    *,
+    commit: Commit = Commit(),
+    delete_missing: bool = False,
+    configuration: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """Insert new keys and update changed ones; `delete_missing` also deletes keys that `data` lacks.
 
@@ -93,13 +154,25 @@ def merge(
         if table is None:
             rows = data.read_all() if isinstance(data, pa.RecordBatchReader) else data
             write_deltalake(
-                table_uri(name), rows, mode="append",
-                configuration=dict(configuration or {}) or None, commit_properties=commit.properties(),
+                table_uri(name),
+                rows,
+                mode="append",
+                configuration=dict(configuration or {}) or None,
+                commit_properties=commit.properties(),
             )
-            return {"num_target_rows_inserted": rows.num_rows, "num_target_rows_updated": 0, "num_target_rows_deleted": 0}
+            return {
+                "num_target_rows_inserted": rows.num_rows,
+                "num_target_rows_updated": 0,
+                "num_target_rows_deleted": 0,
+            }
         on = " and ".join(f"target.{key} = source.{key}" for key in keys)
         merger = table.merge(
-            data, on, source_alias="source", target_alias="target", merge_schema=True, commit_properties=commit.properties()
+            data,
+            on,
+            source_alias="source",
+            target_alias="target",
+            merge_schema=True,
+            commit_properties=commit.properties(),
         )
         merger = merger.when_matched_update_all().when_not_matched_insert_all()
         if delete_missing:

@@ -1,0 +1,173 @@
+"""A contract as SQL: what a raw value must look like, what type it becomes, and why a row is refused.
+
+Every check runs vectorised in DuckDB over the whole batch. A value either becomes exactly what the contract says
+or its row is refused: no rounding of 12.5 to an integer, no NaN for a number, no `epoch` or `infinity` for a time.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ingestion.connectors.base import literal, quoted
+from ingestion.contract import Column, Entity
+
+#: Reason codes of refused rows, and what each says.
+REASONS: dict[str, str] = {
+    "unreadable": "the record cannot be parsed",
+    "missing_required": "a required value is missing",
+    "wrong_type": "the value is not of the contract's type",
+    "not_allowed": "the value is not one of the allowed ones",
+    "bad_pattern": "the text does not match the pattern",
+    "out_of_range": "the number is outside the allowed range",
+    "time_out_of_range": "the time cannot be right",
+}
+#: No system of ours is older; what says so has lost its clock (1970) or its century.
+EARLIEST = "1990-01-01 00:00:00+00"
+#: Clocks that run ahead and time zones taken for UTC stay within a day; anything later has not happened yet.
+AHEAD = timedelta(days=1)
+
+_INTEGER = r"[+-]?[0-9]{1,19}(\.0*)?"
+_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_DUCKDB_TYPES = {
+    "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean",
+    "timestamp": "timestamptz", "date": "date",
+}  # fmt: skip
+_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why a row is refused: a code of `REASONS` and the column (None where it is the whole record)."""
+
+    reason: str
+    column: str | None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`broken` is a SQL condition over a typed row, true where the row breaks the contract."""
+
+    broken: str
+    verdict: Verdict
+    severity: str = "block"
+
+
+def duckdb_type(column: Column) -> str:
+    """DuckDB's name of a column's type."""
+    return _DUCKDB_TYPES[column.logical_type]
+
+
+def typed(column: Column, raw: str, raw_type: str) -> str:
+    """SQL that turns a raw value into the contract's type: null where that cannot be done exactly."""
+    kind = column.logical_type
+    if raw_type != "VARCHAR":
+        return _from_native(kind, raw, raw_type)
+    if kind == "string":
+        return raw
+    text = f"nullif({raw}, '')"
+    if kind == "integer":
+        return f"case when regexp_full_match({text}, '{_INTEGER}') then try_cast({text} as bigint) end"
+    if kind == "number":
+        return f"case when regexp_full_match({text}, '{_NUMBER}') then try_cast({text} as double) end"
+    if kind == "date":
+        return f"case when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) end"
+    if kind == "timestamp":  # a digit first: no `epoch`, `infinity` or `now`
+        return f"case when {text} >= '0' and {text} < ':' then try_cast({text} as timestamptz) end"
+    return f"try_cast({text} as {_DUCKDB_TYPES[kind]})"
+
+
+def _from_native(kind: str, raw: str, raw_type: str) -> str:
+    target = _DUCKDB_TYPES[kind]
+    is_float = raw_type in ("DOUBLE", "FLOAT") or raw_type.startswith("DECIMAL")
+    if kind == "integer":
+        if is_float:
+            return f"case when {raw} = floor({raw}) then try_cast({raw} as bigint) end"
+        return f"try_cast({raw} as bigint)" if raw_type in _WHOLE else "null::bigint"
+    if kind == "number":
+        return f"try_cast({raw} as double)" if is_float or raw_type in _WHOLE else "null::double"
+    if kind == "timestamp":
+        return f"try_cast({raw} as timestamptz)" if raw_type.startswith(("TIMESTAMP", "DATE")) else "null::timestamptz"
+    if kind == "date":
+        return f"try_cast({raw} as date)" if raw_type.startswith(("TIMESTAMP", "DATE")) else "null::date"
+    return f"try_cast({raw} as {target})"
+
+
+def rules(entity: Entity, raw: Mapping[str, str], now: datetime) -> Iterator[Rule]:
+    """Every rule of an entity, in the order of its columns; the first broken one gives a row its reason.
+
+    Args:
+        raw: SQL of each column's raw value; the typed value is the column by its name.
+    """
+    timed = {"event_at", entity.known_at, entity.watermark}
+    for column in entity.columns:
+        value, source = quoted(column.name), raw[column.name]
+        if column.required:
+            missing = f"{source} is null"
+            if column.logical_type != "string" or column.primary_key:
+                missing = f"coalesce({source}::varchar, '') = ''"
+            yield Rule(missing, Verdict("missing_required", column.name))
+        if column.logical_type != "string":
+            yield Rule(
+                f"{value} is null and nullif({source}::varchar, '') is not null", Verdict("wrong_type", column.name)
+            )
+        if column.logical_type == "number":
+            yield Rule(f"not isfinite({value})", Verdict("wrong_type", column.name))
+        if column.allowed:
+            allowed = ", ".join(literal(v) for v in column.allowed)
+            yield Rule(f"{value}::varchar not in ({allowed})", Verdict("not_allowed", column.name), column.severity)
+        if column.pattern:
+            yield Rule(
+                f"not regexp_matches({value}::varchar, {literal(column.pattern)})", Verdict("bad_pattern", column.name)
+            )
+        outside = [
+            f"{value} {sign} {bound!r}"
+            for sign, bound in (("<", column.minimum), (">", column.maximum))
+            if bound is not None
+        ]
+        if outside:
+            yield Rule(" or ".join(outside), Verdict("out_of_range", column.name))
+        if column.logical_type in ("timestamp", "date"):
+            low, high = "0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"
+            if column.name in timed:
+                low, high = EARLIEST, (now + AHEAD).isoformat(sep=" ")
+            yield Rule(
+                f"{value} < timestamptz '{low}' or {value} > timestamptz '{high}'",
+                Verdict("time_out_of_range", column.name),
+            )
+
+
+def verdict_case(blocking: Sequence[Rule], unreadable: str | None) -> str:
+    """SQL for the index (from 1) of the first broken rule, 0 for an unreadable record, null for a good row."""
+    whens = [f"when {unreadable} then 0"] if unreadable else []
+    whens += [f"when {rule.broken} then {number}" for number, rule in enumerate(blocking, start=1)]
+    return f"(case {' '.join(whens)} end)::usmallint"
+
+
+def record_id(entity: Entity) -> str:
+    """SQL of `<source>:<entity>:<natural key>`, with tokens for key columns that are personal (D17)."""
+    parts = [
+        f"lake_token({quoted(name)}::varchar)" if entity.column(name).is_personal else f"{quoted(name)}::varchar"
+        for name in entity.primary_key
+    ]
+    return f"{literal(f'{entity.source}:{entity.name}:')} || " + " || '|' || ".join(parts)
+
+
+def content_hash(entity: Entity, added: Sequence[str]) -> str:
+    """SQL of the MD5 of a row's content: every column that has a value, by name.
+
+    Null columns add nothing, so that a row keeps its hash when the contract later gains a column it lacks.
+    """
+    parts = []
+    for column in sorted(entity.columns, key=lambda c: c.name):
+        text = _as_text(column)
+        parts.append(f"coalesce({literal(column.name + '=')} || {text} || '\x1f', '')")
+    parts += [f"coalesce({literal(name + '=')} || {quoted(name)} || '\x1f', '')" for name in sorted(added)]
+    return f"md5(concat({', '.join(parts)}))"
+
+
+def _as_text(column: Column) -> str:
+    value = quoted(column.name)
+    if column.logical_type == "string":
+        return value
+    return f"epoch_us({value})::varchar" if column.logical_type == "timestamp" else f"{value}::varchar"

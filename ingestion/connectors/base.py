@@ -1,0 +1,106 @@
+"""What every connector hands to landing, whatever the transport: a delivery of raw rows as one DuckDB query.
+
+Nothing here checks or writes; nothing in landing knows a transport.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import duckdb
+
+from lake.errors import LakeError
+
+Cursor = Mapping[str, Any]
+
+
+class SourceError(LakeError):
+    """A source cannot be reached or read; the others go on."""
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something of a source that was left where it is, to be read again once it is cured.
+
+    `state` is `blocked` where the shape of the data changed and somebody has to agree, else `failed`.
+    """
+
+    place: str
+    message: str
+    cure: str
+    state: str = "failed"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message} (cure: {self.cure})"
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Rows after `start` of the watermark column will be read again by the next batch (late commits)."""
+
+    column: str
+    start: str
+
+
+@dataclass
+class Delivery:
+    """Raw rows for one batch.
+
+    Attributes:
+        query: SQL for the rows. JSON: columns `line`, `source_file`. Otherwise: the source's columns by their names,
+            `source_file` and `source_position` (which may be null).
+        columns: DuckDB types of the source's columns by name; None where the rows are lines of JSON.
+        cursor: where to go on after this batch; committed with it.
+        is_reread: rows that are in the lake already are not counted again (an overlap, a rewritten file).
+        doubles_before: exact doubles among re-read rows that an earlier batch has counted; None means all of them.
+        refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`.
+        locate: SQL that finds the positions of raw rows in one source file: columns `raw`, `source_position`.
+        has_more: there is more to read after this batch.
+        acknowledge: called once the batch is committed.
+    """
+
+    query: str
+    columns: Mapping[str, str] | None
+    cursor: dict[str, Any]
+    is_reread: bool = False
+    doubles_before: int | None = None
+    refused: str | None = None
+    locate: Callable[[str], str] | None = None
+    overlap: Overlap | None = None
+    has_more: bool = False
+    acknowledge: Callable[[], None] = lambda: None
+
+
+class Connector(Protocol):
+    """Reads one entity of one source over one transport. `stream` names its cursor in the table's commits."""
+
+    stream: str
+
+    def has_new(self, cursor: Cursor | None) -> bool:
+        """Whether a read would bring anything; quick, and True in doubt."""
+
+    def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
+        """The next batch after the cursor, None where there is nothing.
+
+        Raises:
+            SourceError: the source cannot be reached or read.
+        """
+
+    def leave_out(self, source_file: str, trouble: Trouble) -> bool:
+        """Offer one file (or page) no more in this run. False where the transport cannot part it from the rest."""
+
+    def troubles(self) -> list[Trouble]:
+        """What was left out so far, and why."""
+
+    def close(self) -> None:
+        """Let go of what was opened."""
+
+
+def literal(value: str) -> str:
+    """A SQL string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def quoted(name: str) -> str:
+    """A SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,273 @@
+"""From raw rows to Parquet in bronze's own folder: typed, checked, numbered, with doubles known; not yet committed.
+
+A batch streams once from the source into Parquet beside the table's files, each row with its verdict. Where no
+row is refused or doubled (the common case) those files are what gets committed; else only the files that hold such
+rows are written again without them. Memory stays bounded whatever the batch, and the source is read once.
+"""
+
+from collections.abc import Sequence
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from ingestion import checks
+from ingestion.connectors.base import Delivery, literal, quoted
+from ingestion.contract import LANDING_COLUMNS, Entity
+from lake.files import DataFile, copy_into
+from lake.tables import scan, table_exists
+
+#: Times that may stand in Delta's statistics (D14), so that readers skip files.
+BOUNDED = ("event_at", "known_at", "landed_at")
+#: Columns of a staged file that bronze does not have.
+VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"
+
+
+@dataclass
+class Staged:
+    """A batch as staged. `names` are the source's columns that the contract does not have."""
+
+    batch_id: str
+    files: list[DataFile]
+    rules: list[checks.Rule]
+    added: list[str]
+    names: set[str]
+
+    @property
+    def rows(self) -> int:
+        """Rows staged, good and refused."""
+        return sum(file.rows for file in self.files)
+
+    @property
+    def has_refused(self) -> bool:
+        """Whether any row broke its contract, from the files' own statistics."""
+        return any(file.null_counts.get(VERDICT) != file.rows for file in self.files)
+
+    def scan(self) -> str:
+        """SQL that reads the staged rows, with the name of their file and their number in it."""
+        names = ", ".join(literal(str(file.path)) for file in self.files)
+        return f"read_parquet([{names}], filename=true, file_row_number=true, union_by_name=true)"
+
+    def delete(self) -> None:
+        """Remove what was staged."""
+        for file in self.files:
+            file.delete()
+
+
+def stage(
+    connection: duckdb.DuckDBPyConnection,
+    entity: Entity,
+    delivery: Delivery,
+    folder: Path,
+    *,
+    batch_id: str,
+    now: datetime,
+    added: Sequence[str],
+) -> Staged:
+    """Type, check and write a delivery's rows into a folder.
+
+    Args:
+        added: columns beyond the contract that are to be kept, as text.
+    """
+    try:
+        return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=False)
+    except duckdb.InvalidInputException:
+        if delivery.columns is not None:
+            raise
+        # A line that is not JSON ends the quick way; the guarded one costs a second parse of every line.
+        return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=True)
+
+
+def _stage(
+    connection: duckdb.DuckDBPyConnection,
+    entity: Entity,
+    delivery: Delivery,
+    folder: Path,
+    batch_id: str,
+    now: datetime,
+    added: Sequence[str],
+    *,
+    guarded: bool,
+) -> Staged:
+    is_json = delivery.columns is None
+    rows = _json_rows(entity, delivery, added, guarded) if is_json else _column_rows(entity, delivery, added)
+    types = {c.name: "VARCHAR" if is_json else (delivery.columns or {}).get(c.name, "VARCHAR") for c in entity.columns}
+    raw = {c.name: f"_r.{quoted(c.name)}" for c in entity.columns}
+    typed = [f"{checks.typed(c, raw[c.name], types[c.name])} as {quoted(c.name)}" for c in entity.columns]
+    typed += [f"_r.{quoted(name)} as {quoted(name)}" for name in added]
+    every = list(checks.rules(entity, raw, now))
+    blocking = [rule for rule in every if rule.severity == "block"]
+    verdict = checks.verdict_case(blocking, f"len(coalesce({KEYS}, [])) = 0" if is_json else None)
+    expected = [c.name for c in entity.columns]
+    keys = f"nullif({KEYS}, [{', '.join(map(literal, expected))}])" if is_json else "null::varchar[]"
+    known_at = quoted(entity.known_at) if entity.known_at else f"timestamptz '{now.isoformat(sep=' ')}'"
+    columns = [quoted(c.name) for c in entity.columns] + [quoted(name) for name in added]
+    query = f"""
+        select {", ".join(columns)},
+            {checks.record_id(entity)} as record_id,
+            {known_at} as known_at,
+            timestamptz '{now.isoformat(sep=" ")}' as landed_at,
+            {literal(batch_id)} as batch_id,
+            source_file,
+            case when {VERDICT} is null then {checks.content_hash(entity, added)} else md5({RAW}) end as content_hash,
+            {VERDICT},
+            case when {VERDICT} is not null then {RAW} end as {RAW},
+            case when {VERDICT} is not null then {POSITION} end as {POSITION},
+            {keys} as {KEYS}
+        from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))"""
+    files = copy_into(connection, query, folder, bounded=BOUNDED)
+    names = _unknown_keys(connection, files, entity, added) if is_json else _unknown_columns(delivery, entity, added)
+    return Staged(batch_id, files, blocking, list(added), names)
+
+
+def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], guarded: bool) -> str:
+    shape = literal(
+        json.dumps(dict.fromkeys([*(c.name for c in entity.columns), *added], "VARCHAR"), ensure_ascii=False)
+    )
+    line = "case when json_valid(line) then line end" if guarded else "line"
+    return f"""
+        select line as {RAW}, source_file, null::bigint as {POSITION}, json_keys(_line) as {KEYS},
+            json_transform(_line, {shape}) as _r
+        from (select *, {line} as _line from ({delivery.query}))"""
+
+
+def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> str:
+    there = delivery.columns or {}
+    fields = [f"{quoted(c.name)} := {quoted(c.name) if c.name in there else 'null::varchar'}" for c in entity.columns]
+    fields += [f"{quoted(n)} := {quoted(n) if n in there else 'null'}::varchar" for n in added]
+    whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in there)
+    return f"""
+        select struct_pack({", ".join(fields)}) as _r, to_json(struct_pack({whole}))::varchar as {RAW}, source_file,
+            source_position as {POSITION}
+        from ({delivery.query})"""
+
+
+def _unknown_columns(delivery: Delivery, entity: Entity, added: Sequence[str]) -> set[str]:
+    return set(delivery.columns or {}) - {c.name for c in entity.columns} - set(added)
+
+
+def _unknown_keys(
+    connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], entity: Entity, added: Sequence[str]
+) -> set[str]:
+    if all(file.null_counts.get(KEYS, file.null_counts.get(f'{KEYS}"."element')) == file.rows for file in files):
+        return set()
+    paths = ", ".join(literal(str(file.path)) for file in files)
+    found = connection.execute(f"select distinct unnest({KEYS}) from read_parquet([{paths}])").fetchall()
+    return {name for (name,) in found} - {c.name for c in entity.columns} - set(added)
+
+
+@dataclass(frozen=True)
+class Doubles:
+    """Rows that are exact copies: of one another in the batch, or of rows the lake has."""
+
+    known: int  # distinct contents that the lake has already
+    copies_of_new: int
+    copies_of_known: int
+
+    @property
+    def rows(self) -> int:
+        """Rows to leave out."""
+        return self.known + self.copies_of_new + self.copies_of_known
+
+
+def find_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Doubles:
+    """Fill the temporary table `doubles` (filename, file_row_number) with the rows of a batch to leave out.
+
+    Good rows are compared by content with each other and with bronze; an exact double has the same times, so that
+    bronze files outside the batch's times are not read. Refused rows are compared with the open quarantine.
+    """
+    connection.execute("create or replace temp table doubles (filename varchar, file_row_number bigint)")
+    if not staged.files:
+        return Doubles(0, 0, 0)
+    total, distinct = connection.execute(
+        f"select count(*), count(distinct hash(content_hash)) from {staged.scan()}"
+    ).fetchone() or (0, 0)
+    known = _known_contents(connection, entity, staged)
+    if total == distinct and not known:
+        return Doubles(0, 0, 0)
+    connection.execute(
+        f"""create or replace temp table doubles as
+            select filename, file_row_number, content_hash, is_known from (
+                select s.filename, s.file_row_number, s.content_hash, k.content_hash is not null as is_known,
+                    row_number() over (partition by s.content_hash order by s.filename, s.file_row_number) as copy
+                from {staged.scan()} s left join known_contents k using (content_hash))
+            where is_known or copy > 1"""
+    )
+    rows, distinct_known, rows_known = connection.execute(
+        """select count(*), count(distinct content_hash) filter (where is_known), count(*) filter (where is_known)
+           from doubles"""
+    ).fetchone() or (0, 0, 0)
+    return Doubles(distinct_known, rows - rows_known, rows_known - distinct_known)
+
+
+def _known_contents(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> int:
+    """Fill `known_contents` with the batch's contents that bronze or quarantine has; returns how many."""
+    connection.execute("create or replace temp table known_contents (content_hash varchar)")
+    if table_exists(entity.table):
+        low_event, high_event, low_known, high_known = (
+            connection.execute(
+                f"""select min(event_at), max(event_at), min(known_at), max(known_at)
+                from {staged.scan()} where {VERDICT} is null"""
+            ).fetchone()
+            or (None,) * 4
+        )
+        if low_event is not None:
+            bounds = [_between("event_at", low_event, high_event)]
+            bounds += [_between("known_at", low_known, high_known)] if entity.known_at else []
+            connection.execute(
+                f"""insert into known_contents select distinct content_hash from {scan(entity.table)}
+                    where {" and ".join(bounds)} and content_hash in
+                        (select content_hash from {staged.scan()} where {VERDICT} is null)"""
+            )
+    if staged.has_refused and table_exists(entity.quarantine_table):
+        connection.execute(
+            f"""insert into known_contents select distinct refused_id from {scan(entity.quarantine_table)}
+                where batch_id <> {literal(staged.batch_id)}
+                    and refused_id in (select content_hash from {staged.scan()} where {VERDICT} is not null)"""
+        )
+    return (connection.execute("select count(*) from known_contents").fetchone() or (0,))[0]
+
+
+def _between(column: str, low: datetime, high: datetime) -> str:
+    return f"{column} between timestamptz '{low.isoformat(sep=' ')}' and timestamptz '{high.isoformat(sep=' ')}'"
+
+
+def accepted_files(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, folder: Path
+) -> list[DataFile]:
+    """The batch's good rows as files to commit: staged ones as they are, or written again without rows left out."""
+    touched = (
+        {
+            path
+            for (path,) in connection.execute(
+                f"""select filename from doubles union
+                select filename from {staged.scan()} where {VERDICT} is not null"""
+            ).fetchall()
+        }
+        if staged.files
+        else set()
+    )
+    clean = [file for file in staged.files if str(file.path) not in touched]
+    mixed = [file for file in staged.files if str(file.path) in touched]
+    if not mixed:
+        return clean
+    part = Staged(staged.batch_id, mixed, staged.rules, staged.added, set())
+    columns = [c.name for c in entity.columns] + staged.added + [name for name, _ in LANDING_COLUMNS]
+    rewritten = copy_into(
+        connection,
+        f"""select {", ".join(f"s.{quoted(name)}" for name in columns)} from {part.scan()} s
+            where s.{VERDICT} is null and not exists
+                (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)""",
+        folder,
+        bounded=BOUNDED,
+    )
+    return clean + rewritten
+
+
+def refused_rows(staged: Staged) -> str:
+    """SQL of the batch's refused rows that are not doubles: raw, verdict, refused_id, source_file, position."""
+    return f"""select {RAW} as raw, {VERDICT} as verdict, content_hash as refused_id, source_file, {POSITION} as source_position
+        from {staged.scan()} s where {VERDICT} is not null and not exists
+            (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)"""

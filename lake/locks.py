@@ -1,0 +1,37 @@
+"""A lock per table (D7): writers of one table take turns, across processes and threads, with or without Dagster.
+
+The lock is an advisory `flock` on a file below `LAKE_HOME/locks`, so a killed writer never leaves it taken. It is
+re-entrant within a thread: landing holds a table from reading its cursor to committing the batch, and the writer
+inside takes the same lock again.
+"""
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lake.settings import load_settings
+
+_held = threading.local()
+
+
+@contextmanager
+def table_lock(name: str) -> Iterator[None]:
+    """Hold the lock of one table; waits until whoever has it is done."""
+    held: dict[str, int] = _held.__dict__.setdefault("depth", {})
+    if held.get(name):
+        held[name] += 1
+        try:
+            yield
+        finally:
+            held[name] -= 1
+        return
+    path = load_settings().home / "locks" / (name.replace("/", "__") + ".lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        held[name] = 1
+        try:
+            yield
+        finally:
+            del held[name]
