@@ -23,7 +23,7 @@ from ingestion.contract import Entity, load_contract
 Tables = Mapping[str, Mapping[str, pa.Table]]
 
 _RECORDS = """
-    select ?::varchar as source, ?::varchar as entity, natural_key, person, 'row' as row_kind from given
+    select ?::varchar as source, ?::varchar as entity, natural_key, person, 'first' as row_kind from given
 """
 _PRODUCED = """
     select
