@@ -26,7 +26,8 @@ from ingestion.contract import Column, Contract, Entity, load_contracts
 #: A value that more records share than this is nobody's own (a call centre's phone, a family's e-mail).
 SHARED_BY_TOO_MANY = 20
 SNAPSHOT_DAYS = 30
-_SQL_TYPES = {
+SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+SQL_TYPES = {
     "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean", "date": "date",
     "timestamp": "timestamptz",
 }  # fmt: skip
@@ -61,7 +62,7 @@ class ByHand:
                 if raw is None:
                     continue
                 typed = ", ".join(
-                    f"try_cast({c.name} as {_SQL_TYPES[c.logical_type]}) as {c.name}" for c in entity.columns
+                    f"try_cast({c.name} as {SQL_TYPES[c.logical_type]}) as {c.name}" for c in entity.columns
                 )
                 valid = " and ".join([f"({rule})" for c in entity.columns for rule in _rules(c)])
                 names = ", ".join(c.name for c in entity.columns)
@@ -71,7 +72,9 @@ class ByHand:
                         select
                             *, concat_ws(':', '{entity.source}', '{entity.name}', {key}) as record_id,
                             {entity.known_at or "now()"} as known_at, now() as landed_at
-                        from (select distinct {names} from (select {typed} from {raw}) where {condition})""")  # fmt: skip
+                        from (
+                            select distinct {names} from (select {typed} from {raw}) where {condition}
+                        )""")  # fmt: skip
                 count = self.sql.execute(f"select count(*) from '{self._path('bronze', entity)}'").fetchone()
                 self.rows += count[0] if count else 0
                 self.landed[contract.source, entity.name] = entity
@@ -105,9 +108,11 @@ class ByHand:
         records = self._path("person_records")
         self.sql.execute(f"""
             create temp table edges as
-            select dense_rank() over (order by person_record_id) as node, dense_rank() over (order by key) as value
-            from '{records}'
-            where key in (select key from '{records}' group by key having count(*) <= {SHARED_BY_TOO_MANY})""")  # fmt: skip
+            select person_record_id, dense_rank() over (order by person_record_id) as node,
+                dense_rank() over (order by key) as value
+            from '{records}' where key in (
+                select key from '{records}' group by key having count(*) <= {SHARED_BY_TOO_MANY}
+            )""")  # fmt: skip
         self.sql.execute("create temp table labels as select distinct node, node as label from edges")
         while True:
             self.sql.execute("""
@@ -126,16 +131,9 @@ class ByHand:
                 break
         # A record whose every key is shared by too many is a person of its own.
         self._write("person_links", f"""
-            with nodes as (
-                select distinct
-                    person_record_id,
-                    dense_rank() over (order by person_record_id) as node
-                from '{records}'
-                where key in (select key from '{records}' group by key having count(*) <= {SHARED_BY_TOO_MANY})
-            )
             select r.person_record_id, coalesce('p' || l.label, r.person_record_id) as person_id
             from (select distinct person_record_id from '{records}') as r
-            left join nodes as n on r.person_record_id = n.person_record_id
+            left join (select distinct person_record_id, node from edges) as n using (person_record_id)
             left join labels as l on n.node = l.node""")  # fmt: skip
 
     def publish(self) -> None:
@@ -174,10 +172,10 @@ class ByHand:
     def _group(self, name: str, group: dict[str, Any]) -> None:
         known = {entity: self.landed.get((group["source"], entity)) for entity in group["entities"]}
         entities = {entity: found for entity, found in known.items() if found is not None}
-        first = min(
-            row[0] for e in entities.values()
-            for row in self.sql.execute(f"select coalesce(min(known_at), now()) from '{self._path('bronze', e)}'").fetchall()
-        )  # fmt: skip
+        if not entities:
+            return
+        known_at = " union all ".join(f"select known_at from '{self._path('bronze', e)}'" for e in entities.values())
+        first = self.sql.execute(f"select coalesce(min(known_at), now()) from ({known_at})").fetchall()[0][0]
         today = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
         steps = max((today - first).days // SNAPSHOT_DAYS, 0)
         moments = ", ".join(f"(timestamptz '{today - timedelta(days=SNAPSHOT_DAYS * k)}')" for k in range(steps + 1))
@@ -191,7 +189,7 @@ class ByHand:
             self.features += len(aggregates)
             columns += [f"{entity_name}.{alias}" for alias, _ in aggregates]
             durations = "".join(
-                f", (epoch({d['until']}) - epoch({d['since']})) / {dict(hours=3600, days=86400)[d['unit']]} as {alias}"
+                f", (epoch({d['until']}) - epoch({d['since']})) / {SECONDS[d['unit']]} as {alias}"
                 for alias, d in declared.get("durations", {}).items()
             )  # fmt: skip
             parts.append(f"""{entity_name} as (
