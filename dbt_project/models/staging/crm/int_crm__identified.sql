@@ -8,6 +8,5 @@
         'national_id': 'national_id', 'street': 'street', 'city': 'city', 'region': 'region',
         'postcode': 'postcode', 'country': 'country',
     },
-    updated_at='updated_at',
-    known_at='known_at'
+    keyed=true
 ) }}
