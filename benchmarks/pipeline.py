@@ -1,0 +1,93 @@
+"""The whole way of a record, for 100,000 persons of the sandbox over 180 days (`--quick`: 5,000).
+
+Rows landed per second, seconds per layer, peak memory, each beside a script written by hand in DuckDB over Parquet
+files (`benchmarks/by_hand.py`) that does the same work on the same inputs in the same run, with as many threads and as
+much memory. What the script leaves out is what the lake is for: exactly-once, history, drift, quarantine with reasons,
+checks, a second run that redoes only what changed; the ratio is the price of that. Checks and the feature store's
+files are not in either.
+
+The physical limit of landing is decompressing and parsing the inputs, which the last figure measures: nothing that
+reads them on this machine with this engine can be faster. For the other layers it is the same engine's own scan, join
+and write of the same columns: the script, less what of its own it wastes.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure, main, say
+from benchmarks.machine import ROOT
+
+PERSONS, QUICK_PERSONS, DAYS, SEED = 100_000, 5_000, 180, 7
+MEMORY_LIMIT = "4GB"
+#: Our layer -> the script's step that does the same work, and the highest ratio we accept.
+LAYERS: Mapping[str, tuple[str, float]] = {
+    "landing": ("land", 2.5),
+    "staging and person records": ("stage", 4.0),
+    "identity": ("identify", 20.0),
+    "marts": ("publish", 4.0),
+    "features": ("window", 4.0),
+}
+BY_HAND = "DuckDB by hand"
+
+
+def measure(quick: bool) -> Sequence[Figure]:
+    """Make the world, run the script and the lake on it, each in a process of its own."""
+    persons = QUICK_PERSONS if quick else PERSONS
+    with tempfile.TemporaryDirectory(prefix="lake-bench-") as folder:
+        home = Path(folder) / "lake"
+        started = time.perf_counter()
+        run("benchmarks.make_world", home, home / "sandbox", persons, DAYS, SEED)
+        say(f"world of {persons:,} persons and {DAYS} days made in {time.perf_counter() - started:.0f} s")
+        hand = run("benchmarks.by_hand", home, home / "sandbox", Path(folder) / "by_hand", threads(), MEMORY_LIMIT)
+        say(f"by hand: {sum(hand['seconds'].values()) - hand['seconds']['read']:.1f} s")
+        ours = run("benchmarks.our_run", home)
+        say(f"the lake: {sum(ours['seconds'].values()):.1f} s")
+    return figures(ours, hand)
+
+
+def figures(ours: Mapping[str, Any], hand: Mapping[str, Any]) -> list[Figure]:
+    """What both processes printed, side by side."""
+    land, limit = hand["seconds"]["land"], hand["seconds"]["read"]
+    rates = ours["rows"] / ours["seconds"]["landing"], hand["rows"] / land
+    found = [Figure("rows landed", "rows/s", *rates, BY_HAND, LAYERS["landing"][1], higher_is_better=True)]
+    found += [
+        Figure(layer, "s", ours["seconds"][layer], hand["seconds"][step], BY_HAND, goal)
+        for layer, (step, goal) in LAYERS.items()
+    ]
+    whole = sum(ours["seconds"].values()), sum(hand["seconds"].values()) - limit
+    found.append(Figure("whole run", "s", *whole, BY_HAND, 3.0))
+    found.append(Figure("peak memory", "MB", ours["peak_mb"], hand["peak_mb"], BY_HAND, 2.0))
+    found.append(Figure("landing, beside its limit", "s", ours["seconds"]["landing"], limit, "parsing alone", 6.0))
+    return found
+
+
+def run(module: str, home: Path, *arguments: object) -> dict[str, Any]:
+    """Run a module in a process of its own, in its own lake; what it prints last is its JSON."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("LAKE_")},
+        "LAKE_HOME": str(home),
+        "LAKE_TOKEN_KEY_FILE": str(home.parent / "token.key"),
+        "LAKE_THREADS": str(threads()),
+        "LAKE_MEMORY_LIMIT": MEMORY_LIMIT,
+    }
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{module} ended with {done.returncode}; its message stands above")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+
+
+def threads() -> int:
+    """As many as the machine has cores, for both."""
+    return os.cpu_count() or 1
+
+
+if __name__ == "__main__":
+    main(measure)
