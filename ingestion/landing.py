@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 
 from ingestion import drift, quarantine, staging
 from ingestion.connectors import connectors_for
-from ingestion.connectors.base import Connector, Delivery, SourceError, Trouble
+from ingestion.connectors.base import Connector, Delivery, SourceError, Trouble, UnreachableError
 from ingestion.contract import Contract, Entity, load_contract, load_contracts
 from ingestion.drift import DriftError
 from ingestion.result import Counts, EntityResult, SourceResult
@@ -91,8 +91,10 @@ def land_source(
             try:
                 _land_entity(connection, contract, entity, entity_result, full_refresh, progress or (lambda line: None))
             except SourceError as error:
-                result.fail(error)
                 entity_result.troubles.append(Trouble(f"{source}/{entity.name}", str(error.args[0]), error.cure))
+                if isinstance(error, UnreachableError):
+                    result.fail(error)
+                    break
             if entity_result.troubles and result.error is None:
                 trouble = entity_result.troubles[0]
                 result.error, result.cure = f"{trouble.place}: {trouble.message}", trouble.cure
@@ -188,7 +190,7 @@ class _Batch:
         self.contract = contract
         self.entity = entity
         self.connector = connector
-        self.full_refresh = full_refresh
+        self.full_refresh = self.is_reread = full_refresh
         self.app_id = f"{entity.source}/{entity.name}/{connector.stream}"
         self.now = clock.now()
 
@@ -201,13 +203,11 @@ class _Batch:
         delivery = self.connector.read(self.connection, cursor)
         if delivery is None:
             return None
-        if self.full_refresh:
+        self.full_refresh = False
+        if self.is_reread:
             delivery.is_reread, delivery.doubles_before = True, None
-            self.full_refresh = False
         number = _next_number(table, self.app_id, stream)
         staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
-        if staged is None:
-            return Counts()
         crash_point("landing.staged")
         commit = Commit(self.app_id, number)
         doubles = staging.find_doubles(self.connection, self.entity, staged)
@@ -220,6 +220,8 @@ class _Batch:
         landed = sum(file.rows for file in files)
         counts = Counts(0, landed, quarantined, _doubled(delivery, doubles))
         counts.received = counts.landed + counts.quarantined + counts.doubled
+        if delivery.overlap is not None:
+            delivery.cursor["doubled"] = staging.copies_in_overlap(self.connection, staged, delivery.overlap)
         after = _advance(state, self.connector.stream, number, delivery, counts)
         crash_point("landing.before_commit")
         commit_files(
@@ -238,24 +240,27 @@ class _Batch:
                 file.delete()
         return counts
 
-    def _stage(self, table: DeltaTable | None, delivery: Delivery, batch_id: str) -> staging.Staged | None:
-        """Stage a delivery, again with the columns that turn out to be new; None where nothing of it may land."""
+    def _stage(self, table: DeltaTable | None, delivery: Delivery, batch_id: str) -> staging.Staged:
+        """Stage a delivery with the columns beyond the contract that are to be kept."""
         added = _added_columns(table, self.entity)
-        folder = table_folder(self.entity.table)
-        for _ in range(2):
-            staged = staging.stage(
-                self.connection, self.entity, delivery, folder, batch_id=batch_id, now=self.now, added=added
-            )
-            try:
-                new = drift.agreed_columns(self.entity, staged.names)
-            except DriftError:
-                staged.delete()
-                raise
-            if not new:
-                return staged
+        added += drift.agreed_columns(self.entity, staging.new_columns(delivery, self.entity, added))
+        staged = self._stage_with(delivery, batch_id, added)
+        try:
+            new = drift.agreed_columns(self.entity, staged.names)
+        except DriftError:
             staged.delete()
-            added = [*added, *new]
-        return staged
+            raise
+        if not new:
+            return staged
+        # JSON says its columns record by record: what is new is known only now, and is staged again with it.
+        staged.delete()
+        return self._stage_with(delivery, batch_id, [*added, *new])
+
+    def _stage_with(self, delivery: Delivery, batch_id: str, added: list[str]) -> staging.Staged:
+        folder = table_folder(self.entity.table)
+        return staging.stage(
+            self.connection, self.entity, delivery, folder, batch_id=batch_id, now=self.now, added=added
+        )
 
 
 def _doubled(delivery: Delivery, doubles: staging.Doubles) -> int:

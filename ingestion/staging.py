@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion import checks
-from ingestion.connectors.base import Delivery, literal, quoted
+from ingestion.connectors.base import Delivery, Overlap, literal, quoted
 from ingestion.contract import LANDING_COLUMNS, Entity
 from lake.files import DataFile, copy_into
 from lake.tables import scan, table_exists
@@ -54,6 +54,11 @@ class Staged:
         """Remove what was staged."""
         for file in self.files:
             file.delete()
+
+
+def new_columns(delivery: Delivery, entity: Entity, added: Sequence[str]) -> set[str]:
+    """Columns that a delivery declares and neither the contract nor bronze has; JSON declares none."""
+    return set(delivery.columns or {}) - {c.name for c in entity.columns} - set(added)
 
 
 def stage(
@@ -118,7 +123,7 @@ def _stage(
             {keys} as {KEYS}
         from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))"""
     files = copy_into(connection, query, folder, bounded=BOUNDED)
-    names = _unknown_keys(connection, files, entity, added) if is_json else _unknown_columns(delivery, entity, added)
+    names = _unknown_keys(connection, files, entity, added) if is_json else set()
     return Staged(batch_id, files, blocking, list(added), names)
 
 
@@ -142,10 +147,6 @@ def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> st
         select struct_pack({", ".join(fields)}) as _r, to_json(struct_pack({whole}))::varchar as {RAW}, source_file,
             source_position as {POSITION}
         from ({delivery.query})"""
-
-
-def _unknown_columns(delivery: Delivery, entity: Entity, added: Sequence[str]) -> set[str]:
-    return set(delivery.columns or {}) - {c.name for c in entity.columns} - set(added)
 
 
 def _unknown_keys(
@@ -232,6 +233,17 @@ def _known_contents(connection: duckdb.DuckDBPyConnection, entity: Entity, stage
 
 def _between(column: str, low: datetime, high: datetime) -> str:
     return f"{column} between timestamptz '{low.isoformat(sep=' ')}' and timestamptz '{high.isoformat(sep=' ')}'"
+
+
+def copies_in_overlap(connection: duckdb.DuckDBPyConnection, staged: Staged, overlap: Overlap) -> int:
+    """How many exact doubles are among the rows that the next batch will read again."""
+    if not staged.files:
+        return 0
+    row = connection.execute(
+        f"""select count(*) - count(distinct content_hash) from {staged.scan()}
+            where coalesce({quoted(overlap.column)} > timestamptz {literal(overlap.start)}, true)"""
+    ).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 def accepted_files(

@@ -69,6 +69,14 @@ def load_settings() -> Settings:
     return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
 
 
+def source_url(source: str) -> str | None:
+    """Where a source is in this environment (`LAKE_SOURCE_<SOURCE>_URL`), None where its contract says it.
+
+    Read when it is used, not kept: it may hold a password, and the sandbox's API changes its port with every run.
+    """
+    return os.environ.get(f"LAKE_SOURCE_{source.upper()}_URL") or None
+
+
 def reset_settings() -> None:
     """Forget what was read, so that the next `load_settings` sees a changed environment (tests, `lake up`)."""
     load_settings.cache_clear()

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from open_data_contract_standard.model import Server
 
 from ingestion.connectors.base import Connector
+from ingestion.connectors.dialects import PostgreSql, Sqlite
 from ingestion.connectors.files import FORMATS, FilesConnector
+from ingestion.connectors.rest import RestConnector
+from ingestion.connectors.sql import SqlConnector
 from ingestion.contract import Contract, ContractError, Entity
-from lake.settings import load_settings
+from lake.settings import load_settings, source_url
 
 #: Servers of these formats bring the newest rows live, beside the drops that bring the rest; others replace them.
 STREAMS = ("mqtt",)
@@ -23,19 +27,30 @@ def connectors_for(contract: Contract, entity: Entity) -> Iterator[Connector]:
     environment = "services" if load_settings().services else "embedded"
     server = contract.server(environment)
     if server.format in STREAMS:
-        yield _connector(contract, entity, contract.server("embedded"))
-    yield _connector(contract, entity, server)
+        yield _connector(contract, entity, contract.server("embedded"), None)
+    yield _connector(contract, entity, server, source_url(contract.source))
 
 
-def _connector(contract: Contract, entity: Entity, server: Server) -> Connector:
+def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
     if server.type == "local" and server.format in FORMATS:
-        return FilesConnector(local_path(server), entity, server.format, server.delimiter or ",")
+        return FilesConnector(_local_path(server, url), entity, server.format, server.delimiter or ",")
+    if server.type == "local" and server.format == "sqlite":
+        return SqlConnector(Sqlite(contract.source, _local_path(server, url)), entity)
+    if server.type == "postgresql":
+        uri = url or f"postgresql://{server.host}:{server.port}/{server.database}"
+        return SqlConnector(PostgreSql(contract.source, uri, server.schema_ or "public"), entity)
+    if server.type == "api":
+        return RestConnector(url or server.location or "", entity)
+    if server.format == "mqtt":
+        from ingestion.connectors.mqtt import MqttConnector
+
+        return MqttConnector(url or f"mqtt://{server.host}:{server.port}", server.stream or "", entity)
     raise ContractError(
         f"{contract.source}: no connector reads a server of type {server.type!r} and format {server.format!r}",
         cure="correct `servers` in the contract",
     )
 
 
-def local_path(server: Server) -> Path:
+def _local_path(server: Server, url: str | None) -> Path:
     """Where a local server's files are; a relative path is below the root of the sources."""
-    return load_settings().sources_root / (server.path or "")
+    return load_settings().sources_root / (urlsplit(url).path if url else server.path or "")

@@ -18,6 +18,10 @@ class SourceError(LakeError):
     """A source cannot be reached or read; the others go on."""
 
 
+class UnreachableError(SourceError):
+    """A source does not answer at all: its other entities are not tried."""
+
+
 @dataclass(frozen=True)
 class Trouble:
     """Something of a source that was left where it is, to be read again once it is cured.

@@ -17,7 +17,7 @@ import duckdb
 
 from ingestion import drift
 from ingestion.connectors import formats
-from ingestion.connectors.base import Cursor, Delivery, SourceError, Trouble
+from ingestion.connectors.base import Cursor, Delivery, Trouble, UnreachableError
 from ingestion.connectors.formats import Reading, UnreadableFileError
 from ingestion.contract import Entity
 from ingestion.drift import DriftError
@@ -95,7 +95,7 @@ class FilesConnector:
 
     def _files(self) -> Iterable[tuple[str, Path]]:
         if not self.root.is_dir():
-            raise SourceError(
+            raise UnreachableError(
                 f"{self.entity.source}: the drop folder {self.root} is not there",
                 cure="make the sandbox (`lake sandbox create`), or set LAKE_SOURCE_ROOT to the folder of the sources",
             )
