@@ -16,37 +16,5 @@
 {% endmacro %}
 
 
-{#- A list of struct(kind, value) out of {kind: expression}, without the null values, in the order given. -#}
-{% macro identifiers(kinds) %}{{ adapter.dispatch('identifiers')(kinds) }}{% endmacro %}
-
-{% macro default__identifiers(kinds) %}
-    filter(array(
-        {%- for kind, value in kinds.items() -%}
-        named_struct('kind', '{{ kind }}', 'value', cast({{ value }} as string)){{ ', ' if not loop.last }}
-        {%- endfor -%}
-    ), pair -> pair.value is not null)
-{%- endmacro %}
-
-{% macro duckdb__identifiers(kinds) %}
-    [pair for pair in [
-        {%- for kind, value in kinds.items() -%}
-        {'kind': '{{ kind }}', 'value': cast({{ value }} as varchar)}{{ ', ' if not loop.last }}
-        {%- endfor -%}
-    ] if pair.value is not null]
-{%- endmacro %}
-
-
-{#- Whole years from a date to an instant. -#}
-{% macro years_between(earlier, later) %}{{ adapter.dispatch('years_between')(earlier, later) }}{% endmacro %}
-
-{% macro default__years_between(earlier, later) %}
-    cast(floor(months_between({{ later }}, {{ earlier }}) / 12) as bigint)
-{%- endmacro %}
-
-{% macro duckdb__years_between(earlier, later) %}
-    cast(datesub('year', {{ earlier }}, cast({{ later }} as date)) as bigint)
-{%- endmacro %}
-
-
 {#- Null where the text is not what the type wants. -#}
 {% macro try_cast(expression, data_type) %}try_cast({{ expression }} as {{ engine_type(data_type) }}){% endmacro %}

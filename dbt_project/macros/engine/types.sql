@@ -1,18 +1,25 @@
-{#- Types in yml are Spark's words, which DuckDB also knows, but for two: a timestamp is an instant, and arrays. -#}
+{#- Types in yml are Spark's words, most of which DuckDB knows; a timestamp is an instant on both. -#}
 {% macro engine_type(data_type) %}
-    {{- adapter.dispatch('engine_type')(data_type) -}}
+    {{- return(adapter.dispatch('engine_type')(data_type)) -}}
 {% endmacro %}
 
 {% macro default__engine_type(data_type) %}
-    {{- data_type -}}
+    {{- return(data_type) -}}
 {% endmacro %}
 
 {% macro duckdb__engine_type(data_type) %}
-    {%- if data_type == 'timestamp' -%} timestamp with time zone
-    {%- elif data_type == 'array<struct<kind:string,value:string>>' -%} struct(kind varchar, value varchar)[]
-    {%- elif data_type == 'array<string>' -%} varchar[]
-    {%- else -%} {{ data_type }}
+    {%- if data_type == 'timestamp' -%}
+        {{ return('timestamp with time zone') }}
+    {%- elif data_type.startswith('array<') -%}
+        {{ return(engine_type(data_type[6:-1]) ~ '[]') }}
+    {%- elif data_type.startswith('struct<') -%}
+        {%- set fields = [] -%}
+        {%- for field in data_type[7:-1].split(',') -%}
+            {%- do fields.append(field.split(':')[0] ~ ' ' ~ engine_type(field.split(':')[1])) -%}
+        {%- endfor -%}
+        {{ return('struct(' ~ fields | join(', ') ~ ')') }}
     {%- endif -%}
+    {{ return(data_type) }}
 {% endmacro %}
 
 

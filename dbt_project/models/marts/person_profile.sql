@@ -1,0 +1,198 @@
+{#- What the journey is counted by: {column: condition on an event}. -#}
+{%- set counted = {
+    'orders_count': "event_type = 'order_placed'",
+    'returns_count': "event_type = 'order_returned'",
+    'contacts_count': "event_type = 'contact_made'",
+    'complaints_count': "event_type = 'complaint_made'",
+    'claims_count': "event_type = 'claim_opened'",
+    'deliveries_count': "event_type = 'service_delivered'",
+    'messages_count': "event_type = 'message_sent'",
+    'surveys_answered_count': "event_type = 'survey_answered'",
+    'visits_count': "event_type = 'session_started'",
+} -%}
+{%- set counted_kinds = {
+    'crm_ids_count': 'crm_id', 'accounts_count': 'account_id', 'emails_count': 'email', 'phones_count': 'phone',
+    'cookies_count': 'cookie_id', 'devices_count': 'device_id',
+} -%}
+{%- set purposes = ['service', 'analytics', 'marketing', 'research', 'health'] -%}
+with contacts as (
+    select * from {{ ref('person_contact') }}
+),
+
+linked as (
+    select * from {{ ref('int_person_records__linked') }}
+),
+
+links as (
+    {{ current_links() }}
+),
+
+customer_rows as (
+    select
+        links.person_id,
+        customers.record_id,
+        'crm' as source,
+        customers.tier,
+        customers.is_employee,
+        customers.customer_since,
+        customers.status,
+        customers.updated_at
+    from links
+    inner join {{ ref('stg_crm__customers') }} as customers on links.record_id = customers.person_record_id
+),
+
+customers as (
+    {{ golden('customer_rows', 'customer', ['tier', 'is_employee', 'customer_since', 'status'], has='record_id') }}
+),
+
+-- Per customer, purpose and channel the last declaration counts; what has run out by now does not.
+declared as (
+    select
+        links.person_id,
+        consents.purpose,
+        consents.channel,
+        consents.is_granted and consents.valid_from <= {{ lake_now() }}
+        and (consents.valid_to is null or consents.valid_to > {{ lake_now() }}) as holds,
+        row_number() over (
+            partition by links.person_id, consents.purpose, consents.channel
+            order by consents.valid_from desc, consents.updated_at desc, consents.record_id
+        ) as place
+    from links
+    inner join {{ ref('stg_crm__consents') }} as consents on links.record_id = consents.person_record_id
+),
+
+consents as (
+    select
+        person_id,
+        {% for purpose in purposes -%}
+        max(case when purpose = '{{ purpose }}' then 1 else 0 end) = 1 as has_{{ purpose }}_consent,
+        {% endfor -%}
+        {{ sorted_values(dbt.concat(['purpose', "':'", 'channel'])) }} as consents
+    from declared
+    where place = 1 and holds
+    group by person_id
+),
+
+kinds as (
+    select
+        person_id,
+        {% for column, kind in counted_kinds.items() -%}
+        cast(count(distinct case when kind = '{{ kind }}' then value end) as bigint) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from (
+        {{ unnested_identifiers('linked', ['person_id', 'record_id']) }}
+    ) as identifiers
+    group by person_id
+),
+
+records as (
+    select person_id, cast(count(*) as bigint) as records_count
+    from linked
+    group by person_id
+),
+
+events as (
+    select * from {{ ref('journey_events') }}
+    where person_id is not null
+),
+
+sources as (
+    select
+        person_id,
+        source,
+        cast(count(*) as bigint) as events_count,
+        min(event_at) as first_event_at,
+        max(event_at) as last_event_at
+    from events
+    group by person_id, source
+),
+
+coverage as (
+    select
+        person_id,
+        cast(count(*) as bigint) as sources_count,
+        {{ sorted_structs({
+            'source': 'source', 'events_count': 'events_count',
+            'first_event_at': 'first_event_at', 'last_event_at': 'last_event_at',
+        }) }} as coverage
+    from sources
+    group by person_id
+),
+
+journeys as (
+    select
+        person_id,
+        cast(count(*) as bigint) as events_count,
+        {% for column, condition in counted.items() -%}
+        cast(count(case when {{ condition }} then 1 end) as bigint) as {{ column }},
+        {% endfor -%}
+        -- Whole fen: a sum of doubles would depend on the order of rows.
+        cast(sum(case when event_type = 'order_placed' and detail <> 'cancelled' then cast(round(amount_cny * 100) as bigint) end)
+            as double) / 100 as orders_total_cny,
+        max(case when event_type = 'panel_joined' then 1 else 0 end) as panel_member,
+        max(case when event_type = 'person_unsubscribed' then 1 else 0 end) as unsubscribed,
+        min(event_at) as first_event_at,
+        max(event_at) as last_event_at,
+        max(case when event_type = 'contact_made' then event_at end) as last_contact_at
+    from events
+    group by person_id
+),
+
+final as (
+    select
+        contacts.person_id,
+        {{ lake_token('lower(contacts.email)') }} as email_token,
+        {{ lake_token('contacts.phone') }} as phone_token,
+        cast(extract(year from contacts.birth_date) as bigint) as birth_year,
+        {{ age_band('contacts.birth_date', lake_now()) }} as age_band,
+        contacts.birth_date_source,
+        contacts.birth_date_updated_at,
+        contacts.gender,
+        contacts.gender_source,
+        contacts.gender_updated_at,
+        contacts.city,
+        contacts.region,
+        contacts.country,
+        contacts.address_source,
+        contacts.address_updated_at,
+        customers.tier,
+        customers.is_employee,
+        customers.customer_since,
+        customers.status,
+        customers.customer_source,
+        customers.customer_updated_at,
+        {% for purpose in purposes -%}
+        coalesce(consents.has_{{ purpose }}_consent, false) as has_{{ purpose }}_consent,
+        {% endfor -%}
+        coalesce(consents.consents, {{ empty_list('string') }}) as consents,
+        {{ names_that_hold({
+            'employee': 'customers.is_employee',
+            'vip': "customers.tier = 'vip'",
+            'former_customer': "customers.status = 'closed'",
+            'experience_officer': 'journeys.panel_member = 1',
+            'unsubscribed': 'journeys.unsubscribed = 1',
+        }) }} as tags,
+        coalesce(records.records_count, 0) as records_count,
+        {% for column in counted_kinds -%}
+        coalesce(kinds.{{ column }}, 0) as {{ column }},
+        {% endfor -%}
+        coalesce(coverage.sources_count, 0) as sources_count,
+        coverage.coverage,
+        coalesce(journeys.events_count, 0) as events_count,
+        {% for column in counted -%}
+        coalesce(journeys.{{ column }}, 0) as {{ column }},
+        {% endfor -%}
+        coalesce(journeys.orders_total_cny, 0) as orders_total_cny,
+        journeys.first_event_at,
+        journeys.last_event_at,
+        journeys.last_contact_at
+    from contacts
+    left join customers on contacts.person_id = customers.person_id
+    left join consents on contacts.person_id = consents.person_id
+    left join records on contacts.person_id = records.person_id
+    left join kinds on contacts.person_id = kinds.person_id
+    left join coverage on contacts.person_id = coverage.person_id
+    left join journeys on contacts.person_id = journeys.person_id
+)
+
+select * from final
