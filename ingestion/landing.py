@@ -16,7 +16,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from ingestion import drift, quarantine, staging
-from ingestion.connectors import connectors_for
+from ingestion.connectors import connectors_for, is_absent
 from ingestion.connectors.base import Connector, Delivery, SourceError, Trouble, UnreachableError
 from ingestion.contract import Contract, Entity, load_contract, load_contracts
 from ingestion.drift import DriftError
@@ -84,6 +84,8 @@ def land_source(
     layout.ensure()
     result = SourceResult(source)
     started = time.monotonic()
+    if _is_absent(contract):
+        return SourceResult(source, [EntityResult(source, entity.name) for entity in chosen], is_absent=True)
     with connect() as connection:
         for entity in chosen:
             entity_result = EntityResult(source, entity.name)
@@ -108,6 +110,8 @@ def has_new(source: str) -> bool:
     True also where the source cannot be asked, so that landing runs and says why.
     """
     contract = load_contract(source)
+    if _is_absent(contract):
+        return False
     for entity in contract.entities.values():
         streams = read_state(entity.table).get("streams", {})
         for connector in connectors_for(contract, entity):
@@ -132,6 +136,11 @@ def counters() -> list[EntityCounters]:
                 EntityCounters(entity.source, entity.name, **vars(counts), state="landed" if state else "waiting")
             )
     return found
+
+
+def _is_absent(contract: Contract) -> bool:
+    """A source that has delivered before is not absent but out of reach, whatever became of its folder."""
+    return is_absent(contract) and not any(read_state(entity.table) for entity in contract.entities.values())
 
 
 def _choose(contract: Contract, names: Iterable[str] | None) -> list[Entity]:

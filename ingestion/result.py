@@ -7,7 +7,7 @@ from ingestion.connectors.base import Trouble
 from lake.errors import LakeError
 
 #: From best to worst; a source is as well as its worst entity.
-STATES = ("idle", "landed", "blocked", "failed")
+STATES = ("absent", "idle", "landed", "blocked", "failed")
 
 
 @dataclass
@@ -55,6 +55,7 @@ class SourceResult:
     error: str | None = None
     cure: str | None = None
     seconds: float = 0.0
+    is_absent: bool = False
 
     def fail(self, error: LakeError) -> None:
         """Note that the source as a whole could not be landed."""
@@ -62,7 +63,9 @@ class SourceResult:
 
     @property
     def state(self) -> str:
-        """idle, landed, blocked or failed."""
+        """absent (a replayed world lacks this system), idle, landed, blocked or failed."""
+        if self.is_absent:
+            return "absent"
         if self.error is not None and not any(e.troubles for e in self.entities):
             return "failed"
         return max((e.state for e in self.entities), key=STATES.index, default="idle")

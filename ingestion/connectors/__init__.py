@@ -51,6 +51,16 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
     )
 
 
+def is_absent(contract: Contract) -> bool:
+    """Whether the sources are a replayed world (it has a clock) that holds nothing of this one: no folder, no address.
+
+    A real data set fills some systems only; a company's own source is never absent, only out of reach.
+    """
+    settings = load_settings()
+    is_replayed = (settings.sources_root / "clock.json").exists() and not settings.services
+    return is_replayed and source_url(contract.source) is None and not (settings.sources_root / contract.source).exists()
+
+
 def _local_path(server: Server, url: str | None) -> Path:
     """Where a local server's files are; a relative path is below the root of the sources."""
     return load_settings().sources_root / (urlsplit(url).path if url else server.path or "")
