@@ -7,7 +7,7 @@ from lake.errors import LakeError
 
 
 def run(package: str) -> None:
-    """Land the source whose package is run, print what came of it, and exit 0, 1 (not all landed) or 2 (wrong usage)."""
+    """Land the source whose package is run and print what came of it; exit 0, 1 (not all landed) or 2 (wrong usage)."""
     from ingestion.landing import land_source
 
     source = package.rpartition(".")[2]
