@@ -1,0 +1,1 @@
+"""One module per system: from the simulated lives to rows in the shape of the system's contract."""

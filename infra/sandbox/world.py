@@ -1,0 +1,203 @@
+"""Make the simulated company, and let time pass in it.
+
+`create` makes everything under a temporary name and renames it last. `advance` releases one day at a time: files under
+temporary names, databases in one transaction, the truth, and at the very end the clock; killed anywhere, it is run
+again and comes to the same state. What a day brings depends only on the seed and the day.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from infra.sandbox import known, spool, truth, writers
+from infra.sandbox.draw import DAY
+from infra.sandbox.stretch import Progress, World, live, pending
+from infra.sandbox.troubles import plan
+from ingestion.contract import Contract, Entity, load_contracts
+from lake.errors import LakeError
+
+WORLD_END = date(2026, 7, 1)
+_EPOCH = date(1970, 1, 1)
+
+
+class SandboxError(LakeError):
+    """The sandbox cannot be made or moved as asked."""
+
+    exit_code = 2
+
+
+def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, progress: Progress | None = None) -> None:
+    """Make the nine systems and the truth under `root`, which must not hold a sandbox yet.
+
+    The world ends with 2026-06-30; its clock stands at the midnight after. `progress(text, share)` is told what goes on.
+    """
+    if persons < 1 or days < 1:
+        raise SandboxError(f"{persons} persons x {days} days make no world", cure="give at least one of each")
+    if (root / "clock.json").exists():
+        raise SandboxError(f"{root} holds a sandbox already", cure="delete the folder to make another")
+    end = (WORLD_END - _EPOCH).days
+    world = World(persons=persons, days=days, seed=seed, end=end * DAY)
+    beside = root.with_name(f".{root.name}.making")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    planned = plan(seed, world.start, world.end)
+    live(world, beside, 0, planned, progress)
+    first = world.start // DAY
+    with _workshop(beside) as connection, truth.Ledger(beside / "truth") as ledger:
+        for place, contract in enumerate(load_contracts()):
+            if progress:
+                progress(f"{contract.source} is written", place / 9)
+            if contract.server("embedded").format == "sqlite":
+                _fill_database(connection, beside, contract, ledger, first, end)
+            else:
+                for entity in contract.entities.values():
+                    for table in spool.days(connection, [pending(beside, 0)], entity, first, end):
+                        _deliver(connection, beside, contract, entity, table)
+                        ledger.add(truth.as_records(entity, table))
+        ledger.save()
+    writers.replace_file(beside / "truth" / "effects.json", json.dumps(known.document(world, planned), indent=2, ensure_ascii=False).encode())
+    writers.replace_file(beside / "truth" / "world.json", json.dumps(asdict(world)).encode())
+    _set_clock(beside, WORLD_END)
+    if root.exists():
+        root.rmdir()
+    beside.rename(root)
+
+
+def advance(root: Path, days: int = 1, progress: Progress | None = None) -> None:
+    """Let days pass: new rows, late ones, corrections and doubles; from the first day on, one entity has a new column."""
+    if days < 1:
+        raise SandboxError(f"{days} days cannot pass", cure="give at least one day")
+    clock = _clock(root)
+    if not (root / "truth" / "world.json").exists():
+        raise SandboxError(f"{root} holds a world of real data; its days do not pass", cure="make a sandbox: lake sandbox create")
+    world = World(**json.loads((root / "truth" / "world.json").read_text()))
+    now = (datetime.fromisoformat(clock["now"]).date() - _EPOCH).days
+    # A call that was killed is finished by the next one: what a database shows counts from where that one began.
+    since = clock.get("advancing_since", now)
+    for day in range(now, now + days):
+        if progress:
+            progress(f"{_EPOCH + timedelta(days=day)} passes", (day - now) / days)
+        is_last = day == now + days - 1
+        _release(root, world, day, since)
+        _set_clock(root, _EPOCH + timedelta(days=day + 1), advancing_since=None if is_last else since)
+
+
+def _release(root: Path, world: World, day: int, since: int) -> None:
+    """Everything that the sources deliver on one day."""
+    planned = plan(world.seed, world.start, world.end)
+    stretch = world.stretch_of(day)
+    for earlier in range(1, stretch + 1):
+        live(world, root, earlier, planned)
+    # Nothing is delivered later than two stretches after the one that made it, but for slow claims and outcomes.
+    folders = [pending(root, number) for number in range(stretch + 1)]
+    with _workshop(root) as connection, truth.Ledger(root / "truth") as ledger:
+        for earlier_records in truth.earlier_records(root / "truth", databases_before=since, others_before=day):
+            ledger.add(earlier_records)
+        for contract in load_contracts():
+            if contract.server("embedded").format == "sqlite":
+                _update_database(connection, root, contract, folders, day)
+                for entity in contract.entities.values():
+                    for table in spool.last_versions(connection, folders, entity, since, day + 1):
+                        ledger.add(truth.as_records(entity, table))
+            else:
+                for entity in contract.entities.values():
+                    for table in spool.days(connection, folders, entity, day, day + 1):
+                        _deliver(connection, root, contract, entity, known.with_new_column(connection, entity, table))
+                        ledger.add(truth.as_records(entity, table))
+        ledger.save()
+
+
+def _deliver(connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, entity: Entity, table: pa.Table) -> None:
+    """Write whole days of an entity to where its readers look."""
+    server = contract.server("embedded")
+    if server.type == "api":
+        place = root / contract.source / f"{entity.name}.jsonl"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        lines = writers.json_lines(connection, table)
+        _append(place, _committed(root).get(entity.name, 0), writers.text_of(lines, 0, len(lines)))
+    else:
+        folder = root / contract.source / entity.physical_name.partition("/")[0]
+        writers.write_days(connection, table, entity, folder, server.format or "jsonl")
+
+
+def _append(path: Path, committed: int, content: bytes) -> None:
+    """Append after what the clock vouches for; what a killed run left behind that is cut off."""
+    with path.open("r+b" if path.exists() else "w+b") as file:
+        if committed:
+            file.truncate(committed)
+        file.seek(0, os.SEEK_END)
+        file.write(content)
+
+
+def _fill_database(
+    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, ledger: truth.Ledger, first: int, end: int
+) -> None:  # fmt: skip
+    with _database(root, contract) as database:
+        database.execute("pragma synchronous = off")
+        database.execute("pragma journal_mode = off")
+        writers.create_tables(database, contract.entities.values())
+        for entity in contract.entities.values():
+            for table in spool.last_versions(connection, [pending(root, 0)], entity, first, end):
+                writers.insert_rows(connection, database, table, entity)
+                ledger.add(truth.as_records(entity, table))
+        writers.create_indexes(database, contract.entities.values())
+        database.commit()
+
+
+def _update_database(connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, folders: list[Path], day: int) -> None:
+    """One transaction per database and day; rows that are there already are replaced by themselves."""
+    with _database(root, contract) as database:
+        for entity in contract.entities.values():
+            for table in spool.last_versions(connection, folders, entity, day, day + 1):
+                writers.insert_rows(connection, database, table, entity)
+        database.commit()
+
+
+def _database(root: Path, contract: Contract) -> "contextlib.closing[sqlite3.Connection]":
+    path = root / (contract.server("embedded").path or f"{contract.source}/{contract.source}.db")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return contextlib.closing(sqlite3.connect(path))
+
+
+@contextlib.contextmanager
+def _workshop(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB connection for the making: memory bounded, spilling below the sandbox."""
+    spill = root / ".spill"
+    with duckdb.connect(config={"memory_limit": "3GB", "temp_directory": str(spill)}) as connection:
+        connection.execute("set autoinstall_known_extensions = false; set TimeZone = 'UTC'")
+        yield connection
+    shutil.rmtree(spill, ignore_errors=True)
+
+
+def _clock(root: Path) -> dict[str, Any]:
+    path = root / "clock.json"
+    if not path.exists():
+        raise SandboxError(f"there is no sandbox in {root}", cure="make one: lake sandbox create")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _committed(root: Path) -> dict[str, int]:
+    """Bytes of the survey system's files that belong to days that have passed."""
+    path = root / "clock.json"
+    return dict(json.loads(path.read_text()).get("survey_bytes", {})) if path.exists() else {}
+
+
+def _set_clock(root: Path, today: date, advancing_since: int | None = None) -> None:
+    """Move the clock: the last thing that a day does."""
+    sizes = {path.stem: path.stat().st_size for path in sorted((root / "voice_of_customer").glob("*.jsonl"))}
+    clock: dict[str, object] = {"now": datetime(today.year, today.month, today.day, tzinfo=UTC).isoformat(), "survey_bytes": sizes}
+    if advancing_since is not None:
+        clock["advancing_since"] = advancing_since
+    writers.replace_file(root / "clock.json", json.dumps(clock).encode())
+
