@@ -4,5 +4,6 @@ One Parquet file per entity and day of delivery. All of it is declared in `contr
 reads it.
 
 `app_performance/<entity>/<day>.parquet`
--> `bronze/app_performance/<entity>`, `quarantine/app_performance/<entity>` · `python -m ingestion.sources.app_performance`
+-> `bronze/app_performance/<entity>`, `quarantine/app_performance/<entity>`
+· `python -m ingestion.sources.app_performance`
 """

@@ -4,5 +4,6 @@ One gzip of JSON Lines per entity and day of delivery. All of it is declared in 
 connector reads it.
 
 `campaigns/<entity>/<day>.jsonl.gz`
--> `bronze/campaigns/<entity>`, `quarantine/campaigns/<entity>` · `python -m ingestion.sources.campaigns`
+-> `bronze/campaigns/<entity>`, `quarantine/campaigns/<entity>`
+· `python -m ingestion.sources.campaigns`
 """

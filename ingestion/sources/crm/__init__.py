@@ -4,5 +4,6 @@ Rows are read by `updated_at`; one that changes comes again as a new version. Al
 `contract.odcs.yaml`; a stock connector reads it.
 
 `crm.db (SQLite; PostgreSQL with LAKE_SERVICES=1)`
--> `bronze/crm/<entity>`, `quarantine/crm/<entity>` · `python -m ingestion.sources.crm`
+-> `bronze/crm/<entity>`, `quarantine/crm/<entity>`
+· `python -m ingestion.sources.crm`
 """

@@ -4,5 +4,6 @@ Gateways drop a gzip of JSON Lines per day; with LAKE_SERVICES=1 the newest read
 All of it is declared in `contract.odcs.yaml`; a stock connector reads it.
 
 `devices/<entity>/<day>.jsonl.gz, MQTT devices/<entity>/#`
--> `bronze/devices/<entity>`, `quarantine/devices/<entity>` · `python -m ingestion.sources.devices`
+-> `bronze/devices/<entity>`, `quarantine/devices/<entity>`
+· `python -m ingestion.sources.devices`
 """

@@ -4,5 +4,6 @@ Rows are read by `updated_at`; amounts are CNY. All of it is declared in `contra
 reads it.
 
 `orders.db (SQLite; PostgreSQL with LAKE_SERVICES=1)`
--> `bronze/orders/<entity>`, `quarantine/orders/<entity>` · `python -m ingestion.sources.orders`
+-> `bronze/orders/<entity>`, `quarantine/orders/<entity>`
+· `python -m ingestion.sources.orders`
 """

@@ -4,5 +4,6 @@ One CSV per entity and day of delivery; an empty field is null. All of it is dec
 stock connector reads it.
 
 `service_delivery/<entity>/<day>.csv`
--> `bronze/service_delivery/<entity>`, `quarantine/service_delivery/<entity>` · `python -m ingestion.sources.service_delivery`
+-> `bronze/service_delivery/<entity>`, `quarantine/service_delivery/<entity>`
+· `python -m ingestion.sources.service_delivery`
 """

@@ -4,5 +4,6 @@ A paged API; its own cursor is the lake's. All of it is declared in `contract.od
 it.
 
 `GET /v1/<entity>`
--> `bronze/voice_of_customer/<entity>`, `quarantine/voice_of_customer/<entity>` · `python -m ingestion.sources.voice_of_customer`
+-> `bronze/voice_of_customer/<entity>`, `quarantine/voice_of_customer/<entity>`
+· `python -m ingestion.sources.voice_of_customer`
 """

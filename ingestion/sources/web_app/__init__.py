@@ -4,5 +4,6 @@ One gzip of JSON Lines per entity and day of delivery. All of it is declared in 
 connector reads it.
 
 `web_app/<entity>/<day>.jsonl.gz`
--> `bronze/web_app/<entity>`, `quarantine/web_app/<entity>` · `python -m ingestion.sources.web_app`
+-> `bronze/web_app/<entity>`, `quarantine/web_app/<entity>`
+· `python -m ingestion.sources.web_app`
 """
