@@ -58,7 +58,9 @@ def is_absent(contract: Contract) -> bool:
     """
     settings = load_settings()
     is_replayed = (settings.sources_root / "clock.json").exists() and not settings.services
-    return is_replayed and source_url(contract.source) is None and not (settings.sources_root / contract.source).exists()
+    return (
+        is_replayed and source_url(contract.source) is None and not (settings.sources_root / contract.source).exists()
+    )
 
 
 def _local_path(server: Server, url: str | None) -> Path:
