@@ -72,7 +72,9 @@ class Measure(TableMetricProvider):
         metrics: dict[str, Any],
         runtime_configuration: dict[str, Any],
     ) -> tuple[Any, dict[str, Any], dict[str, Any]]:
-        return sa.literal_column(f"cast(({metric_value_kwargs['measure']}) as double)"), metric_domain_kwargs, {}
+        # `0 * count(*)` makes an aggregate of a scalar subquery, which else gives one row per row, or none if empty.
+        number = f"cast(({metric_value_kwargs['measure']}) + 0 * count(*) as double)"
+        return sa.literal_column(number), metric_domain_kwargs, {}
 
 
 class ExpectMeasureToBeBetween(BatchExpectation):

@@ -70,6 +70,28 @@ class TableFacts:
 
 
 @dataclass(frozen=True)
+class Problem:
+    """A promise that was not kept, and every table of one group where it was not."""
+
+    places: tuple[tuple[TableFacts, CheckFacts], ...]
+
+    @property
+    def table(self) -> TableFacts:
+        """The first of its tables."""
+        return self.places[0][0]
+
+    @property
+    def check(self) -> CheckFacts:
+        """The check in the first of its tables."""
+        return self.places[0][1]
+
+    @property
+    def is_one_fact(self) -> bool:
+        """Whether all places found the same."""
+        return len({check.result.observed for _, check in self.places}) == 1
+
+
+@dataclass(frozen=True)
 class Day:
     """Rows that a source made available on a day; `is_unusual` where an entity of it was far from its habit."""
 
@@ -89,7 +111,12 @@ class SourceFacts:
     quarantined: int
     doubled: int | None
     days: tuple[Day, ...]
-    state: str
+    results: tuple[CheckResult, ...]
+
+    @property
+    def state(self) -> str:
+        """The worst of its checks; blocked too where records are unaccounted for."""
+        return "blocked" if self.reconciles is False else worst(self.results)
 
     @property
     def is_fresh(self) -> bool:
@@ -142,22 +169,17 @@ class Page:
         return [(table, c) for table in self.tables for c in table.checks if c.result.scope == "balance"]
 
     @property
-    def problems(self) -> list[tuple[TableFacts, CheckFacts, int]]:
-        """What needs somebody: the table, the check and how many tables share it, blocking first.
-
-        A fact of a whole source (it is silent) is told once, not for each of its tables.
-        """
-        found: dict[tuple[str, ...], tuple[TableFacts, CheckFacts, int]] = {}
+    def problems(self) -> list[Problem]:
+        """What needs somebody, blocking first; what befell several tables of a source in one way is told once."""
+        found: dict[tuple[str, ...], list[tuple[TableFacts, CheckFacts]]] = {}
         for table in self.tables:
             for check in table.checks:
-                if check.result.passed:
-                    continue
-                place = table.name.split("/")[1] if check.result.scope == "source" else table.name
-                key = (place, check.result.column or "", check.result.name)
-                first = found.get(key, (table, check, 0))
-                found[key] = (first[0], first[1], first[2] + 1)
-        order = {id(r): n for n, r in enumerate(failing_first(check.result for _, check, _ in found.values()))}
-        return sorted(found.values(), key=lambda problem: order[id(problem[1].result)])
+                r = check.result
+                if not r.passed:
+                    group = table.name.rpartition("/")[0]
+                    found.setdefault((group, r.column or "", r.name, r.severity, r.cure), []).append((table, check))
+        problems = [Problem(tuple(places)) for places in found.values()]
+        return sorted(problems, key=lambda p: (p.check.result.severity != "block", p.table.name))
 
 
 def worst(results: Iterable[CheckResult]) -> str:
@@ -267,7 +289,7 @@ def _sources(
                 quarantined=sum(c.quarantined for c in own) if own else sum(quarantine),
                 doubled=sum(c.doubled for c in own) if own else None,
                 days=days.get(contract.source, ()),
-                state=worst(results),
+                results=tuple(results),
             )
         )
     return tuple(found)

@@ -137,7 +137,7 @@ def _result(layer: str, table: str, check: Check, passed: bool, measured: float 
     elif measured is None:
         observed = "as expected" if passed else "not as expected"
     else:
-        observed = f"{measured:,.0f} {check.unit}" if measured == int(measured) else f"{measured:,.2f} {check.unit}"
+        observed = _amount(measured, check.unit)
     subject = f"{table}.{check.column}" if check.column else table
     return CheckResult(
         layer=layer,
@@ -154,6 +154,14 @@ def _result(layer: str, table: str, check: Check, passed: bool, measured: float 
         scope=check.scope,
         measured=measured,
     )
+
+
+def _amount(number: float, unit: str) -> str:
+    """A number in words: `1 row apart`, `1,234 rows`, `26.50 hours`."""
+    noun, _, rest = unit.partition(" ")
+    if number == 1 and noun.endswith("s"):
+        unit = f"{noun[:-1]} {rest}".rstrip()
+    return f"{number:,.0f} {unit}" if number == int(number) else f"{number:,.2f} {unit}"
 
 
 if __name__ == "__main__":

@@ -59,7 +59,8 @@ class CheckLine(_Strict):
 
     Rules: `not_null` (columns), `unique` (columns together), `allowed`, `between`, `rows` (at least so many), `where`
     (an SQL condition that no row may meet), `query` (an SQL query that may return no row; it names tables in double
-    quotes, this one too), `equal` (two queries that give the same number), `no_personal_text` (columns, or `all` text columns), `great_expectations` (a stock type).
+    quotes, this one too), `equal` (two queries that give the same number), `no_personal_text` (columns, or `all` text
+    columns), `great_expectations` (a stock type).
     `tolerated` is how many rows `where` and `query` may find; with `share`, which part of the table's rows.
     """
 
