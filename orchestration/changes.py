@@ -15,7 +15,7 @@ from lake.tables import list_tables, table_version
 from orchestration.ledger import Run, last_complete_run, last_run
 
 #: Rooms whose text decides what the tables hold.
-_RULES = ("ingestion/sources", "dbt_project", "identity", "expectations", "feature_repo")
+_RULES = ("ingestion/sources", "dbt_project", "identity", "expectations", "feature_serving")
 _KINDS = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
 _GENERATED = {"target", "logs", "dbt_packages", "__pycache__"}
 
@@ -111,5 +111,5 @@ def _has_new(source: str) -> bool:
 
     try:
         return has_new(source)
-    except Exception:  # a source that cannot be asked is the run's affair: landing says why, and the cure
+    except Exception:  # whatever is wrong with it is the run's affair: landing says why, and the cure
         return True

@@ -76,6 +76,20 @@ class DbtGraph:
         """Every Delta table a model reads, directly or through other models."""
         return self._ancestors[unique_id]
 
+    @cached_property
+    def tests(self) -> dict[str, list[str]]:
+        """Unique ids of the tests of each model that has any; a test of two models counts for the later one."""
+        order = {unique_id: place for place, unique_id in enumerate(self.models)}
+        found: dict[str, list[str]] = {}
+        for unique_id, node in self.manifest["nodes"].items():
+            of = [i for i in node["depends_on"]["nodes"] if i in order] if node["resource_type"] == "test" else []
+            if of:
+                attached = node.get("attached_node")
+                found.setdefault(attached if attached in order else max(of, key=order.__getitem__), []).append(
+                    unique_id
+                )
+        return found
+
     def _layer_of(self, unique_id: str) -> str:
         if not any(table.startswith(f"{IDENTITY_ZONE}/") for table in self._outside[unique_id]):
             return RECORDS
@@ -135,7 +149,8 @@ class Translator(DagsterDbtTranslator):
     """Names of tables as asset keys; folders as groups; owners from `meta.owner`, else from the model's dbt group."""
 
     def __init__(self) -> None:
-        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True))
+        # Tests are shown as one check per model, see `defs/models.py`.
+        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=False))
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         """`marts/person_profile`; `staging/stg_crm__customers`."""

@@ -71,19 +71,18 @@ def _land(report: Callable[[str], Any], session: Session, source: str, wanted: l
 
     before = {entity.name: table_version(entity.table) for entity in wanted}
     result = land_source(source, entities=[entity.name for entity in wanted], full_refresh=session.full_refresh)
-    if result.state == "failed":
-        failure = Failure(where=source, message=str(result.error), cure=result.cure)
+    if result.error is not None:
+        failure = Failure(where=source, message=result.error, cure=result.cure or "see the source's contract")
         session.failures.append(failure)
         report(f"{failure.message}\n  cure: {failure.cure}")
-    landed = {entity.entity: entity for entity in result.entities}
+    counts = {found.entity: found.counts for found in result.entities}
     for entity in wanted:
-        counts = landed.get(entity.name)
-        numbers = (
-            {}
-            if counts is None
-            else {"new rows": counts.landed, "quarantined": counts.quarantined, "exact doubles": counts.doubled}
+        of_entity = counts[entity.name]
+        yield written(
+            entity.table,
+            before[entity.name],
+            **{"new rows": of_entity.landed, "quarantined": of_entity.quarantined, "exact doubles": of_entity.doubled},
         )
-        yield written(entity.table, before[entity.name], **numbers)
 
 
 def _spec(contract: Contract, entity: Entity) -> dg.AssetSpec:

@@ -2,7 +2,9 @@
 
 import dagster as dg
 
+from feature_serving.catalog import load_groups
 from orchestration.defs.quality import PORTAL
+from orchestration.defs.serving import online_key
 from orchestration.events import asset_key
 from orchestration.instance import POOL
 from orchestration.ledger import TABLE
@@ -11,7 +13,7 @@ from orchestration.session import Session, is_whole
 
 @dg.asset(
     key=asset_key(TABLE),
-    deps=[PORTAL],
+    deps=[PORTAL, *(online_key(group.name) for group in load_groups())],
     group_name="ops",
     description="One row per run: when, how it ended, seconds per step, and the version of every table afterwards.",
     owners=["team:customer-data-platform"],

@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import dbt_assets
-from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from lake.tables import table_exists, table_version
 from orchestration.dbt_graph import (
@@ -23,31 +21,42 @@ from orchestration.dbt_graph import (
     stale_models,
     table_of,
 )
-from orchestration.events import AssetEvent, unchanged, written
+from orchestration.events import AssetEvent, check_result, unchanged, written
 from orchestration.instance import POOL
 from orchestration.session import Session
+
+#: The check that stands for all dbt tests of a model.
+TESTS = "passes_its_tests"
 
 
 @dg.definitions
 def models() -> dg.Definitions:
     """One step for each layer of the project that has models."""
     graph = load_graph()
+    return dg.Definitions(assets=[_layer(graph, layer) for layer in LAYERS if graph.layer(layer)])
+
+
+def _layer(graph: DbtGraph, layer: str) -> dg.AssetsDefinition:
     translator = Translator()
-    return dg.Definitions(assets=[_layer(graph, translator, layer) for layer in LAYERS if graph.layer(layer)])
+    keys = {i: dg.AssetKey(path_of(graph.models[i])) for i in graph.layer(layer)}
+    specs = [translator.get_asset_spec(graph.manifest, i, None) for i in keys]
+    checks = [
+        dg.AssetCheckSpec(TESTS, asset=key, blocking=True, description=f"{len(graph.tests[i])} dbt tests of the model.")
+        for i, key in keys.items()
+        if i in graph.tests
+    ]
 
-
-def _layer(graph: DbtGraph, translator: Translator, layer: str) -> dg.AssetsDefinition:
-    @dbt_assets(
-        manifest=graph.manifest,
-        select=graph.selection(layer),
+    @dg.multi_asset(
         name=f"build_{layer}",
-        dagster_dbt_translator=translator,
+        specs=specs,
+        check_specs=checks,
+        can_subset=True,
         pool=POOL,
         op_tags={"step": "dbt"},
     )
     def build(context: dg.AssetExecutionContext, session: Session) -> Iterator[AssetEvent]:
-        asked = [i for i in graph.layer(layer) if dg.AssetKey(path_of(graph.models[i])) in context.selected_asset_keys]
-        yield from _build(context, session, graph, translator, layer, asked)
+        asked = [i for i, key in keys.items() if key in context.selected_asset_keys]
+        yield from _build(context, session, graph, layer, asked)
 
     return build
 
@@ -56,7 +65,6 @@ def _build(
     context: dg.AssetExecutionContext,
     session: Session,
     graph: DbtGraph,
-    translator: Translator,
     layer: str,
     asked: list[str],
 ) -> Iterator[AssetEvent]:
@@ -75,7 +83,7 @@ def _build(
         node = nodes.get(unique_id)
         if node is None or node.ok:
             yield from _model_events(graph.models[unique_id], before[unique_id], node)
-    yield from _test_events(context, graph, translator, nodes)
+            yield from _test_events(graph, unique_id, nodes)
     broken = [
         node for node in nodes.values() if node.resource_type == "model" and not node.ok and node.status != "skipped"
     ]
@@ -106,25 +114,19 @@ def _model_events(model: Mapping[str, Any], before: int | None, node: Any) -> It
         yield dg.MaterializeResult(asset_key=key, metadata={"seconds": round(node.seconds, 2), "kind": "view"})
 
 
-def _test_events(
-    context: dg.AssetExecutionContext, graph: DbtGraph, translator: Translator, nodes: Mapping[str, Any]
-) -> Iterator[dg.AssetCheckResult]:
-    for unique_id, node in nodes.items():
-        if node.resource_type != "test" or node.status == "skipped":
-            continue
-        key = get_asset_check_key_for_test(graph.manifest, translator, unique_id, None)
-        if key is None or key not in context.selected_asset_check_keys:
-            continue
-        is_warning = (
-            node.status == "warn" or graph.manifest["nodes"][unique_id]["config"].get("severity", "").lower() == "warn"
-        )
-        yield dg.AssetCheckResult(
-            asset_key=key.asset_key,
-            check_name=key.name,
-            passed=node.status == "pass",
-            severity=dg.AssetCheckSeverity.WARN if is_warning else dg.AssetCheckSeverity.ERROR,
-            metadata={"rows that break it": node.failures, "seconds": round(node.seconds, 2)},
-        )
+def _test_events(graph: DbtGraph, unique_id: str, nodes: Mapping[str, Any]) -> Iterator[dg.AssetCheckResult]:
+    """One result for all tests of a model; none where they did not run, since the model did not change."""
+    ran = [nodes[test] for test in graph.tests.get(unique_id, []) if test in nodes]
+    if not ran:
+        return
+    failed = [node for node in ran if node.status != "pass"]
+    yield check_result(
+        dg.AssetKey(path_of(graph.models[unique_id])),
+        TESTS,
+        len(ran),
+        [f"{node.name}: {node.message or node.status}" for node in failed],
+        is_blocking=any(not node.ok for node in failed),
+    )
 
 
 def _version(model: Mapping[str, Any]) -> int | None:

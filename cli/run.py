@@ -1,0 +1,76 @@
+"""`lake run`: bring the lake up to date. Asks whether there is anything to do before anything heavy is imported."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from orchestration.execute import StepNews
+
+
+def register(app: typer.Typer) -> None:
+    """Add `lake run`."""
+    app.command("run")(run)
+
+
+def run(
+    source: Annotated[list[str] | None, typer.Option(help="Land only this source; may be given several times.")] = None,
+    full_refresh: Annotated[
+        bool, typer.Option(help="Read sources from their beginning and rebuild all models.")
+    ] = False,
+) -> None:
+    """Bring the lake up to date. Only what changed is done again; a run that failed is taken up."""
+    from cli._log import start_log
+    from ingestion.contract import discover_sources, load_contract
+    from orchestration.changes import find_changes
+    from orchestration.guard import run_lock, survey_api
+    from orchestration.summary import idle_summary, print_summary
+
+    started = time.monotonic()
+    log = start_log()
+    for name in source or []:
+        load_contract(name)  # an unknown source is refused, with the names there are
+    with run_lock(), survey_api():
+        changes = find_changes(source or discover_sources())
+        if changes.nothing and not full_refresh:
+            print(idle_summary(changes, time.monotonic() - started))
+            return
+        reasons = "; ".join(changes.reasons()) or "full refresh"
+        print(f"run: {reasons}", flush=True)
+        from orchestration.execute import execute
+
+        with _telling() as tell:
+            finished = execute(source, full_refresh=full_refresh, tell=tell)
+    print_summary(finished, time.monotonic() - started, str(log))
+    raise typer.Exit(1 if finished.state == "failed" else 0)
+
+
+class _telling:
+    """Tells each step: on a terminal a live line for the one at work, elsewhere plain lines as steps end."""
+
+    def __enter__(self) -> "Callable[[StepNews], None]":
+        self._live = None
+        if sys.stdout.isatty():
+            from rich.console import Console
+
+            self._live = Console().status("starting")
+            self._live.start()
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def _tell(self, news: "StepNews") -> None:
+        place = f"[{news.number:>2}/{news.total}] {news.step.replace('_', ' ')}"
+        if news.seconds is None:
+            if self._live is not None:
+                self._live.update(place.replace("[", "\\["))
+            return
+        print(
+            f"  {place:<40} {news.seconds:6.1f} s{'' if news.state == 'done' else '  ' + news.state.upper()}",
+            flush=True,
+        )
