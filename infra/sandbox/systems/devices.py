@@ -9,11 +9,13 @@ import pyarrow as pa
 from infra.sandbox.calendar import Window
 from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Ints, Text, numbered, only, stamps, text
 from infra.sandbox.journeys import Journeys
-from infra.sandbox.people import BRANCHES, People
+from infra.sandbox.people import People
 from infra.sandbox.shape import Shaped
 from infra.sandbox.views import Accounts
 from ingestion.contract import load_contract
 
+#: Branches with a sensor.
+SENSORS = 8
 _KINDS = ("wearable", "vehicle", "branch_sensor")
 #: Metric, unit, kind, mean, deviation, threshold as a person might set it.
 _METRICS = (
@@ -76,15 +78,15 @@ def _readings(out: Shaped, draw: Draw, window: Window, kind: int, person: Ints, 
 
 
 def _branch_readings(out: Shaped, draw: Draw, window: Window) -> None:
-    """Every branch's sensor, twice a day: nobody's record."""
-    branch = np.repeat(np.arange(BRANCHES, dtype=np.int64), 2 * window.days)
-    turn = np.tile(np.arange(2 * window.days, dtype=np.int64), BRANCHES)
-    at = window.start + turn // 2 * DAY + np.where(turn % 2 == 0, 10, 16) * HOUR + draw.between(0, 10 * MINUTE, len(turn))
-    _readings(out, draw, window, 2, np.full(len(turn), -1, dtype=np.int64), serials(2, branch), at)
+    """The sensors of some branches, once a day: nobody's record."""
+    branch = np.repeat(np.arange(SENSORS, dtype=np.int64), window.days)
+    day = np.tile(np.arange(window.days, dtype=np.int64), SENSORS)
+    at = window.start + day * DAY + 16 * HOUR + draw.between(0, 10 * MINUTE, len(day))
+    _readings(out, draw, window, 2, np.full(len(day), -1, dtype=np.int64), serials(2, branch), at)
     if window.stretch == 0:
-        sensors = np.arange(BRANCHES, dtype=np.int64)
-        since = np.full(BRANCHES, window.world_start + HOUR, dtype=np.int64)
-        out.add("registrations", person=np.full(BRANCHES, -1, dtype=np.int64), delivered=since + 20 * MINUTE, columns={
+        sensors = np.arange(SENSORS, dtype=np.int64)
+        since = np.full(SENSORS, window.world_start + HOUR, dtype=np.int64)
+        out.add("registrations", person=np.full(SENSORS, -1, dtype=np.int64), delivered=since + 20 * MINUTE, columns={
             "device_registration_id": numbered("RB", sensors), "device_serial": serials(2, sensors), "kind": _KINDS[2],
             "has_health_consent": False, "registered_at": stamps(since), "event_at": since,
         })  # fmt: skip
