@@ -69,12 +69,17 @@ def build(home: Path | None = None, *, counters: Iterable[Counter] = ()) -> Path
         counters: what landing counted per entity (`ingestion.landing.counters()`); without them the page shows what
             the tables hold and leaves received and doubled open.
     """
-    path = (home or load_settings().home) / "reports" / "quality" / "index.html"
+    path = portal_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f"{path.name}.{os.getpid()}")
     beside.write_text(render(gather(counters)), encoding="utf-8")
     beside.replace(path)  # a reader never sees half a page
     return path
+
+
+def portal_path(home: Path | None = None) -> Path:
+    """Where the page is, whether it has been built or not."""
+    return (home or load_settings().home) / "reports" / "quality" / "index.html"
 
 
 def render(page: Page) -> str:
@@ -104,13 +109,16 @@ def _context(page: Page) -> dict[str, Any]:
     received = sum(s.received or s.landed + s.quarantined for s in page.sources)
     refused = sum(s.quarantined for s in page.sources)
     zones = {**LAYERS, **{t.zone: (t.zone.capitalize(), "") for t in page.tables if t.zone not in LAYERS}}
+    lost = [s for s in page.sources if s.reconciles is False]
     columns = [(e, c) for e in page.entities for c in e.columns]
     return {
         "page": page,
-        "headline": _headline(page, blocking, len(failed) - blocking),
+        "headline": _headline(page, blocking, len(failed) - blocking, len(lost)),
+        "lost": lost,
         "passed": len(page.results) - len(failed),
         "blocking": blocking,
         "warnings": len(failed) - blocking,
+        "delivering": sum(s.age is not None for s in page.sources),
         "fresh": sum(s.is_fresh for s in page.sources),
         "refused": refused,
         "refused_share": _share(refused, received),
@@ -136,11 +144,13 @@ def _context(page: Page) -> dict[str, Any]:
     }
 
 
-def _headline(page: Page, blocking: int, warnings: int) -> str:
+def _headline(page: Page, blocking: int, warnings: int, lost: int) -> str:
     if not page.results:
         return "Nothing has been checked yet"
     if blocking:
         return f"{blocking} check{'s' * (blocking != 1)} stop{'s' * (blocking == 1)} publication"
+    if lost:
+        return f"Records of {lost} source{'s' * (lost != 1)} are unaccounted for"
     if warnings:
         return f"Nothing is blocked; {warnings} warning{'s' * (warnings != 1)}"
     return f"All {len(page.results):,} checks passed"

@@ -25,12 +25,18 @@ REASONS_SHOWN = 200
 class Counter(Protocol):
     """What landing counted for an entity since the lake began; received = landed + quarantined + doubled."""
 
-    source: str
-    entity: str
-    received: int
-    landed: int
-    quarantined: int
-    doubled: int
+    @property
+    def source(self) -> str: ...
+    @property
+    def entity(self) -> str: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def landed(self) -> int: ...
+    @property
+    def quarantined(self) -> int: ...
+    @property
+    def doubled(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -124,11 +130,16 @@ class SourceFacts:
         return self.age is not None and self.age <= self.contract.freshness
 
     @property
-    def reconciles(self) -> bool | None:
-        """Whether received = landed + quarantined + doubled; None where landing has told nothing."""
+    def unaccounted(self) -> int | None:
+        """Records received that are neither landed, quarantined nor doubled; None where landing has told nothing."""
         if self.received is None or self.doubled is None:
             return None
-        return self.received == self.landed + self.quarantined + self.doubled
+        return abs(self.received - self.landed - self.quarantined - self.doubled)
+
+    @property
+    def reconciles(self) -> bool | None:
+        """Whether received = landed + quarantined + doubled; None where landing has told nothing."""
+        return None if self.unaccounted is None else self.unaccounted == 0
 
 
 @dataclass(frozen=True)
@@ -160,8 +171,8 @@ class Page:
 
     @property
     def state(self) -> str:
-        """The worst state of any check."""
-        return worst(self.results)
+        """The worst state of any check or source."""
+        return "blocked" if any(s.state == "blocked" for s in self.sources) else worst(self.results)
 
     @property
     def balances(self) -> list[tuple[TableFacts, CheckFacts]]:
@@ -320,17 +331,9 @@ def _refused(
     for entity in entities:
         if not quarantined.get(entity.quarantine_table):
             continue
-        there = _columns(connection, entity.quarantine_table)
-        reason = next((name for name in ("reason", "reason_code") if name in there), "'unknown'")
-        column = next((name for name in ("column", "column_name") if name in there), None)
-        place = f"coalesce(\"{column}\", '')" if column else "''"
-        sql = f"select {reason}, {place}, count(*) from {scan(entity.quarantine_table)} group by 1, 2"
+        sql = f"select reason, coalesce(column_name, ''), count(*) from {scan(entity.quarantine_table)} group by 1, 2"
         found += [Refused(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
     return tuple(sorted(found, key=lambda r: -r.rows)[:REASONS_SHOWN])
-
-
-def _columns(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
-    return {row[0] for row in connection.execute(f"describe select * from {scan(table)}").fetchall()}
 
 
 def is_open(zone: str) -> bool:

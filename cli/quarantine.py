@@ -1,0 +1,65 @@
+"""`lake quarantine`: see the records that were refused, and take them in again once their cause is gone."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `lake quarantine list`, `show` and `replay`."""
+    quarantine = typer.Typer(help="Records that broke their contract: list, show, replay.", no_args_is_help=True)
+    quarantine.command("list")(list_records)
+    quarantine.command("show")(show)
+    quarantine.command("replay")(replay)
+    app.add_typer(quarantine, name="quarantine")
+
+
+def list_records(
+    source: Annotated[str | None, typer.Argument(help="Only this source.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, one entry per record.")] = False,
+) -> None:
+    """How many records are refused and why; with --json each of them. Never their content."""
+    from collections import Counter
+    from dataclasses import asdict
+
+    from cli._screen import print_json, print_table
+    from ingestion.quarantine import list_refused
+
+    records = list_refused(source)
+    if as_json:
+        print_json({"records": [asdict(record) | {"explanation": record.explanation} for record in records]})
+        return
+    if not records:
+        print("no record is in quarantine")
+        return
+    groups = Counter((r.source, r.entity, r.explanation, r.value_class or "-") for r in records)
+    examples = {(r.source, r.entity, r.explanation, r.value_class or "-"): r.refused_id[:12] for r in records}
+    print_table(
+        "Refused records",
+        ["source", "entity", "why", "kind of value", "records", "one of them"],
+        [(*group, count, examples[group]) for group, count in groups.most_common()],
+    )
+    print("see one: lake quarantine show ID\nafter its cause is gone: lake quarantine replay [SOURCE]")
+
+
+def show(
+    refused_id: Annotated[str, typer.Argument(metavar="ID", help="Id from the list, or its beginning.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """One refused record with its content as it came: personal values, for those who may see them."""
+    from cli._screen import print_json
+    from ingestion.quarantine import show as show_record
+
+    record = show_record(refused_id)
+    if as_json:
+        print_json(record)
+        return
+    for name, value in record.items():
+        print(f"{name:18}{'-' if value is None else value}")
+
+
+def replay(source: Annotated[str | None, typer.Argument(help="Only this source; else all.")] = None) -> None:
+    """Hold refused records to the contracts as they are now; what fits moves to bronze, the rest stays."""
+    from ingestion.quarantine import replay as replay_records
+
+    print(replay_records(source))
