@@ -12,7 +12,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "identity": ("lake",),
     "expectations": ("lake", "ingestion.contract"),
     "dbt_project": ("lake", "ingestion.contract"),
-    "feature_repo": ("lake",),
+    "feature_repo": ("lake", "feature_serving"),
     "feature_serving": ("lake", "ingestion.contract", "dbt_project"),
     "infra": ("lake", "ingestion.contract"),
 }

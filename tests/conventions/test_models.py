@@ -11,7 +11,7 @@ from ingestion.contract import load_contracts
 
 #: Layer folder -> how its models are named.
 NAMES = {
-    "staging": re.compile(r"stg_(?P<source>[a-z_]+?)__[a-z_]+"),
+    "staging": re.compile(r"(stg|int)_[a-z_]+?__[a-z_]+"),
     "identity": re.compile(r"int_[a-z_]+__[a-z_]+|[a-z][a-z_]*[a-z]"),
     "intermediate": re.compile(r"int_[a-z_]+__[a-z_]+"),
     "marts": re.compile(r"(int_[a-z_]+__[a-z_]+)|(?!stg_)[a-z][a-z_]*[a-z]"),
