@@ -58,9 +58,8 @@ def test_model_names_tell_layer_and_origin(root: Path, models: list[Path]) -> No
     wrong = []
     for model in models:
         named = NAMES[layer(root, model)].fullmatch(model.stem)
-        if named is None or (
-            layer(root, model) == "staging" and not model.stem.startswith(f"stg_{model.parent.name}__")
-        ):
+        origin = f"_{model.parent.name}__" if layer(root, model) == "staging" else ""
+        if named is None or origin not in model.stem:
             wrong.append(str(model.relative_to(root)))
     assert not wrong, "\n".join(wrong)
 

@@ -17,14 +17,26 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 def public(tree: ast.Module) -> Iterator[Definition]:
-    """Functions and classes that others may use, and the methods of those classes."""
+    """Functions and classes that others may use, and the methods of those classes.
+
+    A method that a protocol of the same file describes is described there, and a protocol's plain value by its name.
+    """
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    protocols = [node for node in classes if any("Protocol" in ast.unparse(base) for base in node.bases)]
+    described = {inner.name for node in protocols for inner in node.body if isinstance(inner, Definition)}
     for node in tree.body:
         if isinstance(node, Definition) and not node.name.startswith("_"):
             yield node
             if isinstance(node, ast.ClassDef):
                 for inner in node.body:
-                    if isinstance(inner, Definition) and not inner.name.startswith("_") and not is_override(inner):
+                    if not isinstance(inner, Definition) or inner.name.startswith("_") or is_override(inner):
+                        continue
+                    if inner.name not in described or (node in protocols and not is_property(inner)):
                         yield inner
+
+
+def is_property(node: Definition) -> bool:
+    return any(ast.unparse(decorator) == "property" for decorator in node.decorator_list)
 
 
 def is_override(node: Definition) -> bool:
@@ -67,11 +79,14 @@ def test_no_function_is_too_long_for_two_screens(rooms: dict[str, list[Any]]) ->
 
 
 def test_sources_are_discovered_never_listed(rooms: dict[str, list[Any]]) -> None:
-    """A literal that names three sources is a list that the tenth source would have to be added to."""
+    """A literal that names three sources is a list that the tenth source would have to be added to.
+
+    The sandbox is free to: which of the systems it simulates have a wrong clock is what it is there to say.
+    """
     sources = set(discover_sources())
     offences = []
     for room in rooms.values():
-        for module in room:
+        for module in (m for m in room if not m.where.startswith("infra/sandbox/")):
             for node in ast.walk(module.tree):
                 held: list[ast.expr | None] = []
                 if isinstance(node, ast.List | ast.Tuple | ast.Set):
