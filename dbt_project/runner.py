@@ -5,6 +5,7 @@ may lie on a read-only file system, and lakes with different LAKE_HOMEs do not m
 it costs two seconds that an idle run does not pay.
 """
 
+import hashlib
 import os
 import threading
 import time
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from dbt_project.delta_plugin import Write
 
 PROJECT = Path(__file__).resolve().parent
+#: Models of these names are views: dbt has to make them anew in every call that reads them.
+VIEW_PREFIXES = ("stg_", "int_")
 _SUCCESSES = frozenset({"success", "pass", "warn", "no-op"})
 # dbt keeps its flags, its adapter and its events in module globals: one call at a time in a process.
 _ONE_CALL = threading.Lock()
@@ -128,7 +131,8 @@ def parse() -> Path:
     Returns:
         Path of `manifest.json`, in this lake's own target folder.
     """
-    _invoke(["parse", "--write-json"], {})
+    with _ONE_CALL, _environment():
+        _parse(_variables({}), write=True)
     return target_path() / "manifest.json"
 
 
@@ -147,49 +151,60 @@ def environment() -> dict[str, str]:
     return {"LAKE_DBT_SOURCES": str(load_settings().home / "tmp" / "dbt" / "sources")}
 
 
-def variables() -> dict[str, Any]:
-    """The dbt variables every call needs: which sources there are, found and not listed."""
-    return {"sources": discover_sources()}
+def _variables(extra: Mapping[str, Any]) -> str:
+    """As JSON, the dbt variables of a call: the sources and views there are, found and not listed, and the caller's."""
+    views = sorted(path.stem for path in PROJECT.glob("models/**/*.sql") if path.stem.startswith(VIEW_PREFIXES))
+    values = {"sources": discover_sources(), "views": views, **extra}
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS, default=str).decode()
 
 
 def _invoke(arguments: list[str], extra: Mapping[str, Any]) -> tuple[tuple[NodeResult, ...], dict[str, "Write"]]:
     with _ONE_CALL, _environment():
-        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-        from dbt.cli.main import dbtRunner
-
         from dbt_project.delta_plugin import WRITES
 
-        values = {**variables(), **extra}
-        digest = write_sources(Path(environment()["LAKE_DBT_SOURCES"])) + orjson.dumps(
-            values, option=orjson.OPT_SORT_KEYS, default=str
-        ).decode()
-        flags = [
-            "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
-            "--target-path", str(target_path()), "--log-path", str(log_path()),
-            "--vars", orjson.dumps(values, default=str).decode(),
-        ]  # fmt: skip
-        globals_ = [
-            "--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--no-print", "--quiet",
-            "--log-level", "none", "--log-level-file", "warn", "--no-write-json", "--cache-selected-only",
-        ]  # fmt: skip
-        verb, *rest = arguments
-        if "--write-json" in rest:
-            rest.remove("--write-json")
-            globals_[globals_.index("--no-write-json")] = "--write-json"
+        variables = _variables(extra)
+        manifest = _parse(variables)
         WRITES.clear()
-        # A new database for every call: the last one's views point at another moment, or at another lake.
+        outcome = _dbt(arguments, variables, manifest=manifest)
+        return _nodes(outcome), dict(WRITES)
+
+
+def _parse(variables: str, *, write: bool = False) -> "Manifest":
+    """The project parsed: once in a process as long as no file, contract or variable changes."""
+    sources = write_sources(Path(environment()["LAKE_DBT_SOURCES"]))
+    files = sorted((str(p), p.stat().st_mtime_ns) for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml"))
+    digest = hashlib.sha256(f"{sources}{variables}{files}".encode()).hexdigest()
+    if write or digest not in _parsed:
+        _parsed.clear()
+        _parsed[digest] = _dbt(["parse"], variables, write=write)
+    return _parsed[digest]
+
+
+def _dbt(arguments: list[str], variables: str, *, manifest: "Manifest | None" = None, write: bool = False) -> Any:
+    """One invocation of dbt; its result, or DbtError where it could not even start."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    verb, *rest = arguments
+    # A new database for every call: the last one's views point at another moment, or at another lake.
+    DuckDBConnectionManager.close_all_connections()
+    try:
+        outcome = dbtRunner(manifest=manifest).invoke(
+            [
+                "--no-send-anonymous-usage-stats", "--no-version-check", "--no-use-colors", "--no-print", "--quiet",
+                "--log-level", "none", "--log-level-file", "warn", "--cache-selected-only",
+                "--write-json" if write else "--no-write-json",
+                verb,
+                "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
+                "--target-path", str(target_path()), "--log-path", str(log_path()),
+                "--vars", variables, *rest,
+            ]
+        )  # fmt: skip
+    finally:
         DuckDBConnectionManager.close_all_connections()
-        try:
-            outcome = dbtRunner(manifest=_parsed.get(digest) if verb != "parse" else None).invoke(
-                [*globals_, verb, *flags, *rest]
-            )
-        finally:
-            DuckDBConnectionManager.close_all_connections()
-        if outcome.exception is not None:
-            raise DbtError(f"dbt {verb} stopped: {outcome.exception}", cure="correct what it names") from outcome.exception
-        if verb == "parse":
-            _parsed[digest] = outcome.result  # type: ignore[assignment]
-        return _nodes(outcome.result), dict(WRITES)
+    if outcome.exception is not None:
+        raise DbtError(f"dbt {verb} stopped: {outcome.exception}", cure="correct what it names") from outcome.exception
+    return outcome.result
 
 
 def _nodes(result: Any) -> tuple[NodeResult, ...]:

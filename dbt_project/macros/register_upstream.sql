@@ -2,6 +2,8 @@
     every Delta table there is; here follow the parents of what was selected that are still missing: views not
     selected in this call, and tables nobody has written yet, which read as empty. -#}
 {% macro register_upstream() %}
+    {#- dbt wants to have seen every ref of this operation while it parsed. -#}
+    {%- for name in var('views') -%}{%- do ref(name) -%}{%- endfor -%}
     {% if not execute or target.type != 'duckdb' %}{{ return('') }}{% endif %}
     {%- set wanted = [] -%}
     {%- set seen = {} -%}
