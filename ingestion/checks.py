@@ -33,7 +33,7 @@ _DUCKDB_TYPES = {
     "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean",
     "timestamp": "timestamptz", "date": "date",
 }  # fmt: skip
-_WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT", "UHUGEINT"}  # fmt: skip
+_WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {"INTEGER", "UINTEGER"}
 
 
 @dataclass(frozen=True)

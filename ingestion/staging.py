@@ -5,8 +5,8 @@ row is refused or doubled (the common case) those files are what gets committed;
 rows are written again without them. Memory stays bounded whatever the batch, and the source is read once.
 """
 
-from collections.abc import Sequence
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import duckdb
 from ingestion import checks
 from ingestion.connectors.base import Delivery, Overlap, literal, quoted
 from ingestion.contract import LANDING_COLUMNS, Entity
+from ingestion.drift import EVIDENCE_ROWS
 from lake.files import DataFile, copy_into
 from lake.tables import scan, table_exists
 
@@ -50,10 +51,12 @@ class Staged:
         names = ", ".join(literal(str(file.path)) for file in self.files)
         return f"read_parquet([{names}], filename=true, file_row_number=true, union_by_name=true)"
 
-    def delete(self) -> None:
-        """Remove what was staged."""
+    def delete(self, but: Collection[DataFile] = ()) -> None:
+        """Remove what was staged, but for what a commit took."""
+        kept = {file.path for file in but}
         for file in self.files:
-            file.delete()
+            if file.path not in kept:
+                file.delete()
 
 
 def new_columns(delivery: Delivery, entity: Entity, added: Sequence[str]) -> set[str]:
@@ -76,6 +79,8 @@ def stage(
     Args:
         added: columns beyond the contract that are to be kept, as text.
     """
+    for rejects in ("reject_errors", "reject_scans"):  # DuckDB adds to them scan by scan
+        connection.execute(f"drop table if exists {rejects}")
     try:
         return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=False)
     except duckdb.InvalidInputException:
@@ -123,6 +128,8 @@ def _stage(
             {keys} as {KEYS}
         from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))"""
     files = copy_into(connection, query, folder, bounded=BOUNDED)
+    nothing = "select null::varchar as raw, null::varchar as source_file, null::bigint as source_position where false"
+    connection.execute(f"create or replace temp table rejected as {delivery.refused or nothing}")
     names = _unknown_keys(connection, files, entity, added) if is_json else set()
     return Staged(batch_id, files, blocking, list(added), names)
 
@@ -167,27 +174,37 @@ class Doubles:
     copies_of_new: int
     copies_of_known: int
 
+    def __add__(self, other: "Doubles") -> "Doubles":
+        return Doubles(
+            self.known + other.known,
+            self.copies_of_new + other.copies_of_new,
+            self.copies_of_known + other.copies_of_known,
+        )
+
     @property
     def rows(self) -> int:
         """Rows to leave out."""
         return self.known + self.copies_of_new + self.copies_of_known
 
 
-def find_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Doubles:
+def find_doubles(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, with_quarantine: bool = True
+) -> Doubles:
     """Fill the temporary table `doubles` (filename, file_row_number) with the rows of a batch to leave out.
 
     Good rows are compared by content with each other and with bronze; an exact double has the same times, so that
     bronze files outside the batch's times are not read. Refused rows are compared with the open quarantine.
     """
     connection.execute("create or replace temp table doubles (filename varchar, file_row_number bigint)")
+    rejected = _rejected_doubles(connection, entity, staged)
     if not staged.files:
-        return Doubles(0, 0, 0)
+        return rejected
     total, distinct = connection.execute(
         f"select count(*), count(distinct hash(content_hash)) from {staged.scan()}"
     ).fetchone() or (0, 0)
-    known = _known_contents(connection, entity, staged)
+    known = _known_contents(connection, entity, staged, with_quarantine)
     if total == distinct and not known:
-        return Doubles(0, 0, 0)
+        return rejected
     connection.execute(
         f"""create or replace temp table doubles as
             select filename, file_row_number, content_hash, is_known from (
@@ -200,10 +217,57 @@ def find_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: 
         """select count(*), count(distinct content_hash) filter (where is_known), count(*) filter (where is_known)
            from doubles"""
     ).fetchone() or (0, 0, 0)
-    return Doubles(distinct_known, rows - rows_known, rows_known - distinct_known)
+    return rejected + Doubles(distinct_known, rows - rows_known, rows_known - distinct_known)
 
 
-def _known_contents(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> int:
+def _rejected_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Doubles:
+    """Doubles among the rows that no parser could read; `rejected` keeps one of each that quarantine lacks."""
+    known = "select null::varchar where false"
+    if table_exists(entity.quarantine_table):
+        known = f"select refused_id from {scan(entity.quarantine_table)} where batch_id <> {literal(staged.batch_id)}"
+    connection.execute(
+        f"""create or replace temp table rejected_groups as
+            select raw, min(source_file) as source_file, min(source_position) as source_position, count(*) as copies,
+                md5(raw) in ({known}) as is_known
+            from rejected group by raw"""
+    )
+    connection.execute(
+        """create or replace temp table rejected as
+           select raw, source_file, source_position from rejected_groups where not is_known"""
+    )
+    row = connection.execute(
+        """select count(*) filter (where is_known), coalesce(sum(copies - 1) filter (where not is_known), 0),
+               coalesce(sum(copies - 1) filter (where is_known), 0) from rejected_groups"""
+    ).fetchone()
+    return Doubles(0, 0, 0) if row is None else Doubles(*map(int, row))
+
+
+def gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, list[str]]:
+    """Required columns that no record of a file has any more, by file; only JSON can show this so late.
+
+    A file with fewer records than `drift.EVIDENCE_ROWS` shows bad records, not a changed shape.
+    """
+    required = {
+        number: rule.verdict.column
+        for number, rule in enumerate(staged.rules, start=1)
+        if rule.verdict.reason == "missing_required"
+    }
+    if not staged.files or not staged.has_refused:
+        return {}
+    rows = connection.execute(
+        f"""select source_file, flatten(list({KEYS}))
+            from {staged.scan()} group by source_file
+            having count(*) >= {EVIDENCE_ROWS} and count({KEYS}) = count(*)
+                and count(*) = count(*) filter (where {VERDICT} in ({", ".join(map(str, required))}))"""
+    ).fetchall()
+    names = [name for name in required.values() if name is not None]
+    found = {source_file: [name for name in names if name not in set(keys)] for source_file, keys in rows}
+    return {source_file: gone for source_file, gone in found.items() if gone}
+
+
+def _known_contents(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, with_quarantine: bool
+) -> int:
     """Fill `known_contents` with the batch's contents that bronze or quarantine has; returns how many."""
     connection.execute("create or replace temp table known_contents (content_hash varchar)")
     if table_exists(entity.table):
@@ -222,7 +286,7 @@ def _known_contents(connection: duckdb.DuckDBPyConnection, entity: Entity, stage
                     where {" and ".join(bounds)} and content_hash in
                         (select content_hash from {staged.scan()} where {VERDICT} is null)"""
             )
-    if staged.has_refused and table_exists(entity.quarantine_table):
+    if with_quarantine and staged.has_refused and table_exists(entity.quarantine_table):
         connection.execute(
             f"""insert into known_contents select distinct refused_id from {scan(entity.quarantine_table)}
                 where batch_id <> {literal(staged.batch_id)}
@@ -280,6 +344,7 @@ def accepted_files(
 
 def refused_rows(staged: Staged) -> str:
     """SQL of the batch's refused rows that are not doubles: raw, verdict, refused_id, source_file, position."""
-    return f"""select {RAW} as raw, {VERDICT} as verdict, content_hash as refused_id, source_file, {POSITION} as source_position
+    return f"""select {RAW} as raw, {VERDICT} as verdict, content_hash as refused_id, source_file,
+            {POSITION} as source_position
         from {staged.scan()} s where {VERDICT} is not null and not exists
             (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)"""

@@ -52,7 +52,8 @@ def copy_into(
     """
     written = connection.execute(
         f"""copy ({query}) to '{_quoted(folder)}'
-            (format parquet, per_thread_output, overwrite_or_ignore, filename_pattern 'part-{{uuid}}-{{i}}', return_stats)"""
+            (format parquet, per_thread_output, overwrite_or_ignore, return_stats,
+             filename_pattern 'part-{{uuid}}-{{i}}')"""
     ).fetchall()
     files = [_data_file(Path(path), rows, size, stats or {}, bounded) for path, rows, size, _, stats, _ in written]
     for file in files:

@@ -16,7 +16,7 @@ from lake.files import DataFile, as_actions
 from lake.locks import table_lock
 from lake.tables import open_table, table_uri
 
-__all__ = ["ArrowData", "Commit", "append", "commit_files", "merge", "overwrite", "table_lock"]
+__all__ = ["ArrowData", "Commit", "append", "commit_files", "delete", "merge", "overwrite", "table_lock"]
 
 ArrowData = pa.Table | pa.RecordBatchReader
 
@@ -178,3 +178,12 @@ def merge(
         if delete_missing:
             merger = merger.when_not_matched_by_source_delete()
         return merger.execute()
+
+
+def delete(name: str, predicate: str, *, commit: Commit = Commit()) -> int:
+    """Delete the rows a predicate names (never a personal value: D14); returns how many."""
+    with table_lock(name):
+        table = open_table(name)
+        if table is None:
+            return 0
+        return int(table.delete(predicate, commit_properties=commit.properties())["num_deleted_rows"])

@@ -93,6 +93,9 @@ class Connector(Protocol):
     def leave_out(self, source_file: str, trouble: Trouble) -> bool:
         """Offer one file (or page) no more in this run. False where the transport cannot part it from the rest."""
 
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """After a delivery that DuckDB could not read: find and leave out the files that are to blame, if any."""
+
     def troubles(self) -> list[Trouble]:
         """What was left out so far, and why."""
 

@@ -53,6 +53,7 @@ class FilesConnector:
         self.format = file_format
         self.delimiter = delimiter
         self._left_out: dict[str, Trouble] = {}
+        self._offered: dict[str, Path] = {}
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a file is new or looks changed (name, size, time of change); nothing is opened."""
@@ -69,6 +70,7 @@ class FilesConnector:
             for chosen in _batches(described):
                 readable = {name: k for name, k in chosen.items() if self._is_readable(name, present[name])}
                 if readable:
+                    self._offered = {name: present[name] for name in readable}
                     reading = self._reading(connection, [present[name] for name in readable])
                     return Delivery(
                         query=reading.query,
@@ -89,6 +91,19 @@ class FilesConnector:
         """Offer a file no more in this run; it stays where it is and is tried again in the next one."""
         self._left_out[source_file] = trouble
         return True
+
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Read each file of the last delivery alone, and leave out those that DuckDB cannot read."""
+        before = len(self._left_out)
+        for name, path in self._offered.items():
+            try:
+                reading = self._reading(connection, [path])
+                connection.execute(f"select count(columns(*)) from ({reading.query})").fetchall()
+            except duckdb.Error as error:
+                place = f"{self.entity.source}/{self.entity.name}, file {name}"
+                message = f"cannot be read as {self.format} ({type(error).__name__})"
+                self.leave_out(name, Trouble(place, message, "deliver the file again, whole and in UTF-8"))
+        return len(self._left_out) > before
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -133,18 +133,20 @@ def csv_files(paths: Sequence[Path], root: Path, delimiter: str) -> Reading:
 
     def select(header: tuple[str, ...], chosen: Sequence[Path]) -> str:
         values = ", ".join(quoted(n) if n in header else f"null::varchar as {quoted(n)}" for n in every)
-        return f"select {values}, {_relative(root)} as source_file, null::bigint as source_position from {scan(header, chosen)}"
+        return f"""select {values}, {_relative(root)} as source_file, null::bigint as source_position
+            from {scan(header, chosen)}"""
 
     def locate(name: str) -> str:
         header = csv_header(root / name, delimiter)
-        return f"select to_json({_struct(every, header)})::varchar as raw, row_number() over () as source_position from {scan(header, [root / name])}"
+        return f"""select to_json({_struct(every, header)})::varchar as raw, row_number() over () as source_position
+            from {scan(header, [root / name])}"""
 
     return Reading(
         " union all ".join(select(header, chosen) for header, chosen in by_header.items()),
         dict.fromkeys(every, "VARCHAR"),
         f"""select e.csv_line as raw, {_relative(root, "s.file_path")} as source_file, e.line - 1 as source_position
             from reject_errors e join reject_scans s using (scan_id, file_id)
-            qualify row_number() over (partition by scan_id, file_id, line) = 1""",
+            qualify row_number() over (partition by scan_id, file_id, e.line) = 1""",
         locate,
     )
 
@@ -155,9 +157,9 @@ def csv_header(path: Path, delimiter: str) -> tuple[str, ...]:
     Raises:
         UnreadableFileError: not UTF-8, or a name is empty or there twice.
     """
-    opened = gzip.open(path, "rb") if is_gzip(path) else path.open("rb")
+    opener = gzip.open if is_gzip(path) else open
     try:
-        with opened as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        with opener(path, "rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
             names = tuple(next(csv.reader(text, delimiter=delimiter), ()))
     except (UnicodeDecodeError, csv.Error) as error:
         raise UnreadableFileError(f"the header is not UTF-8 CSV ({error})", cure="deliver the file as UTF-8") from None

@@ -72,6 +72,10 @@ class RestConnector:
         """A page cannot be left out: what follows it would be lost."""
         return False
 
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """There is nothing to leave out."""
+        return False
+
     def troubles(self) -> list[Trouble]:
         """Nothing is left out."""
         return []

@@ -28,7 +28,7 @@ AHEAD = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Look:
-    """What a quick look at the table says: its newest watermark, rows in the overlap before it, rows outside any range."""
+    """A quick look at the table: its newest watermark, rows in the overlap before it, rows outside any range."""
 
     newest: str | None
     in_overlap: int
@@ -88,6 +88,10 @@ class SqlConnector:
 
     def leave_out(self, source_file: str, trouble: Trouble) -> bool:
         """A table cannot be landed in part."""
+        return False
+
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """There is nothing to leave out."""
         return False
 
     def troubles(self) -> list[Trouble]:

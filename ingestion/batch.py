@@ -1,0 +1,203 @@
+"""One batch after the other of one stream of one entity, each landed exactly once (D6).
+
+A batch goes: read -> stage as Parquet beside the table -> commit refused rows to quarantine -> commit good rows,
+cursor and counters to bronze -> acknowledge to the source. All of it happens under the table's lock, and the batch
+number is decided by bronze alone: a crash before its commit leaves files no one refers to and perhaps a quarantine
+commit, which the next attempt at the same number replaces; a crash after it is a finished batch.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from ingestion import drift, refused, staging
+from ingestion.connectors.base import Connector, Delivery, Trouble
+from ingestion.contract import Contract, Entity
+from ingestion.drift import DriftError
+from ingestion.result import Counts
+from lake import clock
+from lake.crash import crash_point
+from lake.files import DataFile, table_folder
+from lake.state import as_metadata, state_of
+from lake.tables import open_table
+from lake.writer import Commit, commit_files
+
+#: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of a batch.
+CRASH_POINTS = (
+    "landing.staged",
+    "landing.quarantined",
+    "landing.rewritten",
+    "landing.committed",
+    "landing.acknowledged",
+)
+#: Only times may stand in the statistics of Delta's log (D14).
+CONFIGURATION = {"delta.dataSkippingStatsColumns": ",".join(staging.BOUNDED)}
+
+
+class Batches:
+    """The batches of one stream of one entity, one after the other, under the table's lock."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        entity: Entity,
+        connector: Connector,
+        full_refresh: bool,
+    ) -> None:
+        self.connection = connection
+        self.contract = contract
+        self.entity = entity
+        self.connector = connector
+        self.full_refresh = self.is_reread = full_refresh
+        self.app_id = f"{entity.source}/{entity.name}/{connector.stream}"
+        self.now = clock.now()
+
+    def land(self) -> Counts | None:
+        """Land the next batch; None where there is nothing more."""
+        table = open_table(self.entity.table)
+        state = state_of(table)
+        stream = state.get("streams", {}).get(self.connector.stream, {})
+        delivery = self.connector.read(self.connection, None if self.full_refresh else stream.get("cursor"))
+        if delivery is None:
+            return None
+        self.full_refresh = False
+        if self.is_reread:
+            delivery.is_reread, delivery.doubles_before = True, None
+        number = next_number(table, self.app_id, stream)
+        staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
+        if staged is None:
+            return Counts()
+        kept: list[DataFile] = []
+        try:
+            kept, counts = self._commit(state, number, delivery, staged)
+        finally:
+            staged.delete(but=kept)
+        delivery.acknowledge()
+        crash_point("landing.acknowledged")
+        return counts
+
+    def _commit(
+        self, state: dict[str, Any], number: int, delivery: Delivery, staged: staging.Staged
+    ) -> tuple[list[DataFile], Counts]:
+        """Quarantine first, bronze last, under one number; returns the files that bronze took, and the counts."""
+        crash_point("landing.staged")
+        doubles = staging.find_doubles(self.connection, self.entity, staged)
+        quarantined = refused.write(
+            self.connection,
+            self.contract,
+            self.entity,
+            delivery,
+            staged,
+            commit=Commit(self.app_id, number),
+            now=self.now,
+        )
+        crash_point("landing.quarantined")
+        files = staging.accepted_files(self.connection, self.entity, staged, table_folder(self.entity.table))
+        landed = sum(file.rows for file in files)
+        doubled = _doubled(delivery, doubles)
+        counts = Counts(landed + quarantined + doubled, landed, quarantined, doubled)
+        if delivery.overlap is not None:
+            delivery.cursor["doubled"] = staging.copies_in_overlap(self.connection, staged, delivery.overlap)
+        streams = state.get("streams", {}) | {
+            self.connector.stream: {"batch": number, "cursor": delivery.cursor, "landed_at": self.now.isoformat()}
+        }
+        crash_point("landing.rewritten")
+        commit_batch(
+            self.entity, files, staged.added, state, Commit(self.app_id, number), counts=counts, streams=streams
+        )
+        crash_point("landing.committed")
+        return files, counts
+
+    def _stage(self, table: DeltaTable | None, delivery: Delivery, batch_id: str) -> staging.Staged | None:
+        """Stage a delivery with the columns beyond the contract that are to be kept; None where it has to be read anew.
+
+        JSON says its columns record by record: what is new, or gone, is known only once the rows are staged.
+        """
+        added = added_columns(table, self.entity)
+        added += drift.agreed_columns(self.entity, staging.new_columns(delivery, self.entity, added))
+        try:
+            staged = self._stage_with(delivery, batch_id, added)
+        except duckdb.Error:
+            if self.connector.leave_out_unreadable(self.connection):
+                return None
+            raise
+        try:
+            gone = staging.gone_columns(self.connection, self.entity, staged)
+            new = drift.agreed_columns(self.entity, staged.names)
+            if gone and not self._leave_out(gone):
+                raise drift.missing_columns(self.entity, {name for names in gone.values() for name in names})
+        except DriftError:
+            staged.delete()
+            raise
+        if not gone and not new:
+            return staged
+        staged.delete()
+        return None if gone else self._stage_with(delivery, batch_id, [*added, *new])
+
+    def _leave_out(self, gone: dict[str, list[str]]) -> bool:
+        """Leave out the files whose shape is broken; False where the source cannot part them from the rest."""
+        for source_file, names in gone.items():
+            error = drift.missing_columns(self.entity, names)
+            place = f"{self.entity.source}/{self.entity.name}, {source_file}"
+            if not self.connector.leave_out(source_file, Trouble(place, str(error.args[0]), error.cure, "blocked")):
+                return False
+        return True
+
+    def _stage_with(self, delivery: Delivery, batch_id: str, added: list[str]) -> staging.Staged:
+        folder = table_folder(self.entity.table)
+        return staging.stage(
+            self.connection, self.entity, delivery, folder, batch_id=batch_id, now=self.now, added=added
+        )
+
+
+def commit_batch(
+    entity: Entity,
+    files: list[DataFile],
+    added: Iterable[str],
+    state: dict[str, Any],
+    commit: Commit,
+    *,
+    counts: Counts,
+    streams: dict[str, Any],
+) -> bool:
+    """Commit files to bronze with the streams' cursors and the sum of the counters, all at once."""
+    total = Counts(**state.get("counters", {})) + counts
+    schema = entity.bronze_schema()
+    for name in added:
+        schema = schema.append(pa.field(name, pa.string()))
+    after = {"streams": streams, "counters": vars(total)}
+    return commit_files(
+        entity.table,
+        files,
+        schema,
+        commit=replace(commit, metadata=as_metadata(after)),
+        configuration=CONFIGURATION,
+    )
+
+
+def next_number(table: DeltaTable | None, app_id: str, stream: dict[str, Any]) -> int:
+    """Number of a stream's next batch: after the last one bronze holds, by its state or its transaction."""
+    done = [int(stream.get("batch", -1))]
+    version = None if table is None else table.transaction_version(app_id)
+    if version is not None:  # 0 is a batch
+        done.append(version)
+    return max(done) + 1
+
+
+def added_columns(table: DeltaTable | None, entity: Entity) -> list[str]:
+    """Columns of bronze beyond the contract: what earlier batches brought and was kept."""
+    known = set(entity.bronze_schema().names)
+    return [] if table is None else [field.name for field in table.schema().fields if field.name not in known]
+
+
+def _doubled(delivery: Delivery, doubles: staging.Doubles) -> int:
+    """Doubles to count: rows of an overlap that are here already were counted when they came first."""
+    if not delivery.is_reread:
+        return doubles.rows
+    before = delivery.doubles_before
+    return doubles.copies_of_new + (0 if before is None else max(0, doubles.copies_of_known - before))
