@@ -69,10 +69,9 @@ class ByHand:
                 raw = self._raw(contract, entity)
                 if raw is None:
                     continue
-                typed = ", ".join(
-                    f"try_cast({c.name} as {SQL_TYPES[c.logical_type]}) as {c.name}" for c in entity.columns
-                )
-                valid = " and ".join([f"({rule})" for c in entity.columns for rule in _rules(c)])
+                typed = ", ".join(f"{_cast(c)} as {c.name}" for c in entity.columns)
+                fits = " and ".join(f"(r.{c.name} is null or {_cast(c)} is not null)" for c in entity.columns)
+                valid = " and ".join(["fits", *(f"({rule})" for c in entity.columns for rule in self._rules(c))])
                 names = ", ".join(c.name for c in entity.columns)
                 key = ", ".join(entity.primary_key)
                 for folder, condition in (("bronze", f"({valid})"), ("quarantine", f"({valid}) is not true")):
@@ -81,7 +80,8 @@ class ByHand:
                             *, concat_ws(':', '{entity.source}', '{entity.name}', {key}) as record_id,
                             {entity.known_at or "now()"} as known_at, now() as landed_at
                         from (
-                            select distinct {names} from (select {typed} from {raw}) where {condition}
+                            select distinct {names} from (select {typed}, {fits} as fits from {raw} as r)
+                            where {condition}
                         )""")  # fmt: skip
                 count = self.sql.execute(f"select count(*) from '{self._path('bronze', entity)}'").fetchone()
                 self.rows += count[0] if count else 0
@@ -269,6 +269,25 @@ class ByHand:
             self.sql.register("raw", cursor.fetch_arrow_table())
         return "raw"
 
+    def _rules(self, column: Column) -> Iterator[str]:
+        """What the contract asks of a column, as SQL."""
+        name = column.name
+        if column.required:
+            yield f"{name} is not null"
+        if column.severity != "block":
+            return
+        or_null = "" if column.required else f"{name} is null or "
+        if column.logical_type == "timestamp":
+            yield f"{name} is null or {name} between '1990-01-01' and timestamptz '{self.now + timedelta(days=1)}'"
+        if column.allowed:
+            yield f"{or_null}{name} in ({', '.join(repr(value) for value in column.allowed)})"
+        if column.minimum is not None:
+            yield f"{or_null}{name} >= {column.minimum}"
+        if column.maximum is not None:
+            yield f"{or_null}{name} <= {column.maximum}"
+        if column.pattern:
+            yield f"{or_null}regexp_matches({name}, '{column.pattern}')"
+
     def _path(self, folder: str, entity: Entity | None = None) -> str:
         name = folder if entity is None else f"{folder}/{entity.source}__{entity.name}"
         return f"{self.output}/{name}.parquet"
@@ -279,22 +298,8 @@ class ByHand:
         self.sql.execute(f"copy ({query}) to '{path}' (format parquet)")
 
 
-def _rules(column: Column) -> Iterator[str]:
-    """What the contract asks of a column, as SQL."""
-    name = column.name
-    if column.required:
-        yield f"{name} is not null"
-    if column.severity != "block":
-        return
-    or_null = "" if column.required else f"{name} is null or "
-    if column.allowed:
-        yield f"{or_null}{name} in ({', '.join(repr(value) for value in column.allowed)})"
-    if column.minimum is not None:
-        yield f"{or_null}{name} >= {column.minimum}"
-    if column.maximum is not None:
-        yield f"{or_null}{name} <= {column.maximum}"
-    if column.pattern:
-        yield f"{or_null}regexp_matches({name}, '{column.pattern}')"
+def _cast(column: Column) -> str:
+    return f"try_cast(r.{column.name} as {SQL_TYPES[column.logical_type]})"
 
 
 def _identity(entity: Entity) -> list[Column]:

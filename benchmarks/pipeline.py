@@ -53,7 +53,13 @@ def measure(quick: bool) -> Sequence[Figure]:
 
 
 def figures(ours: Mapping[str, Any], hand: Mapping[str, Any]) -> list[Figure]:
-    """What both processes printed, side by side."""
+    """What both processes printed, side by side.
+
+    Raises:
+        SystemExit: they did not land the same rows, so that nothing can be compared.
+    """
+    if ours["rows"] != hand["rows"]:
+        raise SystemExit(f"the lake landed {ours['rows']:,} rows, the script {hand['rows']:,}: not the same work")
     land, limit = hand["seconds"]["land"], hand["seconds"]["read"]
     rates = ours["rows"] / ours["seconds"]["landing"], hand["rows"] / land
     found = [Figure("rows landed", "rows/s", *rates, BY_HAND, LAYERS["landing"][1], higher_is_better=True)]
