@@ -27,6 +27,11 @@ def read_state(name: str) -> dict[str, Any]:
     return state_of(open_table(name))
 
 
+def in_newest_commit(table: DeltaTable) -> bool:
+    """Whether the table's newest commit carries its state."""
+    return any(STATE_KEY in commit for commit in table.history(1))
+
+
 def as_metadata(state: Mapping[str, Any]) -> dict[str, str]:
     """Commit metadata that holds a state."""
     return {STATE_KEY: json.dumps(state, separators=(",", ":"), sort_keys=True)}
