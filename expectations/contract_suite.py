@@ -23,17 +23,38 @@ _DUCKDB_TYPES: dict[pa.DataType, str] = {
 }
 #: Events dated after the moment they were known: clocks are skewed, so a few are expected (percent of rows).
 EARLY_EVENTS_TOLERATED = 1.0
+#: Percent of an entity's records that may be in quarantine, once there are more than a handful.
+REFUSED_TOLERATED, FEW_RECORDS = 5.0, 20
 
 
-def suite(contract: Contract, entity: Entity, columns: Mapping[str, str]) -> list[Check]:
-    """All checks of an entity's bronze table, which has `columns` (name: DuckDB type)."""
+def suite(contract: Contract, entity: Entity, columns: Mapping[str, str], *, has_quarantine: bool) -> list[Check]:
+    """All checks of an entity's bronze table, which has `columns` (name: DuckDB type).
+
+    `has_quarantine` says whether the entity has a table of refused records; it has none before the first.
+    """
     present = [column for column in entity.columns if column.name in columns]
     checks = [_columns_match(entity, columns), *_delivery(contract, entity)]
     for column in present:
         checks += _column_checks(column)
     if {"record_id", "content_hash", "known_at"} <= columns.keys():
         checks += _landing_checks(entity)
+    if has_quarantine:
+        checks.append(_few_refused(contract, entity))
     return checks
+
+
+def _few_refused(contract: Contract, entity: Entity) -> Check:
+    refused = f'(select count(*) from "{entity.quarantine_table}")'
+    share = f"100.0 * {refused} / (count(*) + {refused})"
+    return Check(
+        name="few_records_are_refused",
+        measure=f"case when {refused} < {FEW_RECORDS} then 0 else {share} end",
+        maximum=REFUSED_TOLERATED,
+        unit="% of records",
+        severity="warn",
+        expected=f"at most {REFUSED_TOLERATED:g} % of records in quarantine (below {FEW_RECORDS} they do not count)",
+        cure=f"read the reasons with `lake quarantine list {entity.source}` and take them to {contract.steward}",
+    )
 
 
 def _columns_match(entity: Entity, columns: Mapping[str, str]) -> Check:

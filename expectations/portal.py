@@ -6,6 +6,7 @@ content security policy in the page forbids what it does not hold itself. `pytho
 
 import os
 import re
+from collections import Counter as Counts
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -108,6 +109,9 @@ def _context(page: Page) -> dict[str, Any]:
     blocking = sum(result.is_blocking for result in failed)
     received = sum(s.received or s.landed + s.quarantined for s in page.sources)
     refused = sum(s.quarantined for s in page.sources)
+    by_source: dict[str, Counts[str]] = {}
+    for q in page.refused:
+        by_source.setdefault(q.source, Counts())[q.reason] += q.rows
     zones = {**LAYERS, **{t.zone: (t.zone.capitalize(), "") for t in page.tables if t.zone not in LAYERS}}
     lost = [s for s in page.sources if s.reconciles is False]
     columns = [(e, c) for e in page.entities for c in e.columns]
@@ -121,6 +125,9 @@ def _context(page: Page) -> dict[str, Any]:
         "delivering": sum(s.age is not None for s in page.sources),
         "fresh": sum(s.is_fresh for s in page.sources),
         "refused": refused,
+        "reasons": sorted({q.reason for q in page.refused}),
+        "refused_by_source": by_source,
+        "most_refused": max((rows for counts in by_source.values() for rows in counts.values()), default=1),
         "refused_share": _share(refused, received),
         "stages": [
             Stage(zone, title, zh, tuple(t for t in page.tables if t.zone == zone))

@@ -19,7 +19,7 @@ from lake.duck import connect
 from lake.tables import OPEN_ZONES, list_tables, scan
 
 RUNS_SHOWN = 20
-REASONS_SHOWN = 200
+REASONS_SHOWN = 400
 
 
 class Counter(Protocol):
@@ -333,7 +333,8 @@ def _refused(
             continue
         sql = f"select reason, coalesce(column_name, ''), count(*) from {scan(entity.quarantine_table)} group by 1, 2"
         found += [Refused(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
-    return tuple(sorted(found, key=lambda r: -r.rows)[:REASONS_SHOWN])
+    largest = sorted(found, key=lambda r: -r.rows)[:REASONS_SHOWN]
+    return tuple(sorted(largest, key=lambda r: (r.source, -r.rows)))
 
 
 def is_open(zone: str) -> bool:

@@ -17,7 +17,7 @@ from ingestion.contract import Contract, Entity, load_contracts
 from lake import clock
 from lake.duck import connect
 from lake.errors import LakeError
-from lake.tables import ZONES, list_tables, scan
+from lake.tables import ZONES, list_tables, scan, table_exists
 
 __all__ = ["CheckResult", "UnknownTableError", "blocking_failures", "failing_first", "run"]
 
@@ -96,7 +96,7 @@ def _run(
             results.append(_absent(layer, table))
             continue
         columns = views.make(table)
-        checks = contract_suite.suite(*entities[table], columns) if table in entities else []
+        checks = _derived(*entities[table], columns) if table in entities else []
         checks += suite_files.suite(table, columns, suites)
         for name in sorted({name for check in checks for name in _TABLE_NAME.findall(check.measure)}):
             views.make(name)
@@ -106,6 +106,10 @@ def _run(
             for check, o in zip(checks, outcomes, strict=True)
         ]
     return results
+
+
+def _derived(contract: Contract, entity: Entity, columns: Mapping[str, str]) -> list[Check]:
+    return contract_suite.suite(contract, entity, columns, has_quarantine=table_exists(entity.quarantine_table))
 
 
 class _Views:

@@ -4,9 +4,11 @@ The whole language of the files is here. It is strict: an unknown key is refused
 delete a check. Files are found by path; there is no list of them.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -49,9 +51,22 @@ class _Equal(_Strict):
     right: str
 
 
+class _KnownValues(_Strict):
+    """Columns of another table whose values may not stand in this one."""
+
+    of: str
+    columns: list[str] = Field(min_length=1)
+
+
 class _Stock(_Strict):
     type: str
     arguments: dict[str, Any] = {}
+
+
+RULES = (
+    "not_null", "unique", "allowed", "between", "rows", "where", "query", "equal", "windows_grow", "no_personal_text",
+    "no_known_values", "great_expectations",
+)  # fmt: skip
 
 
 class CheckLine(_Strict):
@@ -59,8 +74,9 @@ class CheckLine(_Strict):
 
     Rules: `not_null` (columns), `unique` (columns together), `allowed`, `between`, `rows` (at least so many), `where`
     (an SQL condition that no row may meet), `query` (an SQL query that may return no row; it names tables in double
-    quotes, this one too), `equal` (two queries that give the same number), `no_personal_text` (columns, or `all` text
-    columns), `great_expectations` (a stock type).
+    quotes, this one too), `equal` (two queries that give the same number), `windows_grow` (aggregations whose windows may
+    not shrink with their days: `_count_7d` is at most `_count_30d`), `no_personal_text` (columns, or `all` text columns),
+    `no_known_values` (of another table, in any text column but ids), `great_expectations` (a stock type).
     `tolerated` is how many rows `where` and `query` may find; with `share`, which part of the table's rows.
     """
 
@@ -80,16 +96,16 @@ class CheckLine(_Strict):
     where: str | None = None
     query: str | None = None
     equal: _Equal | None = None
+    windows_grow: list[str] | None = None
+    no_known_values: _KnownValues | None = None
     no_personal_text: list[str] | Literal["all"] | None = None
     great_expectations: _Stock | None = None
 
     @model_validator(mode="after")
     def _one_rule(self) -> "CheckLine":
-        rules = ("not_null", "unique", "allowed", "between", "rows", "where", "query", "equal", "no_personal_text",
-                 "great_expectations")  # fmt: skip
-        given = [rule for rule in rules if getattr(self, rule) is not None]
+        given = [rule for rule in RULES if getattr(self, rule) is not None]
         if len(given) != 1:
-            raise ValueError(f"give exactly one rule of {', '.join(rules)}; given: {', '.join(given) or 'none'}")
+            raise ValueError(f"give exactly one rule of {', '.join(RULES)}; given: {', '.join(given) or 'none'}")
         if given[0] in ("where", "query", "equal", "great_expectations") and not (self.name and self.expected):
             raise ValueError(f"a `{given[0]}` needs a `name` and `expected` in words")
         return self
@@ -184,6 +200,10 @@ def _checks(line: CheckLine, columns: Mapping[str, str]) -> list[Check]:
         wanted = texts if line.no_personal_text == "all" else line.no_personal_text
         rule = "no e-mail address, telephone or identity number"
         return [_check(line, "holds_no_personal_text", rows_with_personal_text(c), rule, c) for c in wanted]
+    if line.windows_grow is not None:
+        return [_window_grows(line, *pair) for pair in _windows(columns, line.windows_grow)]
+    if line.no_known_values is not None:
+        return _known_values(line, line.no_known_values, columns)
     stock = line.great_expectations or _Stock(type="")
     return [_check(line, "", "", "", stock.arguments.get("column"), expectation=stock.type, arguments=stock.arguments)]
 
@@ -194,6 +214,31 @@ def _tolerant(line: CheckLine, rows: str) -> Check:
     percent = f"100.0 * ({rows}) / greatest(count(*), 1)"
     check = _check(line, "", percent, "", None, maximum=100 * line.tolerated)
     return replace(check, unit=f"% of {line.unit}")
+
+
+def _windows(columns: Mapping[str, str], aggregations: list[str]) -> list[tuple[str, str]]:
+    """Pairs of a feature over a window and over the next longer one, found by their names."""
+    stems: dict[str, list[int]] = {}
+    for column in columns:
+        if found := re.fullmatch(rf"(\w+_(?:{'|'.join(aggregations)}))_(\d+)d", column):
+            stems.setdefault(found.group(1), []).append(int(found.group(2)))
+    return [
+        (f"{stem}_{short}d", f"{stem}_{long}d")
+        for stem, days in sorted(stems.items())
+        for short, long in pairwise(sorted(days))
+    ]
+
+
+def _window_grows(line: CheckLine, short: str, long: str) -> Check:
+    return _check(line, "grows_with_its_window", _where(f'"{short}" > "{long}"'), f"at most {long}", short)
+
+
+def _known_values(line: CheckLine, known: _KnownValues, columns: Mapping[str, str]) -> list[Check]:
+    texts = [name for name, kind in columns.items() if "VARCHAR" in kind and not name.endswith("_id")]
+    theirs = " union all ".join(f'select "{column}" from "{known.of}"' for column in known.columns)
+    rule = f"no value of {', '.join(known.columns)} in {known.of}"
+    name = "holds_no_value_of_a_person"
+    return [_check(line, name, _where(f'cast("{c}" as varchar) in ({theirs})'), rule, c) for c in texts]
 
 
 def _between(line: CheckLine, between: _Between) -> Check:
