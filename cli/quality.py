@@ -1,4 +1,4 @@
-"""`lake quality`: build the portal for governance staff, or open it. What it shows is `expectations/portal`'s affair."""
+"""`lake quality`: build the portal for governance staff, or open it. What it shows, `expectations.portal` says."""
 
 from typing import Annotated
 

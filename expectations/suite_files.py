@@ -72,11 +72,18 @@ RULES = (
 class CheckLine(_Strict):
     """One entry of `checks`: exactly one of the rules, and how to speak of it.
 
-    Rules: `not_null` (columns), `unique` (columns together), `allowed`, `between`, `rows` (at least so many), `where`
-    (an SQL condition that no row may meet), `query` (an SQL query that may return no row; it names tables in double
-    quotes, this one too), `equal` (two queries that give the same number), `windows_grow` (aggregations whose windows may
-    not shrink with their days: `_count_7d` is at most `_count_30d`), `no_personal_text` (columns, or `all` text columns),
-    `no_known_values` (of another table, in any text column but ids), `great_expectations` (a stock type).
+    Rules:
+        not_null, unique: columns; those of `unique` together.
+        allowed, between: a closed set, or inclusive bounds, of one column.
+        rows: the table holds at least so many.
+        where, query: an SQL condition that no row may meet; a query that may return no row. Tables are named in double
+            quotes, this one too.
+        equal: two queries that give the same number.
+        windows_grow: aggregations whose windows may not shrink with their days (`_count_7d`, `_count_30d`).
+        no_personal_text: text columns, or `all`, in which nothing looks like an identifier of a person.
+        no_known_values: columns of another table whose values stand in no text column here, ids aside.
+        great_expectations: a stock expectation by its type.
+
     `tolerated` is how many rows `where` and `query` may find; with `share`, which part of the table's rows.
     """
 
