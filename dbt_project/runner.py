@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from dbt_project.delta_plugin import Write
 
 PROJECT = Path(__file__).resolve().parent
-#: Models of these names are views: dbt has to make them anew in every call that reads them.
-VIEW_PREFIXES = ("stg_", "int_")
 _SUCCESSES = frozenset({"success", "pass", "warn", "no-op"})
 # dbt keeps its flags, its adapter and its events in module globals: one call at a time in a process.
 _ONE_CALL = threading.Lock()
@@ -152,9 +150,9 @@ def environment() -> dict[str, str]:
 
 
 def _variables(extra: Mapping[str, Any]) -> str:
-    """As JSON, the dbt variables of a call: the sources and views there are, found and not listed, and the caller's."""
-    views = sorted(path.stem for path in PROJECT.glob("models/**/*.sql") if path.stem.startswith(VIEW_PREFIXES))
-    values = {"sources": discover_sources(), "views": views, **extra}
+    """As JSON, the dbt variables of a call: the sources and models there are, found and not listed, and the caller's."""
+    models = sorted(path.stem for path in PROJECT.glob("models/**/*.sql"))
+    values = {"sources": discover_sources(), "models": models, **extra}
     return orjson.dumps(values, option=orjson.OPT_SORT_KEYS, default=str).decode()
 
 

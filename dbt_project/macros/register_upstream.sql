@@ -3,7 +3,7 @@
     selected in this call, and tables nobody has written yet, which read as empty. -#}
 {% macro register_upstream() %}
     {#- dbt wants to have seen every ref of this operation while it parsed. -#}
-    {%- for name in var('views') -%}{%- do ref(name) -%}{%- endfor -%}
+    {%- for name in var('models') -%}{%- do ref(name) -%}{%- endfor -%}
     {% if not execute or target.type != 'duckdb' %}{{ return('') }}{% endif %}
     {%- set wanted = [] -%}
     {%- set seen = {} -%}
@@ -29,6 +29,13 @@
     {%- if unique_id not in seen -%}
         {%- do seen.update({unique_id: true}) -%}
         {%- set node = graph.nodes.get(unique_id) or graph.sources.get(unique_id) -%}
+        {#- A unit test stands for its model, whose inputs it types by the relations they replace. -#}
+        {%- if unique_id.startswith('unit_test.') -%}
+            {%- set model_id = 'model.' ~ project_name ~ '.' ~ unique_id.split('.')[2] -%}
+            {%- for parent in graph.nodes[model_id].depends_on.nodes -%}
+                {%- do visit_upstream(parent, seen, wanted) -%}
+            {%- endfor -%}
+        {%- endif -%}
         {%- if node and (unique_id in selected_resources or node.config.get('materialized') == 'view') -%}
             {%- for parent in node.depends_on.nodes -%}
                 {%- do visit_upstream(parent, seen, wanted) -%}

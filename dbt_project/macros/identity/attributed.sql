@@ -2,14 +2,14 @@
 
     `columns` fills the shape's optional columns. A row that does not itself say whom it is about (an order line)
     takes its parent's: `parent` names the model, the shared key, and whether the key is unique there; where it is
-    not (the contacts of a case) the earliest row that knows somebody decides. `also` brings further columns of a
+    not (the contacts of a case) the earliest row that knows somebody decides. With `after_own` the row's own words
+    come first. `also` brings further columns of a
     unique parent, for `not_about_a_person`: the condition under which the row is nobody's. -#}
 {% macro attributed(source_name, entity, event_type, columns={}, parent=none, not_about_a_person=none) %}
-    {%- set knows_somebody = identity_is_staged(source_name, entity) -%}
     select
         entity.record_id as event_id,
         {% if not_about_a_person %}case when not coalesce({{ not_about_a_person }}, false) then {% endif -%}
-        {%- if parent and knows_somebody -%} coalesce(entity.person_record_id, parent.person_record_id)
+        {%- if parent and parent.after_own -%} coalesce(entity.person_record_id, parent.person_record_id)
         {%- elif parent -%} parent.person_record_id
         {%- else -%} entity.person_record_id
         {%- endif -%}
@@ -63,13 +63,4 @@
         'campaign_id': 'string', 'product_category': 'string', 'branch_id': 'string', 'amount_cny': 'double',
         'score': 'double', 'delay_minutes': 'double', 'duration_ms': 'bigint',
     }) }}
-{% endmacro %}
-
-
-{#- Whether an entity's staging model says itself whom a row is about. -#}
-{% macro identity_is_staged(source_name, entity) %}
-    {%- if execute -%}
-        {{ return('person_record_id' in graph.nodes['model.customer_lake.stg_' ~ source_name ~ '__' ~ entity].columns) }}
-    {%- endif -%}
-    {{ return(true) }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{%- set send = {'model': 'stg_campaigns__sends', 'key': 'send_id', 'is_unique': true} -%}
+{%- set send = {'model': 'stg_campaigns__sends', 'key': 'send_id', 'is_unique': true, 'after_own': true} -%}
 {{ attributed('campaigns', 'sends', 'message_sent', {
     'channel': 'channel', 'detail': 'purpose', 'campaign_id': 'campaign_id', 'product_category': 'product_category',
 }) }}

@@ -1,5 +1,6 @@
 {%- set contact = {'model': 'stg_contact_centre__contacts', 'key': 'contact_id', 'is_unique': true} -%}
-{%- set case = {'model': 'stg_contact_centre__contacts', 'key': 'case_id', 'is_unique': false} -%}
+{%- set case = {'model': 'stg_contact_centre__contacts', 'key': 'case_id'} -%}
+{%- set own_or_case = dict(case, after_own=true) -%}
 {{ attributed('contact_centre', 'contacts', 'contact_made', {
     'channel': 'channel', 'detail': 'reason_code', 'order_id': 'order_id', 'case_id': 'case_id',
 }) }}
@@ -16,10 +17,10 @@ union all
 union all
 {{ attributed('contact_centre', 'complaints', 'complaint_made', {
     'detail': 'severity', 'case_id': 'case_id',
-}, parent=case) }}
+}, parent=own_or_case) }}
 union all
 {{ attributed('contact_centre', 'chat_transcripts', 'chat_message_written', {'detail': 'speaker'}, parent=contact) }}
 union all
 {{ attributed('contact_centre', 'goodwill', 'goodwill_granted', {
     'detail': 'kind', 'case_id': 'case_id', 'amount_cny': 'amount_cny',
-}, parent=case) }}
+}, parent=own_or_case) }}

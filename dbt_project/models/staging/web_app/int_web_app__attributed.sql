@@ -1,4 +1,6 @@
-{%- set session = {'model': 'stg_web_app__sessions', 'key': 'session_id', 'is_unique': true, 'also': ['is_bot']} -%}
+{%- set session = {
+    'model': 'stg_web_app__sessions', 'key': 'session_id', 'is_unique': true, 'after_own': true, 'also': ['is_bot'],
+} -%}
 {{ attributed('web_app', 'page_views', 'page_viewed', {
     'detail': 'funnel_step', 'session_id': 'session_id', 'duration_ms': 'duration_ms',
 }, parent=session, not_about_a_person='parent.is_bot') }}
