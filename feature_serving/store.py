@@ -8,12 +8,12 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import orjson
@@ -68,9 +68,9 @@ def apply() -> AppliedStore:
     from feature_serving.definitions import feast_objects
 
     store = open_store()
-    wanted = feast_objects()
+    wanted: list[Any] = list(feast_objects())
     names = {(type(thing).__name__, thing.name) for thing in wanted}
-    registered = [
+    registered: list[Any] = [
         *store.list_feature_services(),
         *store.list_feature_views(),
         *store.list_data_sources(),
@@ -95,25 +95,20 @@ def materialize() -> list[MaterializedView]:
     """
     apply()
     state = _State.read()
-    versions = {group.name: table_version(group.table) for group in load_groups()}
-    changed = {
-        group.name: group
-        for group in load_groups()
-        if versions[group.name] is not None and state.materialized.get(group.name) != versions[group.name]
-    }
-    newest = {name: moment for name, group in changed.items() if (moment := _newest_snapshot(group)) is not None}
+    # The version before the rows: what is written meanwhile is seen next time, never missed.
+    versions = {group: version for group in load_groups() if (version := table_version(group.table)) is not None}
+    changed = {group: version for group, version in versions.items() if state.materialized.get(group.name) != version}
+    newest = _newest_snapshots(changed)
     if not newest:
         return []
     store = open_store()
     written = []
-    for name, moment in newest.items():
-        version = versions[name]
-        assert version is not None
+    for group, moment in newest.items():
         with _quietly():
-            store.materialize(start_date=moment, end_date=moment, feature_views=[name])
-        state.materialized[name] = version
+            store.materialize(start_date=moment, end_date=moment, feature_views=[group.name])
+        state.materialized[group.name] = changed[group]
         state.write()
-        written.append(MaterializedView(name, moment, version))
+        written.append(MaterializedView(group.name, moment, changed[group]))
     return written
 
 
@@ -127,11 +122,15 @@ def install_delta_extension() -> None:
         connection.execute(f"install '{delta_extension()}'")
 
 
-def _newest_snapshot(group: FeatureGroup) -> datetime | None:
+def _newest_snapshots(groups: Iterable[FeatureGroup]) -> dict[FeatureGroup, datetime]:
+    """The newest snapshot of every table that has one."""
+    newest: dict[FeatureGroup, datetime] = {}
     with connect() as connection:
-        row = connection.execute(f"select max(event_timestamp) from {scan(group.table)}").fetchone()
-    found: datetime | None = row[0] if row else None
-    return found
+        for group in groups:
+            row = connection.execute(f"select max(event_timestamp) from {scan(group.table)}").fetchone()
+            if row and row[0] is not None:
+                newest[group] = row[0]
+    return newest
 
 
 def _declared_digest(configured: str) -> str:

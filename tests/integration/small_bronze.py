@@ -6,13 +6,15 @@ time). Person ids stand in every identifying column, so a row's person is known 
 """
 
 import random
+import re
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
 
-from dbt_project.scaffold import identity_columns
 from ingestion.contract import Column, Entity, load_contracts
+from lake.settings import PROJECT_ROOT
 from lake.token import token
 from lake.writer import append
 
@@ -25,8 +27,8 @@ MERGED_AT = NOW - timedelta(days=45)
 #: Entities whose rows name nobody point to a row of another entity.
 _PARENTS = {
     "order_lines": "orders", "payments": "orders", "returns": "orders",
-    "transfers": "contacts", "supervisor_requests": "contacts", "chat_transcripts": "contacts", "resolutions": "contacts",
-    "claim_steps": "claims", "panel_reports": "panel_members",
+    "transfers": "contacts", "supervisor_requests": "contacts", "chat_transcripts": "contacts",
+    "resolutions": "contacts", "claim_steps": "claims", "panel_reports": "panel_members",
 }  # fmt: skip
 _BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 
@@ -64,7 +66,8 @@ def write_links(links: dict[str, str]) -> None:
     schema = pa.schema(
         [
             ("record_id", pa.string()), ("person_id", pa.string()), ("match_kind", pa.string()),
-            ("match_strength", pa.float64()), ("valid_from", instant), ("valid_to", instant), ("is_backfilled", pa.bool_()),
+            ("match_strength", pa.float64()), ("valid_from", instant), ("valid_to", instant),
+            ("is_backfilled", pa.bool_()),
         ]
     )  # fmt: skip
     append("identity/person_links", pa.Table.from_pylist(made, schema=schema))
@@ -78,11 +81,20 @@ def _link(record: str, person: str, since: datetime, until: datetime | None) -> 
 
 
 def record_of(entity: Entity, row: Row) -> str | None:
-    """The person_record of a row, as staging derives it; None where the row names nobody."""
+    """The person_record of a row, derived as staging says; None where the row names nobody."""
     if entity.source == "crm":
         return f"crm:customers:{row['crm_id']}"
-    named = [f"{name}={row[name]}" for name in sorted(identity_columns(entity)) if row[name] is not None]
+    named = [f"{name}={row[name]}" for name in _identity_columns(entity) if row[name] is not None]
     return f"{entity.source}:person:{token('|'.join(named))}" if named else None
+
+
+@cache
+def _identity_columns(entity: Entity) -> list[str]:
+    """Which columns a staging model makes its person_record_id of, sorted; none where it has no such id."""
+    folder = PROJECT_ROOT / "dbt_project" / "models" / "staging" / entity.source
+    model = (folder / f"stg_{entity.source}__{entity.name}.sql").read_text(encoding="utf-8")
+    found = re.search(r"person_record_id\('\w+', \[(.*?)\]\)", model)
+    return sorted(re.findall(r"'(\w+)'", found.group(1))) if found else []
 
 
 def _rows(draw: random.Random, entity: Entity, rows: dict[tuple[str, str], list[Row]], per_person: int) -> list[Row]:
@@ -122,7 +134,9 @@ def _draw_row(
     row: Row = {column.name: _value(draw, column, person, event_at) for column in entity.columns}
     key = entity.primary_key[0]
     row[key] = f"{person}:crm" if key == "crm_id" else f"{entity.name}-{number}"
-    # A case has several contacts, a device's serial several readings.
+    # A case has several contacts; a device stays what it is, through all its registrations and readings.
+    if "device_serial" in row:
+        row["kind"] = "wearable" if PERSONS.index(person) % 2 else "vehicle"
     if "case_id" in row:
         row["case_id"] = f"case-{person}-{number // len(PERSONS) % 4}"
     for shared in [name for name in row if parent and name in parent and name.endswith("_id") and name != key]:
