@@ -1,16 +1,17 @@
 """Seeded, vectorised drawing and the few Arrow idioms that every system's module uses. Knows nothing of systems."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
-Text = pa.StringArray
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+Text: TypeAlias = pa.StringArray
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 SECOND = 1_000_000
@@ -32,7 +33,8 @@ class Draw:
     def index(self, size: int, weights: Sequence[float] | Floats) -> Ints:
         """Positions drawn by weight (the weights need not add up to one)."""
         edges = np.cumsum(np.asarray(weights, dtype=float))
-        return np.searchsorted(edges, self.rng.random(size) * edges[-1], side="right").astype(np.int64)
+        found = np.searchsorted(edges, self.rng.random(size) * edges[-1], side="right")
+        return np.asarray(found, dtype=np.int64)
 
     def pick(self, values: Sequence[str], size: int, weights: Sequence[float] | Floats | None = None) -> Text:
         """Values drawn by weight, evenly without one."""

@@ -28,7 +28,7 @@ class Incident:
 
 
 def planted(window: Window) -> list[Incident]:
-    """Those of the world's first stretch; later stretches are quiet. One of the incidents is a bad release in one region."""
+    """Those of the world's first stretch; later stretches are quiet. An incident is a bad release in one region."""
     if window.stretch:
         return []
     draw = Draw(window.seed, 12)
@@ -37,16 +37,20 @@ def planted(window: Window) -> list[Incident]:
         harmless = place >= effects.INCIDENTS
         day = int(draw.rng.integers(1, max(window.days - 1, 2)))
         start = window.start + day * DAY + int(draw.rng.integers(8 * 3600, 22 * 3600)) * SECOND
-        found.append(Incident(
-            incident_id=f"{'PK' if harmless else 'IC'}{place:02d}", start=start, seconds=int(draw.rng.integers(60, 601)),
-            region=names.REGIONS[int(draw.rng.integers(0, len(names.REGIONS)))],
-            release=None if harmless else release_at(window, start),
-            endpoint=None if harmless else ENDPOINTS[int(draw.rng.integers(2, len(ENDPOINTS)))], is_harmless=harmless,
-        ))  # fmt: skip
+        found.append(
+            Incident(
+                incident_id=f"{'PK' if harmless else 'IC'}{place:02d}",
+                start=start,
+                seconds=int(draw.rng.integers(60, 601)),
+                region=names.REGIONS[int(draw.rng.integers(0, len(names.REGIONS)))],
+                release=None if harmless else release_at(window, start),
+                endpoint=None if harmless else ENDPOINTS[int(draw.rng.integers(2, len(ENDPOINTS)))],
+                is_harmless=harmless,
+            )
+        )
     return sorted(found, key=lambda incident: incident.start)
 
 
 def release_at(window: Window, moment: int) -> str:
     """The app version that is newest at a moment: one every three weeks."""
     return f"5.{max((moment - window.world_start) // (21 * DAY), 0)}.0"
-

@@ -1,145 +1,29 @@
-"""What happens to people, and what it does to them: orders, delays, contacts, claims, satisfaction and churn.
+"""What happens to people, and what it does to them: orders, delays, contacts, claims, satisfaction.
 
-Causes come first and effects after: a delay lowers satisfaction and leads to contacts, contacts are passed on,
-the third transfer and low satisfaction raise the chance of leaving, and whoever has left does nothing any more.
-Sizes are in `effects.py`; the systems' modules turn the result into rows.
+Causes come first and effects after: a delay lowers satisfaction and leads to contacts, contacts are passed on, all of
+it moves people to leave (`churn.py`), and whoever has left does nothing any more. Sizes are in `effects.py`; the
+systems' modules turn the result into rows.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from infra.sandbox import effects
 from infra.sandbox.calendar import MONTH, NEVER, Window, peak
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Flags, Floats, Ints, place_in_group, repeat_each
+from infra.sandbox.churn import churn
+from infra.sandbox.draw import DAY, HOUR, Draw, Ints, place_in_group, repeat_each
+from infra.sandbox.lives import (
+    NONE,
+    Cases,
+    Claims,
+    Complaints,
+    Contacts,
+    Deliveries,
+    Journeys,
+    Listed,
+    Orders,
+    hours_late,
+)
 from infra.sandbox.people import BRANCHES, People
-
-NONE = -1
-
-
-@dataclass
-class Orders:
-    """One value per order; `person` is a place in the block."""
-
-    person: Ints
-    at: Ints
-    number: Ints
-    is_favour: Flags
-
-
-@dataclass
-class Deliveries:
-    """One value per promised service."""
-
-    order: Ints
-    person: Ints
-    promised: Ints
-    delay_minutes: Floats
-    is_cancelled: Flags
-    satisfaction: Floats
-    case: Ints
-    number: Ints
-
-    @property
-    def actual(self) -> Ints:
-        """When it came."""
-        return self.promised + (self.delay_minutes * MINUTE).astype(np.int64)
-
-
-@dataclass
-class Cases:
-    """One value per matter that a person takes to the contact centre."""
-
-    person: Ints
-    at: Ints
-    delivery: Ints
-    difficulty: Floats
-    is_vip_desk: Flags
-    contacts: Ints
-    transfers: Ints
-    supervisor: Ints
-    satisfaction: Floats
-    number: Ints
-
-
-@dataclass
-class Contacts:
-    """One value per contact of a case."""
-
-    case: Ints
-    place: Ints
-    at: Ints
-    transfers: Ints
-    number: Ints
-
-
-@dataclass
-class Complaints:
-    """One value per complaint; `amount` is 0 where no goodwill was given."""
-
-    case: Ints
-    at: Ints
-    severity: Ints
-    amount: Floats
-    number: Ints
-
-
-@dataclass
-class Claims:
-    """One value per claim."""
-
-    person: Ints
-    delivery: Ints
-    at: Ints
-    branch: Ints
-    cycle_days: Floats
-    number: Ints
-
-
-@dataclass
-class Listed:
-    """One value per person on an action list."""
-
-    person: Ints
-    at: Ints
-    is_trial: Flags
-    is_treated: Flags
-    is_contacted: Flags
-    score: Floats
-    number: Ints
-
-
-@dataclass
-class Journeys:
-    """Everything that happened in one window to one block, and when each person left (`NEVER` where not)."""
-
-    people: People
-    window: Window
-    orders: Orders
-    deliveries: Deliveries
-    cases: Cases
-    contacts: Contacts
-    complaints: Complaints
-    claims: Claims
-    listed: Listed
-    left_at: Ints
-    true_churn: Floats
-
-    def here(self, person: Ints, at: Ints) -> Flags:
-        """Whether the person was a customer at that moment, and the moment lies in the window."""
-        return (at >= self.people.joined_at[person]) & (at < self.left_at[person]) & (at < self.window.end)
-
-    def orders_kept(self) -> Flags:
-        """Orders that took place."""
-        return self.here(self.orders.person, self.orders.at)
-
-    def deliveries_kept(self) -> Flags:
-        """Promised services whose order took place."""
-        return self.orders_kept()[self.deliveries.order]
-
-    def cases_kept(self) -> Flags:
-        """Cases that were opened."""
-        return self.here(self.cases.person, self.cases.at)
 
 
 def simulate(people: People, window: Window, left_before: Ints) -> Journeys:
@@ -156,7 +40,7 @@ def simulate(people: People, window: Window, left_before: Ints) -> Journeys:
     complaints = _complaints(draw, window, cases)
     claims = _claims(draw, people, window, deliveries)
     listed = _lists(draw, people, window)
-    left_at, true_churn = _churn(draw, people, window, deliveries, cases, complaints, listed, left_before)
+    left_at, true_churn = churn(draw, people, window, deliveries, cases, complaints, listed, left_before)
     return Journeys(
         people, window, orders, deliveries, cases, contacts, complaints, claims, listed, left_at, true_churn
     )
@@ -165,7 +49,7 @@ def simulate(people: People, window: Window, left_before: Ints) -> Journeys:
 def _orders(draw: Draw, people: People, window: Window) -> Orders:
     person, at = window.happen(draw, people, 2.4 * people.spending / 1.28)
     # Relatives of employees are sold policies that they do not need: easy to foresee, never repeated.
-    is_favour = (people.favour_seller[person] >= 0) & draw.flags(len(person), 0.5)
+    is_favour = (people.favour_seller[person] >= 0) & draw.flags(len(person), 0.62) & (window.stretch == 0)
     first = np.unique(person[is_favour], return_index=True)[1]
     once = np.zeros(len(person), dtype=np.bool_)
     once[np.flatnonzero(is_favour)[first]] = True
@@ -177,17 +61,23 @@ def _deliveries(draw: Draw, people: People, window: Window, orders: Orders) -> D
     size = len(order)
     person = orders.person[order]
     promised = orders.at[order] // HOUR * HOUR + draw.between(20, 110, size) * HOUR
-    # A branch has good and bad months by chance alone: last month's worst is seldom next month's (regression to the mean).
+    # Good and bad months of a branch are chance alone: last month's worst is seldom next month's (regression to
+    # the mean).
     months = int(window.days // 30) + 5
     luck = np.exp(draw.rng.normal(0, 0.35, BRANCHES * months)).reshape(BRANCHES, months)
     month = np.clip((promised - window.start) // MONTH, 0, months - 1)
     late = draw.flags(size, 0.34 * np.clip(luck[people.branch[person], month], 0.3, 2.0))
     minutes = np.where(late, draw.rng.gamma(1.2, 80.0, size), -draw.rng.gamma(2.0, 12.0, size))
     return Deliveries(
-        order=order, person=person, promised=promised, delay_minutes=np.round(minutes, 1),
-        is_cancelled=draw.flags(size, 0.02), satisfaction=np.zeros(size), case=np.zeros(size, dtype=np.int64),
+        order=order,
+        person=person,
+        promised=promised,
+        delay_minutes=np.asarray(np.round(minutes, 1), dtype=np.float64),
+        is_cancelled=draw.flags(size, 0.02),
+        satisfaction=np.zeros(size),
+        case=np.zeros(size, dtype=np.int64),
         number=window.numbers(size),
-    )  # fmt: skip
+    )
 
 
 def _cases(draw: Draw, people: People, window: Window, deliveries: Deliveries) -> Cases:
@@ -202,25 +92,32 @@ def _cases(draw: Draw, people: People, window: Window, deliveries: Deliveries) -
     # The VIP desk takes the important people, and of the others the hardest cases: pooled, transfers look good.
     is_vip = (people.tier[person] == 3) | ((people.tier[person] == 2) & (difficulty > 0.5))
     contacts = 1 + draw.rng.poisson(0.3 * np.exp(0.4 * difficulty))
-    transfers = draw.rng.poisson(np.minimum(contacts * 0.2 * np.exp(0.5 * difficulty) * np.where(is_vip, 3.5, 1.0), 8.0))
+    transfers = draw.rng.poisson(
+        np.minimum(contacts * 0.2 * np.exp(0.5 * difficulty) * np.where(is_vip, 3.5, 1.0), 8.0)
+    )
     return Cases(
-        person=person, at=at, delivery=np.concatenate([delivery, np.full(len(own_person), NONE, dtype=np.int64)]),
-        difficulty=difficulty, is_vip_desk=is_vip, contacts=contacts, transfers=transfers,
-        supervisor=draw.rng.poisson(0.05 * np.exp(0.6 * difficulty).clip(0, 8)), satisfaction=np.zeros(size),
+        person=person,
+        at=at,
+        delivery=np.concatenate([delivery, np.full(len(own_person), NONE, dtype=np.int64)]),
+        difficulty=difficulty,
+        is_vip_desk=is_vip,
+        contacts=contacts,
+        transfers=transfers,
+        supervisor=draw.rng.poisson(0.05 * np.exp(0.6 * difficulty).clip(0, 8)),
+        satisfaction=np.zeros(size),
         number=window.numbers(size),
-    )  # fmt: skip
-
-
-def hours_late(deliveries: Deliveries) -> Floats:
-    """Hours of delay as people feel them: none when early, no worse after four."""
-    return np.clip(deliveries.delay_minutes / 60.0, 0.0, effects.DELAY_SATURATES_HOURS)
+    )
 
 
 def _satisfaction(draw: Draw, people: People, deliveries: Deliveries, cases: Cases) -> None:
     """In SD: a person's mood and chance make up one SD; delay and repeated contacts come on top."""
-    noise = 0.45 * people.mood[deliveries.person] + np.sqrt(1 - 0.45**2) * draw.rng.standard_normal(len(deliveries.person))
+    noise = 0.45 * people.mood[deliveries.person] + np.sqrt(1 - 0.45**2) * draw.rng.standard_normal(
+        len(deliveries.person)
+    )
     repeated = np.where(deliveries.case >= 0, cases.contacts[deliveries.case] if len(cases.contacts) else 0, 0)
-    deliveries.satisfaction = noise + effects.DELAY_SD_PER_HOUR * hours_late(deliveries) + effects.REPEATED_CONTACT_SD * repeated
+    deliveries.satisfaction = (
+        noise + effects.DELAY_SD_PER_HOUR * hours_late(deliveries) + effects.REPEATED_CONTACT_SD * repeated
+    )
     own = 0.45 * people.mood[cases.person] + np.sqrt(1 - 0.45**2) * draw.rng.standard_normal(len(cases.person))
     own = own + effects.REPEATED_CONTACT_SD * (cases.contacts - 1)
     after = cases.delivery >= 0
@@ -239,21 +136,29 @@ def _contacts(draw: Draw, window: Window, cases: Cases) -> Contacts:
     rest = np.maximum(cases.transfers - given.astype(np.int64), 0)
     is_last = place == cases.contacts[case] - 1
     return Contacts(
-        case=case, place=place, at=at, transfers=np.where(is_last, rest[case], share).astype(np.int64),
+        case=case,
+        place=place,
+        at=at,
+        transfers=np.where(is_last, rest[case], share).astype(np.int64),
         number=window.numbers(len(case)),
-    )  # fmt: skip
+    )
 
 
 def _complaints(draw: Draw, window: Window, cases: Cases) -> Complaints:
     case = np.flatnonzero(draw.flags(len(cases.at), 1 / (1 + np.exp(2.2 + 1.0 * cases.satisfaction)))).astype(np.int64)
     size = len(case)
-    severity = np.clip(np.rint(0.7 - 0.6 * cases.satisfaction[case] + draw.rng.normal(0, 0.4, size)), 0, 2).astype(np.int64)
+    severity = np.clip(np.rint(0.7 - 0.6 * cases.satisfaction[case] + draw.rng.normal(0, 0.4, size)), 0, 2).astype(
+        np.int64
+    )
     # Who is given something is left to chance, within severity: its effect can be measured.
     amount = np.where(draw.flags(size, 0.45), np.round(np.exp(draw.rng.normal(4.8, 0.8, size)), 0), 0.0)
     return Complaints(
-        case=case, at=cases.at[case] + draw.exponential(1.0 * DAY, size) + HOUR, severity=severity, amount=amount,
+        case=case,
+        at=cases.at[case] + draw.exponential(1.0 * DAY, size) + HOUR,
+        severity=severity,
+        amount=amount,
         number=window.numbers(size),
-    )  # fmt: skip
+    )
 
 
 def _claims(draw: Draw, people: People, window: Window, deliveries: Deliveries) -> Claims:
@@ -266,17 +171,21 @@ def _claims(draw: Draw, people: People, window: Window, deliveries: Deliveries) 
     cycle = cycle * (1 + effects.CLAIM_PEAK_SEASON * peak(at // DAY))
     cycle = cycle * np.where(at >= fix_dates(window)[branch], 1 + effects.CLAIM_FIX, 1.0)
     return Claims(
-        person=person, delivery=np.concatenate([caused, np.full(len(own_person), NONE, dtype=np.int64)]), at=at,
-        branch=branch, cycle_days=cycle, number=window.numbers(len(person)),
-    )  # fmt: skip
+        person=person,
+        delivery=np.concatenate([caused, np.full(len(own_person), NONE, dtype=np.int64)]),
+        at=at,
+        branch=branch,
+        cycle_days=cycle,
+        number=window.numbers(len(person)),
+    )
 
 
 def fix_dates(window: Window) -> Ints:
     """When the better claim journey began to work in each branch, `NEVER` where it did not (the placebo among them)."""
     order = Draw(window.seed, 11).rng.permutation(BRANCHES)[: effects.CLAIM_FIX_BRANCHES]
     found = np.full(BRANCHES, NEVER, dtype=np.int64)
-    # Branch by branch over the last 60 days of the world, into the June peak: before/after has the wrong sign.
-    found[order] = window.world_end - 60 * DAY + np.arange(len(order)) * 2 * DAY
+    # Branch by branch, into the June peak that ends the world: before/after has the wrong sign.
+    found[order] = window.world_end - 40 * DAY + np.arange(len(order)) * DAY
     return found
 
 
@@ -300,61 +209,11 @@ def _lists(draw: Draw, people: People, window: Window) -> Listed:
     is_trial = in_trial[spot]
     treated = draw.flags(len(spot), 0.5)
     return Listed(
-        person=person, at=days + draw.between(9, 18, len(spot)) * HOUR + draw.between(0, HOUR, len(spot)),
-        is_trial=is_trial, is_treated=treated | ~is_trial, is_contacted=np.where(is_trial, treated, draw.flags(len(spot), 0.85)),
-        score=np.round(1 / (1 + np.exp(-(looks[person] - 1.0))), 4), number=window.numbers(len(spot)),
-    )  # fmt: skip
-
-
-def _churn(
-    draw: Draw, people: People, window: Window, deliveries: Deliveries, cases: Cases, complaints: Complaints,
-    listed: Listed, left_before: Ints,
-) -> tuple[Ints, Floats]:  # fmt: skip
-    """Month by month, a logistic hazard; and the true chance of leaving within the window."""
-    count = len(people)
-    months = max(int(np.ceil(window.days / 30)), 1)
-
-    def monthly(person: Ints, at: Ints, weight: Floats | Ints) -> Floats:
-        month = (at - window.start) // MONTH
-        inside = (month >= 0) & (month < months)
-        flat = np.bincount(person[inside] * months + month[inside], weights=np.asarray(weight, float)[inside], minlength=count * months)
-        return flat.reshape(count, months)
-
-    own = cases.delivery < 0
-    felt = monthly(deliveries.person, deliveries.promised, deliveries.satisfaction)
-    felt += monthly(cases.person[own], cases.at[own], cases.satisfaction[own])
-    third = monthly(cases.person, cases.at, cases.transfers >= 3) > 0
-    supervisor = monthly(cases.person, cases.at, cases.supervisor)
-    spent = effects.GOODWILL_LOGIT * np.log1p(complaints.amount / 100) * (1 + effects.GOODWILL_PER_SEVERITY * complaints.severity)
-    goodwill = monthly(cases.person[complaints.case], complaints.at, spent)
-    base = effects.CHURN_BASE_LOGIT + effects.CHURN_RISK_LOGIT * people.risk + effects.CHURN_VIP_LOGIT * (people.tier == 3)
-    contacted = monthly(listed.person, listed.at, listed.is_trial & listed.is_contacted) > 0
-    waived = monthly(listed.person, listed.at, ~listed.is_trial & listed.is_contacted) > 0
-    after_contact = _contact_ratio(people, base)
-    chance = np.zeros((count, months))
-    memory, kindness = np.zeros(count), np.zeros(count)
-    was_contacted = np.zeros(count, dtype=np.bool_)
-    for month in range(months):
-        memory = 0.6 * memory + felt[:, month]
-        kindness = 0.8 * kindness + goodwill[:, month]
-        was_contacted |= contacted[:, month]
-        logit = base + effects.CHURN_SATISFACTION_LOGIT * np.clip(memory, -4, 4) + kindness
-        logit += effects.CHURN_THIRD_TRANSFER_LOGIT * third[:, max(month - 2, 0) : month + 1].any(axis=1)
-        logit += effects.CHURN_SUPERVISOR_LOGIT * supervisor[:, max(month - 2, 0) : month + 1].sum(axis=1)
-        logit += effects.LIST_PROTECTION_LOGIT * waived[:, max(month - 2, 0) : month + 1].any(axis=1)
-        hazard = 1 / (1 + np.exp(-logit))
-        chance[:, month] = np.where(was_contacted, 1 - (1 - hazard) ** after_contact, hazard)
-    leaves = draw.rng.random((count, months)) < chance
-    first = np.where(leaves.any(axis=1), leaves.argmax(axis=1), 0)
-    at = window.start + first * MONTH + draw.between(0, MONTH, count)
-    here = (left_before == NEVER) & (people.joined_at < at - 30 * DAY)
-    left = np.where(leaves.any(axis=1) & here & (at < window.end), at, left_before)
-    return left, 1 - np.prod(1 - chance, axis=1)
-
-
-def _contact_ratio(people: People, base: Floats) -> Floats:
-    """How the monthly hazard changes by being contacted, so that a year's retention moves by the planted points."""
-    yearly = 1 - (1 - 1 / (1 + np.exp(-base))) ** (365 / 30)
-    points = np.array([0.0, effects.PERSUADABLE_POINTS, effects.SLEEPING_POINTS])[people.segment]
-    moved = np.clip(yearly - points, 0.004, 0.99)
-    return np.asarray(np.where(points == 0, 1.0, np.log1p(-moved) / np.log1p(-np.clip(yearly, 0.002, 0.99))))
+        person=person,
+        at=days + draw.between(9, 18, len(spot)) * HOUR + draw.between(0, HOUR, len(spot)),
+        is_trial=is_trial,
+        is_treated=treated | ~is_trial,
+        is_contacted=np.where(is_trial, treated, draw.flags(len(spot), 0.85)),
+        score=np.round(1 / (1 + np.exp(-(looks[person] - 1.0))), 4),
+        number=window.numbers(len(spot)),
+    )

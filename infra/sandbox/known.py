@@ -1,4 +1,4 @@
-"""What the world knows about itself: the planted effects and troubles for `truth/effects.json`, and the schema change."""
+"""What the world knows about itself: planted effects and troubles for `truth/effects.json`, and the schema change."""
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -27,7 +27,8 @@ def with_new_column(connection: duckdb.DuckDBPyConnection, entity: Entity, table
         return table
     connection.register("frame", table)
     found = connection.execute(
-        f"select [360, 390, 414, 1280, 1440, 1920][1 + (hash({entity.primary_key[0]}) % 6)::integer]::bigint as width from frame"
+        f"""select [360, 390, 414, 1280, 1440, 1920][1 + (hash({entity.primary_key[0]}) % 6)::integer]::bigint as width
+            from frame"""
     ).to_arrow_table()
     connection.unregister("frame")
     return table.append_column(column, found["width"])
@@ -35,20 +36,24 @@ def with_new_column(connection: duckdb.DuckDBPyConnection, entity: Entity, table
 
 def effects_of(world: World) -> dict[str, Any]:
     """Sizes of what is planted, as constants."""
-    named = {name.lower(): value for name, value in vars(effects).items() if name.isupper() and isinstance(value, int | float)}
+    named = {
+        name.lower(): value
+        for name, value in vars(effects).items()
+        if name.isupper() and isinstance(value, int | float)
+    }
     window = world.window(0, 0)
     fixes = journeys.fix_dates(window)
     return {
         **named,
         "complementary_products": [
-            [p.product_id, effects.PRODUCTS[p.complement].product_id] for p in effects.PRODUCTS if p.complement is not None
+            [p.product_id, effects.PRODUCTS[p.complement].product_id]
+            for p in effects.PRODUCTS
+            if p.complement is not None
         ],
         "claim_fix_by_branch": {f"B{b:03d}": _moment(int(fixes[b])) for b in range(BRANCHES) if fixes[b] != NEVER},
         "claim_fix_placebo_branch": f"B{journeys.placebo_branch(window):03d}",
-        "incidents": [
-            {**asdict(i), "start": _moment(i.start), "end": _moment(i.end)} for i in planted(window)
-        ],
-    }  # fmt: skip
+        "incidents": [{**asdict(i), "start": _moment(i.start), "end": _moment(i.end)} for i in planted(window)],
+    }
 
 
 def _moment(microseconds: int) -> str:
@@ -63,23 +68,48 @@ def document(world: World, planned: Plan) -> dict[str, Any]:
     """The document `truth/effects.json`."""
     source, entity, column = NEW_COLUMN
     return {
-        "world": {"persons": world.persons, "days": world.days, "seed": world.seed, "start": _moment(world.start), "end": _moment(world.end)},
+        "world": {
+            "persons": world.persons,
+            "days": world.days,
+            "seed": world.seed,
+            "start": _moment(world.start),
+            "end": _moment(world.end),
+        },
         "effects": effects_of(world),
         "troubles": {
-            "silent": {"source": troubles.SILENT_SOURCE, "first_day": _day(planned.silent_day), "days": troubles.SILENT_DAYS},
-            "volume_drop": {"source": troubles.DROPPED[0], "entity": troubles.DROPPED[1], "day": _day(planned.drop_day)},
+            "silent": {
+                "source": troubles.SILENT_SOURCE,
+                "first_day": _day(planned.silent_day),
+                "days": troubles.SILENT_DAYS,
+            },
+            "volume_drop": {
+                "source": troubles.DROPPED[0],
+                "entity": troubles.DROPPED[1],
+                "day": _day(planned.drop_day),
+            },
             "broken_reconciliation": {
-                "what": "orders of that day without their payment", "source": troubles.BROKEN_SUM[0], "entity": troubles.BROKEN_SUM[1],
+                "what": "orders of that day without their payment",
+                "source": troubles.BROKEN_SUM[0],
+                "entity": troubles.BROKEN_SUM[1],
                 "day": _day(planned.broken_sum_day),
             },
             "contract_breaking_days": {name: _day(day) for name, day in planned.bad_days.items()},
             "bad_rows_by_reason": {name: _by_reason(rows) for name, rows in planned.bad_rows.items()},
-            "schema_change": {"source": source, "entity": entity, "column": column, "first_day": _day(world.end // DAY)},
-            "shares": {"late": troubles.LATE_SHARE, "exact_double": troubles.DOUBLE_SHARE, "correction": troubles.CORRECTION_SHARE,
-                       "clock_skew": troubles.SKEW_SHARE},
+            "schema_change": {
+                "source": source,
+                "entity": entity,
+                "column": column,
+                "first_day": _day(world.end // DAY),
+            },
+            "shares": {
+                "late": troubles.LATE_SHARE,
+                "exact_double": troubles.DOUBLE_SHARE,
+                "correction": troubles.CORRECTION_SHARE,
+                "clock_skew": troubles.SKEW_SHARE,
+            },
             "rows": planned.counts,
         },
-    }  # fmt: skip
+    }
 
 
 def _by_reason(rows: tuple[troubles.BadRow, ...]) -> dict[str, int]:
@@ -87,4 +117,3 @@ def _by_reason(rows: tuple[troubles.BadRow, ...]) -> dict[str, int]:
     for row in rows:
         found[row.reason] = found.get(row.reason, 0) + 1
     return found
-

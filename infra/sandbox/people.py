@@ -101,7 +101,7 @@ def branch_ids(branch: Ints) -> Text:
 def make_people(seed: int, block: int, first: int, count: int, *, start: int, end: int) -> People:
     """`count` people, of whom the first is number `first` of the world that runs from `start` to `end`."""
     draw = Draw(seed, block, 1)
-    household, role, size = _households(draw, count)
+    household, role = _households(draw, count)
     number = first + np.arange(count, dtype=np.int64)
     head = np.maximum.accumulate(np.where(role == HEAD, np.arange(count), 0))
     is_male = draw.flags(count, 0.5)
@@ -112,45 +112,71 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
     name = _names(draw, role, head, is_male, is_chinese)
     town = draw.index(count, [weight for *_, weight in names.TOWNS])[head]
     old_town = np.where(draw.flags(count, 0.3), draw.index(count, [w for *_, w in names.TOWNS]), town)
-    postcode = join(text([code for _, _, code, _ in names.TOWNS], town), numbered("", draw.between(0, 999, count)[head], 3))
+    postcode = join(
+        text([code for _, _, code, _ in names.TOWNS], town), numbered("", draw.between(0, 999, count)[head], 3)
+    )
     streets = _streets(draw, count, is_chinese)
     scattered = (number * _SCATTER + 12_345) % 100_000_000
-    is_employee = draw.flags(count, 0.03)
+    is_employee = draw.flags(count, 0.035)
     tier = draw.index(count, [55, 25, 14, 6])
     risk = draw.rng.standard_normal(count)
     join_share = draw.rng.random(count)
     digital = draw.rng.gamma(2.0, 0.5, count)
     return People(
-        number=number, household=household + first, role=role, is_twin=is_twin, is_male=is_male, is_chinese=is_chinese,
-        birth_day=birth_day, **name,
-        email=_emails(draw, name, number), phone=_phones(draw, scattered),
+        number=number,
+        household=household + first,
+        role=role,
+        is_twin=is_twin,
+        is_male=is_male,
+        is_chinese=is_chinese,
+        birth_day=birth_day,
+        **name,
+        email=_emails(draw, name, number),
+        phone=_phones(draw, scattered),
         national_id=_national_ids(draw, number, birth_day, is_male),
         loyalty_no=numbered("L", 100_000_000 + (number * 104_729 + 7) % 900_000_000),
-        handle=join(text(["小", "大", "阿", "the_", "real_", "just_"], draw.between(0, 6, count)), name["given_latin"],
-                    numbered("_", scattered % 1_000_000)),
-        street=text(streets, head), old_street=streets, town=town, old_town=old_town, postcode=postcode,
-        branch=_branch_of(draw, town), tier=tier, is_employee=is_employee,
+        handle=join(
+            text(["小", "大", "阿", "the_", "real_", "just_"], draw.between(0, 6, count)),
+            name["given_latin"],
+            numbered("_", scattered % 1_000_000),
+        ),
+        street=text(streets, head),
+        old_street=streets,
+        town=town,
+        old_town=old_town,
+        postcode=postcode,
+        branch=_branch_of(draw, town),
+        tier=tier,
+        is_employee=is_employee,
         favour_seller=_favour_sellers(draw, is_employee, household, number),
         # One in twelve moves in a year; the calendar is fixed so that a longer world does not move people earlier.
         moved_at=end + (draw.rng.uniform(-4, 8, count) * _YEAR_DAYS * DAY).astype(np.int64),
-        joined_at=np.where(join_share < 0.9, start - (draw.rng.exponential(3, count) * _YEAR_DAYS * DAY).astype(np.int64) - DAY,
-                           start + (draw.rng.random(count) * (end - start)).astype(np.int64)),
-        risk=risk, mood=draw.rng.standard_normal(count), digital=digital,
+        joined_at=np.where(
+            join_share < 0.9,
+            start - (draw.rng.exponential(3, count) * _YEAR_DAYS * DAY).astype(np.int64) - DAY,
+            start + (draw.rng.random(count) * (end - start)).astype(np.int64),
+        ),
+        risk=risk,
+        mood=draw.rng.standard_normal(count),
+        digital=digital,
         spending=draw.rng.gamma(2.0, 0.5, count) * (1 + 0.4 * tier),
-        segment=_segments(draw, risk), channel=draw.index(count, [30, 15, 20, 25, 10]),
-        hour=np.clip(np.rint(draw.rng.normal(np.where(draw.flags(count, 0.5), 11.0, 20.0), 1.6)), 6, 23).astype(np.int64),
+        segment=_segments(draw, risk),
+        channel=draw.index(count, [30, 15, 20, 25, 10]),
+        hour=np.clip(np.rint(draw.rng.normal(np.where(draw.flags(count, 0.5), 11.0, 20.0), 1.6)), 6, 23).astype(
+            np.int64
+        ),
         is_proxy=np.array([code == names.PROXY_POSTCODE for _, _, code, _ in names.TOWNS])[town],
-    )  # fmt: skip
+    )
 
 
-def _households(draw: Draw, count: int) -> tuple[Ints, Ints, Ints]:
+def _households(draw: Draw, count: int) -> tuple[Ints, Ints]:
     sizes = 1 + draw.index(count, [35, 33, 20, 9, 3])
     sizes = sizes[: int(np.searchsorted(np.cumsum(sizes), count)) + 1]
     household = np.repeat(np.arange(len(sizes), dtype=np.int64), sizes)[:count]
     place = np.arange(count) - np.searchsorted(household, household)
     role = np.minimum(place, CHILD)
     role = np.where((place == 3) & draw.flags(count, 0.4), PARENT, role)
-    return household, role.astype(np.int64), sizes
+    return household, role.astype(np.int64)
 
 
 def _birth_days(draw: Draw, role: Ints, head: Ints, end: int) -> tuple[Ints, Flags]:
@@ -159,7 +185,11 @@ def _birth_days(draw: Draw, role: Ints, head: Ints, end: int) -> tuple[Ints, Fla
     head_age = draw.rng.uniform(28, 68, count)[head]
     age = np.select(
         [role == HEAD, role == PARTNER, role == PARENT],
-        [head_age, np.clip(head_age + draw.rng.normal(0, 4, count), 21, 80), head_age + draw.rng.uniform(20, 30, count)],
+        [
+            head_age,
+            np.clip(head_age + draw.rng.normal(0, 4, count), 21, 80),
+            head_age + draw.rng.uniform(20, 30, count),
+        ],
         np.clip(head_age - draw.rng.uniform(20, 34, count), 10, 40),
     )
     born = (end // DAY - age * _YEAR_DAYS).astype(np.int64)
@@ -173,7 +203,7 @@ def _birth_days(draw: Draw, role: Ints, head: Ints, end: int) -> tuple[Ints, Fla
 
 
 def _names(draw: Draw, role: Ints, head: Ints, is_male: Flags, is_chinese: Flags) -> dict[str, Text]:
-    """Children bear the household's family name; Chinese partners keep their own, Latin ones take it (`maiden` before)."""
+    """Children bear the household's family name; Chinese partners keep theirs, Latin ones take it (`maiden` before)."""
     count = len(role)
     hanzi, pinyin = names.pairs(names.FAMILY_HANZI)
     own = draw.index(count, 1 / (np.arange(len(hanzi)) + 6.0))
@@ -206,7 +236,9 @@ def _names(draw: Draw, role: Ints, head: Ints, is_male: Flags, is_chinese: Flags
 
 def _streets(draw: Draw, count: int, is_chinese: Flags) -> Text:
     house, flat = draw.between(1, 400, count), draw.between(101, 2_905, count)
-    hanzi = join(draw.pick(names.STREETS_HANZI, count), numbered("", house), pa.scalar("号"), numbered("", flat), pa.scalar("室"))
+    hanzi = join(
+        draw.pick(names.STREETS_HANZI, count), numbered("", house), pa.scalar("号"), numbered("", flat), pa.scalar("室")
+    )
     latin = join(numbered("", house), pa.scalar(" "), draw.pick(names.STREETS_LATIN, count), numbered(", Apt ", flat))
     return where(is_chinese, hanzi, latin)
 
@@ -215,12 +247,20 @@ def _emails(draw: Draw, name: dict[str, Text], number: Ints) -> Text:
     plain = pc.replace_substring_regex(
         pc.utf8_lower(join(name["given_latin"], name["family_latin"], sep=".")), r"[^a-z.]", ""
     )
-    return join(plain, numbered("", number * 3 + 11), pa.scalar("@"), draw.pick(names.MAIL_HOSTS, len(number), [30, 20, 20, 15, 10, 5]))
+    return join(
+        plain,
+        numbered("", number * 3 + 11),
+        pa.scalar("@"),
+        draw.pick(names.MAIL_HOSTS, len(number), [30, 20, 20, 15, 10, 5]),
+    )
 
 
 def _phones(draw: Draw, scattered: Ints) -> Text:
     """Chinese mobile numbers, eleven digits, unique: three digits of network before eight scattered ones."""
-    return join(draw.pick(("135", "136", "138", "139", "150", "158", "177", "186", "188", "199"), len(scattered)), numbered("", scattered, 8))
+    return join(
+        draw.pick(("135", "136", "138", "139", "150", "158", "177", "186", "188", "199"), len(scattered)),
+        numbered("", scattered, 8),
+    )
 
 
 def _national_ids(draw: Draw, number: Ints, birth_day: Ints, is_male: Flags) -> Text:
@@ -268,4 +308,5 @@ def at_preferred_hour(draw: Draw, days: Ints, hours: Ints) -> Ints:
     """Moments on the given days (microseconds of midnight): at the preferred hour in 70 %, else over the waking day."""
     obeyed = draw.flags(len(days), effects.PREFERENCE_OBEYED)
     hour = np.where(obeyed, hours, draw.between(6, 24, len(days)))
-    return days + hour * HOUR + draw.between(0, HOUR, len(days))
+    moment: Ints = days + hour * HOUR + draw.between(0, HOUR, len(days))
+    return moment

@@ -14,9 +14,15 @@ import duckdb
 import pyarrow as pa
 
 MEASURES = ("received", "landed", "quarantined", "doubled")
-DIFFERENCES = pa.schema([
-    ("source", pa.string()), ("entity", pa.string()), ("measure", pa.string()), ("truth", pa.int64()), ("lake", pa.int64()),
-])  # fmt: skip
+DIFFERENCES = pa.schema(
+    [
+        ("source", pa.string()),
+        ("entity", pa.string()),
+        ("measure", pa.string()),
+        ("truth", pa.int64()),
+        ("lake", pa.int64()),
+    ]
+)
 
 
 class Counted(Protocol):

@@ -54,27 +54,46 @@ def score(root: Path, found: pa.Table, *, sources: list[str] | None = None) -> S
         connection.execute(
             """create temp table both_sides as
                select t.person, any_value(f.person_id) as person_id
-               from (select distinct source, entity, natural_key, person from read_parquet($file)
-                     where person is not null and row_kind <> 'bad' and ($sources is null or list_contains($sources, source))) t
+               from (
+                   select distinct source, entity, natural_key, person from read_parquet($file)
+                   where person is not null and row_kind <> 'bad'
+                     and ($sources is null or list_contains($sources, source))
+               ) t
                join found f using (source, entity, natural_key)
                group by source, entity, natural_key, t.person""",
             {"file": str(root / "truth" / "records.parquet"), "sources": sources},
         )
         row = connection.execute(
-            """with cells as (select person, person_id, count(*) as n from both_sides where person_id is not null group by all),
-                    by_found as (select person_id, sum(n) as n, count(*) as people from cells group by 1),
-                    by_truth as (select person, sum(n) as n, count(*) as found from cells group by 1)
-               select (select coalesce(sum(n * (n - 1) / 2), 0) from cells), (select coalesce(sum(n * (n - 1) / 2), 0) from by_found),
-                      (select coalesce(sum(n * (n - 1) / 2), 0) from by_truth), (select coalesce(sum(n), 0) from cells),
-                      (select count(*) from by_found), (select count(*) from by_truth),
-                      (select count(*) from by_found where people > 1), (select count(*) from by_truth where found > 1),
-                      (select count(*) from both_sides where person_id is null)"""
+            """
+            with cells as (
+                select person, person_id, count(*) as n from both_sides where person_id is not null group by all
+            ),
+            by_found as (select person_id, sum(n) as n, count(*) as people from cells group by 1),
+            by_truth as (select person, sum(n) as n, count(*) as found from cells group by 1)
+            select
+                (select coalesce(sum(n * (n - 1) / 2), 0) from cells),
+                (select coalesce(sum(n * (n - 1) / 2), 0) from by_found),
+                (select coalesce(sum(n * (n - 1) / 2), 0) from by_truth),
+                (select coalesce(sum(n), 0) from cells),
+                (select count(*) from by_found),
+                (select count(*) from by_truth),
+                (select count(*) from by_found where people > 1),
+                (select count(*) from by_truth where found > 1),
+                (select count(*) from both_sides where person_id is null)
+            """
         ).fetchone()
     assert row is not None
     together, claimed, true = (float(value) for value in row[:3])
     precision = together / claimed if claimed else 1.0
     recall = together / true if true else 1.0
     return Score(
-        precision=precision, recall=recall, f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
-        records=int(row[3]), persons=row[4], true_persons=row[5], over_merged=row[6], split=row[7], unresolved=row[8],
-    )  # fmt: skip
+        precision=precision,
+        recall=recall,
+        f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
+        records=int(row[3]),
+        persons=row[4],
+        true_persons=row[5],
+        over_merged=row[6],
+        split=row[7],
+        unresolved=row[8],
+    )

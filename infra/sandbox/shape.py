@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,9 @@ class Shaped:
     contract: Contract
     tables: dict[str, list[pa.Table]] = field(default_factory=dict)
 
-    def add(self, name: str, *, person: Ints, delivered: Ints, columns: Mapping[str, object], kind: str = "first") -> None:
+    def add(
+        self, name: str, *, person: Ints, delivered: Ints, columns: Mapping[str, object], kind: str = "first"
+    ) -> None:
         """Add rows of an entity. Columns that are not given are null; the contract says the order and the types."""
         table = shaped(self.contract.entities[name], person=person, delivered=delivered, columns=columns, kind=kind)
         self.tables.setdefault(name, []).append(table)
@@ -39,7 +42,9 @@ class Shaped:
                 yield entity, pa.concat_tables(parts).combine_chunks()
 
 
-def shaped(entity: Entity, *, person: Ints, delivered: Ints, columns: Mapping[str, object], kind: str = "first") -> pa.Table:
+def shaped(
+    entity: Entity, *, person: Ints, delivered: Ints, columns: Mapping[str, object], kind: str = "first"
+) -> pa.Table:
     """One table in the shape of the contract and the hidden columns."""
     size = len(person)
     given = {"delivered_at": delivered, "updated_at": delivered, **columns}
@@ -55,6 +60,17 @@ def shaped(entity: Entity, *, person: Ints, delivered: Ints, columns: Mapping[st
     arrays[REASON] = pa.nulls(size, pa.string())
     arrays[RAW] = pa.nulls(size, pa.string())
     return pa.table(arrays)
+
+
+def at_rows(columns: Mapping[str, Any], rows: Ints) -> dict[str, object]:
+    """The given rows of arrays kept by name; a single value for all rows stays as it is."""
+    found: dict[str, object] = {}
+    for name, value in columns.items():
+        if isinstance(value, np.ndarray):
+            found[name] = value[rows]
+        else:
+            found[name] = value.take(pa.array(rows)) if isinstance(value, pa.Array) else value
+    return found
 
 
 def _as_array(value: object, kind: pa.DataType, size: int) -> pa.Array:

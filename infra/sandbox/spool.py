@@ -29,16 +29,23 @@ def put(folder: Path, entity: Entity, block: int, table: pa.Table) -> None:
 
 def parts(folders: list[Path], entity: Entity) -> list[str]:
     """The files that hold rows of an entity."""
-    return [str(path) for folder in folders for path in sorted((folder / f"{entity.source}.{entity.name}").glob("*.parquet"))]
+    return [
+        str(path)
+        for folder in folders
+        for path in sorted((folder / f"{entity.source}.{entity.name}").glob("*.parquet"))
+    ]
 
 
-def days(connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int) -> Iterator[pa.Table]:
+def days(
+    connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int
+) -> Iterator[pa.Table]:
     """Rows delivered from `first` to before `end` (days since 1970), whole days at a time, sorted as delivered."""
     files = parts(folders, entity)
     if not files:
         return
     counts = connection.execute(
-        f"select {RELEASED}, count(*) from read_parquet($files) where {RELEASED} >= $first and {RELEASED} < $end group by 1 order by 1",
+        f"""select {RELEASED}, count(*) from read_parquet($files)
+            where {RELEASED} >= $first and {RELEASED} < $end group by 1 order by 1""",
         {"files": files, "first": first, "end": end},
     ).fetchall()
     keys = ", ".join(f'"{name}"' for name in entity.primary_key)
@@ -47,15 +54,21 @@ def days(connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Ent
         low = day if low is None else low
         held += rows
         if held >= ROWS_AT_ONCE or place == len(counts) - 1:
-            yield connection.execute(
-                f"""select * from read_parquet($files) where {RELEASED} between $low and $high
+            yield (
+                connection.execute(
+                    f"""select * from read_parquet($files) where {RELEASED} between $low and $high
                     order by {RELEASED}, delivered_at, {keys}, _kind""",
-                {"files": files, "low": low, "high": day},
-            ).to_arrow_table().combine_chunks()
+                    {"files": files, "low": low, "high": day},
+                )
+                .to_arrow_table()
+                .combine_chunks()
+            )
             low, held = None, 0
 
 
-def last_versions(connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int) -> Iterator[pa.Table]:
+def last_versions(
+    connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int
+) -> Iterator[pa.Table]:
     """As `days`, but of every key only the last version within those days: what a database shows at the end of them."""
     keys = ", ".join(f'"{name}"' for name in entity.primary_key)
     for path in _by_block(folders, entity):

@@ -1,4 +1,4 @@
-"""One stretch of the world: every block of people lives through it, and their rows go to the spool, troubles included."""
+"""One stretch of the world: block by block, people live through it, and their rows go to the spool."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -11,12 +11,21 @@ import pyarrow as pa
 from infra.sandbox import spool, truth
 from infra.sandbox.calendar import NEVER, STRETCH_DAYS, Window
 from infra.sandbox.draw import DAY, Ints, stamps
-from infra.sandbox.journeys import Journeys, hours_late, simulate
+from infra.sandbox.journeys import simulate
+from infra.sandbox.lives import Journeys, hours_late
 from infra.sandbox.people import People, make_people
 from infra.sandbox.shape import Shaped
 from infra.sandbox.systems import (
-    app_performance, campaigns, contact_centre, crm, devices, orders, service_delivery, voice_of_customer, web_app,
-)  # fmt: skip
+    app_performance,
+    campaigns,
+    contact_centre,
+    crm,
+    devices,
+    orders,
+    service_delivery,
+    voice_of_customer,
+    web_app,
+)
 from infra.sandbox.systems.service_delivery import delivery_ids
 from infra.sandbox.troubles import Plan, troubled
 from infra.sandbox.views import make_accounts, make_crm_records, make_digital
@@ -110,17 +119,34 @@ def _tell(told: truth.Appender, lived: Journeys, stretch: int) -> None:
     deliveries, cases = lived.deliveries, lived.cases
     kept = np.flatnonzero(lived.deliveries_kept())
     chosen = pa.array(kept)
-    told.add("journeys", pa.table({
-        "delivery_id": delivery_ids(deliveries.number).take(chosen), "person": truth.person_ids(lived.people.number[deliveries.person[kept]]),
-        "hours_late": hours_late(deliveries)[kept], "contacts": np.where(deliveries.case >= 0, _contacts(lived), 0)[kept],
-        "satisfaction": deliveries.satisfaction[kept],
-    }))  # fmt: skip
+    told.add(
+        "journeys",
+        pa.table(
+            {
+                "delivery_id": delivery_ids(deliveries.number).take(chosen),
+                "person": truth.person_ids(lived.people.number[deliveries.person[kept]]),
+                "hours_late": hours_late(deliveries)[kept],
+                "contacts": np.where(deliveries.case >= 0, _contacts(lived), 0)[kept],
+                "satisfaction": deliveries.satisfaction[kept],
+            }
+        ),
+    )
     kept = np.flatnonzero(lived.cases_kept())
-    told.add("cases", pa.table({
-        "case_id": contact_centre.case_ids(cases.number).take(pa.array(kept)), "person": truth.person_ids(lived.people.number[cases.person[kept]]),
-        "opened_at": stamps(cases.at[kept]), "transfers": cases.transfers[kept], "contacts": cases.contacts[kept],
-        "supervisor_requests": cases.supervisor[kept], "is_vip_desk": cases.is_vip_desk[kept], "satisfaction": cases.satisfaction[kept],
-    }))  # fmt: skip
+    told.add(
+        "cases",
+        pa.table(
+            {
+                "case_id": contact_centre.case_ids(cases.number).take(pa.array(kept)),
+                "person": truth.person_ids(lived.people.number[cases.person[kept]]),
+                "opened_at": stamps(cases.at[kept]),
+                "transfers": cases.transfers[kept],
+                "contacts": cases.contacts[kept],
+                "supervisor_requests": cases.supervisor[kept],
+                "is_vip_desk": cases.is_vip_desk[kept],
+                "satisfaction": cases.satisfaction[kept],
+            }
+        ),
+    )
 
 
 def _contacts(lived: Journeys) -> Ints:
@@ -130,12 +156,28 @@ def _contacts(lived: Journeys) -> Ints:
 
 def _persons(people: People, left_at: Ints, true_churn: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pa.Table:
     gone = left_at < NEVER
-    return pa.table({
-        "person": truth.person_ids(people.number), "household": people.household, "role": people.role, "is_twin": people.is_twin,
-        "is_male": people.is_male, "birth_date": pa.array(people.birth_day.astype(np.int32)).cast(pa.date32()),
-        "email": people.email, "phone": people.phone, "national_id": people.national_id, "loyalty_no": people.loyalty_no,
-        "tier": people.tier, "is_employee": people.is_employee, "is_proxy_postcode": people.is_proxy, "branch": people.branch,
-        "risk": people.risk, "uplift_segment": people.segment, "preferred_channel": people.channel, "preferred_hour": people.hour,
-        "joined_at": stamps(people.joined_at), "left_at": pa.compute.if_else(pa.array(gone), stamps(np.where(gone, left_at, 0)), None),
-        "churn_chance": true_churn,
-    })  # fmt: skip
+    return pa.table(
+        {
+            "person": truth.person_ids(people.number),
+            "household": people.household,
+            "role": people.role,
+            "is_twin": people.is_twin,
+            "is_male": people.is_male,
+            "birth_date": pa.array(people.birth_day.astype(np.int32)).cast(pa.date32()),
+            "email": people.email,
+            "phone": people.phone,
+            "national_id": people.national_id,
+            "loyalty_no": people.loyalty_no,
+            "tier": people.tier,
+            "is_employee": people.is_employee,
+            "is_proxy_postcode": people.is_proxy,
+            "branch": people.branch,
+            "risk": people.risk,
+            "uplift_segment": people.segment,
+            "preferred_channel": people.channel,
+            "preferred_hour": people.hour,
+            "joined_at": stamps(people.joined_at),
+            "left_at": pa.compute.if_else(pa.array(gone), stamps(np.where(gone, left_at, 0)), None),
+            "churn_chance": true_churn,
+        }
+    )

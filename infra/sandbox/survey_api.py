@@ -1,8 +1,8 @@
 """The survey system's HTTP API, served from the sandbox's files while a run needs it. Loopback only.
 
 `GET /v1/<entity>?after=<cursor>&limit=<1..10000>` answers
-`{"data": [...], "next": <cursor> | null, "cursor": <cursor after the last row>}`, oldest delivery first. A cursor is opaque;
-a wrong one is refused with 400, an unknown entity with 404. Rows of days that have not passed are not shown.
+`{"data": [...], "next": <cursor> | null, "cursor": <cursor after the last row>}`, oldest delivery first. A cursor is
+opaque; a wrong one is refused with 400, an unknown entity with 404. Rows of days that have not passed are not shown.
 """
 
 import base64
@@ -41,7 +41,9 @@ class SurveyServer(ThreadingHTTPServer):
 def serve(root: Path, port: int = 0) -> Iterator[str]:
     """Serve the sandbox in `root` while the block runs; gives the base URL. Port 0 takes a free one."""
     server = SurveyServer(root, port)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="survey-api", daemon=True)
+    thread = threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="survey-api", daemon=True
+    )
     thread.start()
     try:
         yield server.url
@@ -69,8 +71,10 @@ def page(root: Path, entity: str, after: str, limit: int) -> bytes | None:
     stop = start + sum(len(line) + 1 for line in lines)
     following = _cursor(stop) if stop < end else None
     return b'{"data": [%s], "next": %s, "cursor": %s}' % (
-        b",".join(lines), json.dumps(following).encode(), json.dumps(_cursor(stop)).encode()
-    )  # fmt: skip
+        b",".join(lines),
+        json.dumps(following).encode(),
+        json.dumps(_cursor(stop)).encode(),
+    )
 
 
 def _whole_lines(file: BinaryIO, room: int, limit: int) -> list[bytes]:
@@ -120,7 +124,11 @@ class _Handler(BaseHTTPRequestHandler):
             if not 1 <= limit <= MOST:
                 raise ValueError(f"limit must lie between 1 and {MOST}")
             parts = address.path.strip("/").split("/")
-            body = page(self.server.root, parts[1], query.get("after", [""])[0], limit) if len(parts) == 2 and parts[0] == "v1" else None
+            body = (
+                page(self.server.root, parts[1], query.get("after", [""])[0], limit)
+                if len(parts) == 2 and parts[0] == "v1"
+                else None
+            )
         except ValueError as error:
             self._answer(HTTPStatus.BAD_REQUEST, json.dumps({"error": str(error)}).encode())
             return

@@ -66,10 +66,12 @@ def plan(seed: int, start: int, end: int) -> Plan:
 
     contracts = load_contracts()
     return Plan(
-        silent_day=day(0.2), drop_day=day(0.3), broken_sum_day=day(0.45),
+        silent_day=day(0.2),
+        drop_day=day(0.3),
+        broken_sum_day=day(0.45),
         bad_days={c.source: day(0.5 + 0.04 * place) for place, c in enumerate(contracts)},
         bad_rows={c.source: _planned(Draw(seed, 13, place), c) for place, c in enumerate(contracts)},
-    )  # fmt: skip
+    )
 
 
 def _planned(draw: Draw, contract: Contract) -> tuple[BadRow, ...]:
@@ -128,8 +130,10 @@ def troubled(entity: Entity, table: pa.Table, window: Window, planned: Plan) -> 
     if not is_database(entity):
         parts += _doubled(draw, entity, parts[0])
     if first and window.block == 0:
-        parts += [_broken(draw, entity, table, first, place, bad)
-                  for place, bad in enumerate(b for b in first.bad_rows[entity.source] if b.entity == entity.name)]  # fmt: skip
+        parts += [
+            _broken(draw, entity, table, first, place, bad)
+            for place, bad in enumerate(b for b in first.bad_rows[entity.source] if b.entity == entity.name)
+        ]
     result = pa.concat_tables(parts).combine_chunks()
     if first and entity.source == SILENT_SOURCE:
         result = _silent(result, first)
@@ -159,7 +163,7 @@ def _late(draw: Draw, table: pa.Table, window: Window) -> pa.Table:
 
 
 def _skewed(draw: Draw, table: pa.Table) -> pa.Table:
-    """Clocks minutes ahead, and some that take local time (UTC+8) for UTC: the event seems to come before it happened."""
+    """Clocks minutes ahead, and some that take local time (UTC+8) for UTC: rows seem to come before they happened."""
     ahead = draw.flags(table.num_rows, SKEW_SHARE)
     by = np.where(draw.flags(table.num_rows, 0.1), 8 * HOUR, draw.between(0, 5 * MINUTE, table.num_rows))
     return replaced(table, "event_at", microseconds(table["event_at"]) + np.where(ahead, by, 0))
@@ -167,7 +171,14 @@ def _skewed(draw: Draw, table: pa.Table) -> pa.Table:
 
 def _corrected(draw: Draw, entity: Entity, table: pa.Table) -> list[pa.Table]:
     """New versions of some rows, one to five days later, with another measure."""
-    column = next((c for c in entity.columns if c.name.endswith(_CORRECTABLE) and not c.primary_key and c.logical_type != "string"), None)
+    column = next(
+        (
+            c
+            for c in entity.columns
+            if c.name.endswith(_CORRECTABLE) and not c.primary_key and c.logical_type != "string"
+        ),
+        None,
+    )
     if column is None:
         return []
     chosen = table.filter(pa.array(draw.flags(table.num_rows, CORRECTION_SHARE)))
@@ -210,7 +221,9 @@ def _broken(draw: Draw, entity: Entity, table: pa.Table, planned: Plan, place: i
     if not good.num_rows:
         return table.slice(0, 0)
     row = good.slice(int(draw.rng.integers(0, good.num_rows)), 1)
-    delivered = np.array([planned.bad_days[entity.source] * DAY + int(draw.rng.integers(HOUR, 20 * HOUR))], dtype=np.int64)
+    delivered = np.array(
+        [planned.bad_days[entity.source] * DAY + int(draw.rng.integers(HOUR, 20 * HOUR))], dtype=np.int64
+    )
     row = _moved(row, delivered, "bad")
     for key in entity.primary_key:
         row = replaced(row, key, pa.array([f"{row[key][0].as_py()}9{place:02d}"]))

@@ -9,7 +9,6 @@ A database shows only the last version of a row; so what it "produced" is what a
 `create` and `advance`.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,10 +23,16 @@ from infra.sandbox.draw import Ints, numbered, only
 from infra.sandbox.shape import KIND, PERSON, REASON, RELEASED, is_database
 from ingestion.contract import Entity, load_contracts
 
-RECORDS = pa.schema([
-    ("source", pa.string()), ("entity", pa.string()), ("natural_key", pa.string()), ("person", pa.string()),
-    ("row_kind", pa.string()), ("day", pa.date32()),
-])  # fmt: skip
+RECORDS = pa.schema(
+    [
+        ("source", pa.string()),
+        ("entity", pa.string()),
+        ("natural_key", pa.string()),
+        ("person", pa.string()),
+        ("row_kind", pa.string()),
+        ("day", pa.date32()),
+    ]
+)
 BAD_ROWS = pa.schema([*RECORDS, ("reason", pa.string())])
 
 
@@ -40,12 +45,18 @@ def as_records(entity: Entity, table: pa.Table) -> pa.Table:
     """The truth about produced rows, with the reason of bad ones."""
     size = table.num_rows
     keys = [table[name].combine_chunks().cast(pa.string()) for name in entity.primary_key]
-    return pa.table({
-        "source": pa.repeat(pa.scalar(entity.source), size), "entity": pa.repeat(pa.scalar(entity.name), size),
-        "natural_key": pc.binary_join_element_wise(*keys, "|"), "person": person_ids(table[PERSON].to_numpy()),
-        "row_kind": table[KIND].combine_chunks(), "day": table[RELEASED].combine_chunks().cast(pa.date32()),
-        "reason": table[REASON].combine_chunks(),
-    }, schema=BAD_ROWS)  # fmt: skip
+    return pa.table(
+        {
+            "source": pa.repeat(pa.scalar(entity.source), size),
+            "entity": pa.repeat(pa.scalar(entity.name), size),
+            "natural_key": pc.binary_join_element_wise(*keys, "|"),
+            "person": person_ids(table[PERSON].to_numpy()),
+            "row_kind": table[KIND].combine_chunks(),
+            "day": table[RELEASED].combine_chunks().cast(pa.date32()),
+            "reason": table[REASON].combine_chunks(),
+        },
+        schema=BAD_ROWS,
+    )
 
 
 class Ledger:
@@ -78,12 +89,16 @@ class Ledger:
     def save(self) -> None:
         """Put the three files in place, each at once."""
         self._writer.close()
-        os.replace(self._beside, self._folder / "records.parquet")
-        produced = pa.concat_tables(self._counts).group_by(["source", "entity", "day"]).aggregate(
-            [("rows", "sum"), ("bad_rows", "sum"), ("exact_doubles", "sum")]
-        )  # fmt: skip
+        self._beside.replace(self._folder / "records.parquet")
+        produced = (
+            pa.concat_tables(self._counts)
+            .group_by(["source", "entity", "day"])
+            .aggregate([("rows", "sum"), ("bad_rows", "sum"), ("exact_doubles", "sum")])
+        )
         produced = produced.rename_columns(["source", "entity", "day", "rows", "bad_rows", "exact_doubles"])
-        write_table(self._folder / "produced.parquet", produced.sort_by([(n, "ascending") for n in ("source", "entity", "day")]))
+        write_table(
+            self._folder / "produced.parquet", produced.sort_by([(n, "ascending") for n in ("source", "entity", "day")])
+        )
         write_table(self._folder / "bad_rows.parquet", pa.concat_tables(self._bad))
 
 
@@ -92,7 +107,9 @@ def _count(records: pa.Table) -> pa.Table:
     for name, kind in (("bad_rows", "bad"), ("exact_doubles", "double")):
         flagged = flagged.append_column(name, pc.equal(records["row_kind"], kind).cast(pa.int64()))
     counted = flagged.append_column("rows", pa.repeat(pa.scalar(1, pa.int64()), records.num_rows))
-    found = counted.group_by(["source", "entity", "day"]).aggregate([("rows", "sum"), ("bad_rows", "sum"), ("exact_doubles", "sum")])
+    found = counted.group_by(["source", "entity", "day"]).aggregate(
+        [("rows", "sum"), ("bad_rows", "sum"), ("exact_doubles", "sum")]
+    )
     return found.rename_columns(["source", "entity", "day", "rows", "bad_rows", "exact_doubles"])
 
 
@@ -101,7 +118,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.tmp")
     pq.write_table(table, beside, compression="zstd")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def earlier_records(folder: Path, *, databases_before: int, others_before: int) -> Iterator[pa.Table]:
@@ -115,11 +132,17 @@ def earlier_records(folder: Path, *, databases_before: int, others_before: int) 
             """
             select r.*, b.reason from read_parquet($records) r
             left join read_parquet($bad) b using (source, entity, natural_key, row_kind)
-            where r.day < date '1970-01-01' + (case when list_contains($databases, r.source) then $first else $second end)::integer
+            where r.day < date '1970-01-01'
+                + (case when list_contains($databases, r.source) then $first else $second end)::integer
             """,
-            {"records": str(folder / "records.parquet"), "bad": str(folder / "bad_rows.parquet"), "databases": databases,
-             "first": databases_before, "second": others_before},
-        ).to_arrow_reader(500_000)  # fmt: skip
+            {
+                "records": str(folder / "records.parquet"),
+                "bad": str(folder / "bad_rows.parquet"),
+                "databases": databases,
+                "first": databases_before,
+                "second": others_before,
+            },
+        ).to_arrow_reader(500_000)
         for batch in reader:
             yield pa.Table.from_batches([batch]).select(BAD_ROWS.names).cast(BAD_ROWS)
 

@@ -48,9 +48,14 @@ class Digital:
 def typing_errors(draw: Draw, values: Text) -> Text:
     """One error per value: a character left out, two swapped, or one doubled. Values of one character stay."""
     size = len(values)
-    frame = pa.table({
-        "row": np.arange(size), "value": values, "kind": draw.between(0, 3, size), "place": draw.rng.random(size),
-    })  # fmt: skip
+    frame = pa.table(
+        {
+            "row": np.arange(size),
+            "value": values,
+            "kind": draw.between(0, 3, size),
+            "place": draw.rng.random(size),
+        }
+    )
     with duckdb.connect() as connection:
         connection.register("frame", frame)
         found = connection.sql(
@@ -61,7 +66,8 @@ def typing_errors(draw: Draw, values: Text) -> Text:
             select case
                 when value is null or length(value) < 2 then value
                 when kind = 0 then substr(value, 1, spot - 1) || substr(value, spot + 1)
-                when kind = 1 then substr(value, 1, spot - 1) || substr(value, spot + 1, 1) || substr(value, spot, 1) || substr(value, spot + 2)
+                when kind = 1 then substr(value, 1, spot - 1)
+                    || substr(value, spot + 1, 1) || substr(value, spot, 1) || substr(value, spot + 2)
                 else substr(value, 1, spot) || substr(value, spot)
             end as value
             from placed order by row
@@ -96,7 +102,7 @@ def email_as_typed(draw: Draw, email: Text) -> Text:
 
 
 def wrong_values(draw: Draw, people: People, index: Ints, column: str) -> Text:
-    """`email` or `phone` of the given people as a hurried system keeps it: 3 % wrong, records of the proxy cluster thrice.
+    """`email` or `phone` of people as a hurried system keeps it: 3 % wrong, three times that in the proxy cluster.
 
     Nearly all wrong values belong to nobody (typing errors) or to everybody (placeholders); one in twenty is the
     value of another member of the household, so that borrowed ids tie at most a household together.
@@ -106,7 +112,9 @@ def wrong_values(draw: Draw, people: People, index: Ints, column: str) -> Text:
     wrong = draw.flags(len(index), chance)
     kind = draw.rng.random(len(index))
     values = with_errors(draw, values, wrong & (kind < 0.8))
-    values = where(wrong & (kind >= 0.8) & (kind < 0.95), PLACEHOLDER_EMAIL if column == "email" else PLACEHOLDER_PHONE, values)
+    values = where(
+        wrong & (kind >= 0.8) & (kind < 0.95), PLACEHOLDER_EMAIL if column == "email" else PLACEHOLDER_PHONE, values
+    )
     neighbour = np.minimum(index + 1, len(people) - 1)
     same = people.household[neighbour] == people.household[index]
     return where(wrong & (kind >= 0.95) & same, text(getattr(people, column), neighbour), values)
@@ -120,7 +128,9 @@ def make_accounts(seed: int, block: int, people: People) -> Accounts:
     person = np.concatenate([np.arange(count, dtype=np.int64), extra])
     is_second = np.arange(len(person)) >= count
     email = wrong_values(draw, people, person, "email")
-    other = join(text(people.given_latin, person), numbered("", people.number[person] % 9_973), pa.scalar("@mail.example"))
+    other = join(
+        text(people.given_latin, person), numbered("", people.number[person] % 9_973), pa.scalar("@mail.example")
+    )
     email = where(is_second & draw.flags(len(person), 0.5), pc.utf8_lower(other), email)
     in_latin = is_second & draw.flags(len(person), 0.5)
     name = where(in_latin, people.full_name_latin(person), people.full_name(person))
@@ -144,7 +154,10 @@ def make_digital(seed: int, block: int, people: People) -> Digital:
     low = draw.between(0, 2**31, count * 3).astype(np.uint64)
     key = (np.tile(people.number.astype(np.uint64), 3) << np.uint64(31)) | low
     mixed = (key * np.uint64(0x9E3779B97F4A7C15)).view(np.int64)
-    tokens = [numbered(prefix, np.abs(mixed[at * count : (at + 1) * count])) for at, prefix in enumerate(("ck-", "ck-", "dv-"))]
+    tokens = [
+        numbered(prefix, np.abs(mixed[at * count : (at + 1) * count]))
+        for at, prefix in enumerate(("ck-", "ck-", "dv-"))
+    ]
     return Digital(cookies=tokens[:2], device=only(has_app, tokens[2]), has_app=has_app)
 
 
@@ -179,28 +192,32 @@ def make_crm_records(seed: int, block: int, people: People) -> tuple[Ints, pa.Ta
     full = where(unspaced, join(family, given), where(family_first, join(family, given, sep=" "), western))
     moved = some(0.35, 0.05)
     household = numbered("H", people.household[person], 8)
-    table = pa.table({
-        "crm_id": numbered("C", 100_000_000 + block * ID_RANGE + _scattered(draw, size)),
-        "full_name": full,
-        "given_name": only(draw.flags(size, 0.92), given),
-        "family_name": only(draw.flags(size, 0.92), family),
-        "name_latin": only(draw.flags(size, 0.4) | ~chinese, people.full_name_latin(person)),
-        "birth_date": _birth_dates(draw, people.birth_day[person], some(0.10, 0.03), some(0.06, 0.02)),
-        "gender": only(draw.flags(size, 0.96), where(people.is_male[person], "M", "F")),
-        "email": only(draw.flags(size, 0.85), _crm_emails(draw, people, person, some(0.30))),
-        "phone": only(draw.flags(size, 0.93), _crm_phones(draw, people, person, some(0.15))),
-        "national_id": only(~some(0.45, 0.12), text(people.national_id, person)),
-        "loyalty_no": only(~some(0.5, 0.25), text(people.loyalty_no, person)),
-        "street": where(moved, text(people.old_street, person), text(people.street, person)),
-        "city": text([town for town, *_ in names.TOWNS], np.where(moved, people.old_town[person], people.town[person])),
-        "region": people.region_name(person),
-        "postcode": only(draw.flags(size, 0.9) & ~moved, text(people.postcode, person)),
-        "country": constant("CN", size),
-        "household_id": only(draw.flags(size, 0.8), household),
-        "branch_id": branch_ids(people.branch[person]),
-        "tier": text(["basic", "silver", "gold", "vip"], people.tier[person]),
-        "is_employee": people.is_employee[person],
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "crm_id": numbered("C", 100_000_000 + block * ID_RANGE + _scattered(draw, size)),
+            "full_name": full,
+            "given_name": only(draw.flags(size, 0.92), given),
+            "family_name": only(draw.flags(size, 0.92), family),
+            "name_latin": only(draw.flags(size, 0.4) | ~chinese, people.full_name_latin(person)),
+            "birth_date": _birth_dates(draw, people.birth_day[person], some(0.10, 0.03), some(0.06, 0.02)),
+            "gender": only(draw.flags(size, 0.96), where(people.is_male[person], "M", "F")),
+            "email": only(draw.flags(size, 0.85), _crm_emails(draw, people, person, some(0.30))),
+            "phone": only(draw.flags(size, 0.93), _crm_phones(draw, people, person, some(0.15))),
+            "national_id": only(~some(0.45, 0.12), text(people.national_id, person)),
+            "loyalty_no": only(~some(0.5, 0.25), text(people.loyalty_no, person)),
+            "street": where(moved, text(people.old_street, person), text(people.street, person)),
+            "city": text(
+                [town for town, *_ in names.TOWNS], np.where(moved, people.old_town[person], people.town[person])
+            ),
+            "region": people.region_name(person),
+            "postcode": only(draw.flags(size, 0.9) & ~moved, text(people.postcode, person)),
+            "country": constant("CN", size),
+            "household_id": only(draw.flags(size, 0.8), household),
+            "branch_id": branch_ids(people.branch[person]),
+            "tier": text(["basic", "silver", "gold", "vip"], people.tier[person]),
+            "is_employee": people.is_employee[person],
+        }
+    )
     return person, table
 
 
@@ -220,15 +237,17 @@ def _birth_dates(draw: Draw, birth_day: Ints, defaulted: Flags, first_of_january
 
 def _crm_emails(draw: Draw, people: People, person: Ints, changed: Flags) -> Text:
     head = np.maximum.accumulate(np.where(people.role == HEAD, np.arange(len(people)), 0))
-    shared = (people.role == PARTNER) & draw.flags(len(people), 0.08)
+    shared = (people.role == PARTNER) & draw.flags(len(people), 0.05)
     values = wrong_values(draw, people, np.where(shared[person], head[person], person), "email")
-    newer = join(text(people.given_latin, person), numbered(".", people.number[person] * 7 % 99_991), pa.scalar("@163.example"))
+    newer = join(
+        text(people.given_latin, person), numbered(".", people.number[person] * 7 % 99_991), pa.scalar("@163.example")
+    )
     return email_as_typed(draw, where(changed, pc.utf8_lower(newer), values))
 
 
 def _crm_phones(draw: Draw, people: People, person: Ints, changed: Flags) -> Text:
     head = np.maximum.accumulate(np.where(people.role == HEAD, np.arange(len(people)), 0))
-    shared = (people.role != HEAD) & draw.flags(len(people), 0.10)
+    shared = (people.role != HEAD) & draw.flags(len(people), 0.06)
     values = wrong_values(draw, people, np.where(shared[person], head[person], person), "phone")
     older = numbered("147", (people.number[person] * 15_485_863 + 3) % 100_000_000, 8)
     return phone_as_typed(draw, where(changed, older, values))

@@ -39,7 +39,7 @@ class SandboxError(LakeError):
 def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, progress: Progress | None = None) -> None:
     """Make the nine systems and the truth under `root`, which must not hold a sandbox yet.
 
-    The world ends with 2026-06-30; its clock stands at the midnight after. `progress(text, share)` is told what goes on.
+    The world ends with 2026-06-30; its clock stands at the midnight after. `progress(text, share)` hears of each step.
     """
     if persons < 1 or days < 1:
         raise SandboxError(f"{persons} persons x {days} days make no world", cure="give at least one of each")
@@ -65,7 +65,10 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
                         _deliver(connection, beside, contract, entity, table)
                         ledger.add(truth.as_records(entity, table))
         ledger.save()
-    writers.replace_file(beside / "truth" / "effects.json", json.dumps(known.document(world, planned), indent=2, ensure_ascii=False).encode())
+    writers.replace_file(
+        beside / "truth" / "effects.json",
+        json.dumps(known.document(world, planned), indent=2, ensure_ascii=False).encode(),
+    )
     writers.replace_file(beside / "truth" / "world.json", json.dumps(asdict(world)).encode())
     _set_clock(beside, WORLD_END)
     if root.exists():
@@ -74,12 +77,14 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
 
 
 def advance(root: Path, days: int = 1, progress: Progress | None = None) -> None:
-    """Let days pass: new rows, late ones, corrections and doubles; from the first day on, one entity has a new column."""
+    """Let days pass: new rows, late ones, corrections, doubles; from the first day on, one entity has a new column."""
     if days < 1:
         raise SandboxError(f"{days} days cannot pass", cure="give at least one day")
     clock = _clock(root)
     if not (root / "truth" / "world.json").exists():
-        raise SandboxError(f"{root} holds a world of real data; its days do not pass", cure="make a sandbox: lake sandbox create")
+        raise SandboxError(
+            f"{root} holds a world of real data; its days do not pass", cure="make a sandbox: lake sandbox create"
+        )
     world = World(**json.loads((root / "truth" / "world.json").read_text()))
     now = (datetime.fromisoformat(clock["now"]).date() - _EPOCH).days
     # A call that was killed is finished by the next one: what a database shows counts from where that one began.
@@ -117,7 +122,9 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
         ledger.save()
 
 
-def _deliver(connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, entity: Entity, table: pa.Table) -> None:
+def _deliver(
+    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, entity: Entity, table: pa.Table
+) -> None:
     """Write whole days of an entity to where its readers look."""
     server = contract.server("embedded")
     if server.type == "api":
@@ -141,7 +148,7 @@ def _append(path: Path, committed: int, content: bytes) -> None:
 
 def _fill_database(
     connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, ledger: truth.Ledger, first: int, end: int
-) -> None:  # fmt: skip
+) -> None:
     with _database(root, contract) as database:
         database.execute("pragma synchronous = off")
         database.execute("pragma journal_mode = off")
@@ -154,7 +161,9 @@ def _fill_database(
         database.commit()
 
 
-def _update_database(connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, folders: list[Path], day: int) -> None:
+def _update_database(
+    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, folders: list[Path], day: int
+) -> None:
     """One transaction per database and day; rows that are there already are replaced by themselves."""
     with _database(root, contract) as database:
         for entity in contract.entities.values():
@@ -196,8 +205,10 @@ def _committed(root: Path) -> dict[str, int]:
 def _set_clock(root: Path, today: date, advancing_since: int | None = None) -> None:
     """Move the clock: the last thing that a day does."""
     sizes = {path.stem: path.stat().st_size for path in sorted((root / "voice_of_customer").glob("*.jsonl"))}
-    clock: dict[str, object] = {"now": datetime(today.year, today.month, today.day, tzinfo=UTC).isoformat(), "survey_bytes": sizes}
+    clock: dict[str, object] = {
+        "now": datetime(today.year, today.month, today.day, tzinfo=UTC).isoformat(),
+        "survey_bytes": sizes,
+    }
     if advancing_since is not None:
         clock["advancing_since"] = advancing_since
     writers.replace_file(root / "clock.json", json.dumps(clock).encode())
-

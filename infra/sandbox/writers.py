@@ -4,7 +4,6 @@ Files are written under a temporary name (a leading dot) and renamed, so that no
 """
 
 import gzip
-import os
 import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,7 +27,7 @@ def replace_file(path: Path, content: bytes) -> None:
     """Write a whole file beside its place and rename it."""
     beside = path.with_name(f".{path.name}.tmp")
     beside.write_bytes(content)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def visible(table: pa.Table) -> list[str]:
@@ -41,7 +40,9 @@ def raw_columns(table: pa.Table) -> set[str]:
     return {name for name in table[RAW].unique().to_pylist() if name is not None}
 
 
-def write_days(connection: duckdb.DuckDBPyConnection, table: pa.Table, entity: Entity, folder: Path, file_format: str) -> None:
+def write_days(
+    connection: duckdb.DuckDBPyConnection, table: pa.Table, entity: Entity, folder: Path, file_format: str
+) -> None:
     """One file per day of release; a day without rows has none.
 
     Args:
@@ -75,7 +76,9 @@ def json_lines(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> pa.Lar
     raw = raw_columns(table)
     parts = []
     for name in visible(table):
-        value = f"strftime({_quoted(name)}, '{_ISO_ZULU}')" if table.schema.field(name).type == TIMESTAMP else _quoted(name)
+        value = (
+            f"strftime({_quoted(name)}, '{_ISO_ZULU}')" if table.schema.field(name).type == TIMESTAMP else _quoted(name)
+        )
         if name in raw:
             value = f"case when {RAW} = '{name}' then to_json('{_wrong(table, name)}') else to_json({value}) end"
         parts.append(f"{_quoted(name)} := {value}")
@@ -91,11 +94,14 @@ def csv_lines(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> tuple[p
         value = f"strftime({_quoted(name)}, '{_SQL_TIME}')" if kind == TIMESTAMP else f"{_quoted(name)}::varchar"
         if kind == pa.string():
             text = _quoted(name)
-            value = f"""case when regexp_matches({text}, '[",\\n\\r]') then '"' || replace({text}, '"', '""') || '"' else {text} end"""
+            escaped = f"""'"' || replace({text}, '"', '""') || '"'"""
+            value = f"""case when regexp_matches({text}, '[",\\n\\r]') then {escaped} else {text} end"""
         if name in raw:
             value = f"case when {RAW} = '{name}' then '{_wrong(table, name)}' else {value} end"
         parts.append(f"coalesce({value}, '')")
-    return _lines(connection, table, " || ',' || ".join(parts) + " || chr(10)"), (",".join(visible(table)) + "\n").encode()
+    return _lines(connection, table, " || ',' || ".join(parts) + " || chr(10)"), (
+        ",".join(visible(table)) + "\n"
+    ).encode()
 
 
 def _lines(connection: duckdb.DuckDBPyConnection, table: pa.Table, expression: str) -> pa.LargeStringArray:
@@ -116,7 +122,13 @@ def naive(table: pa.Table) -> pa.Table:
 
 def _wrong(table: pa.Table, name: str) -> str:
     kind = table.schema.field(name).type
-    logical = {pa.int64(): "integer", pa.float64(): "number", pa.bool_(): "boolean", TIMESTAMP: "timestamp", pa.date32(): "date"}
+    logical = {
+        pa.int64(): "integer",
+        pa.float64(): "number",
+        pa.bool_(): "boolean",
+        TIMESTAMP: "timestamp",
+        pa.date32(): "date",
+    }
     return WRONG_RAW[logical[kind]]
 
 
@@ -133,7 +145,7 @@ def _write_parquet(table: pa.Table, entity: Entity, path: Path) -> None:
         shown = shown.set_column(shown.schema.get_field_index(name), name, text)
     beside = path.with_name(f".{path.name}.tmp")
     pq.write_table(shown, beside, compression="snappy")
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def create_tables(database: sqlite3.Connection, entities: Iterable[Entity]) -> None:
@@ -151,13 +163,17 @@ def create_indexes(database: sqlite3.Connection, entities: Iterable[Entity]) -> 
         database.execute(f'create index if not exists "{table}_updated" on "{table}" ("{entity.watermark}", {key})')
 
 
-def insert_rows(connection: duckdb.DuckDBPyConnection, database: sqlite3.Connection, table: pa.Table, entity: Entity) -> None:
+def insert_rows(
+    connection: duckdb.DuckDBPyConnection, database: sqlite3.Connection, table: pa.Table, entity: Entity
+) -> None:
     """Insert rows; one with the key of a row that is there takes its place (no commit)."""
     if not table.num_rows:
         return
     columns = sqlite_values(connection, table)
     marks = ", ".join("?" * len(columns))
-    database.executemany(f'insert or replace into "{entity.physical_name}" values ({marks})', zip(*columns, strict=True))
+    database.executemany(
+        f'insert or replace into "{entity.physical_name}" values ({marks})', zip(*columns, strict=True)
+    )
 
 
 def sqlite_values(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> list[list[object]]:

@@ -5,14 +5,13 @@ of minutes is visible in a small world too.
 """
 
 import numpy as np
-import pyarrow as pa
 
 from infra.sandbox import effects, names
 from infra.sandbox.calendar import Window
 from infra.sandbox.draw import DAY, MINUTE, SECOND, Draw, Flags, Ints, Text, numbered, only, text, where
 from infra.sandbox.incidents import ENDPOINTS, Incident, planted
-from infra.sandbox.journeys import Journeys
-from infra.sandbox.shape import Shaped
+from infra.sandbox.lives import Journeys
+from infra.sandbox.shape import Shaped, at_rows
 from infra.sandbox.systems.web_app import session_ids
 from infra.sandbox.views import Digital
 from ingestion.contract import load_contract
@@ -37,7 +36,9 @@ def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> 
         extra = _dense(draw, journeys, digital, incident)
         person, at = np.concatenate([person, extra[0]]), np.concatenate([at, extra[1]])
         place = ENDPOINTS.index(incident.endpoint) if incident.endpoint else 0
-        endpoint = np.concatenate([endpoint, np.where(draw.flags(len(extra[0]), 0.6), place, draw.between(0, 8, len(extra[0])))])
+        endpoint = np.concatenate(
+            [endpoint, np.where(draw.flags(len(extra[0]), 0.6), place, draw.between(0, 8, len(extra[0])))]
+        )
         region = np.concatenate([region, people.region[extra[0]]])
     keep = np.flatnonzero(journeys.here(person, at))
     person, at, endpoint, region = person[keep], at[keep], endpoint[keep], region[keep]
@@ -50,28 +51,55 @@ def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> 
     version = _versions(window, draw, at)
     session = only(draw.flags(size, 0.6), session_ids(number))
     shared: dict[str, object] = {
-        "device_id": text(digital.device, person), "session_id": session, "app_version": version,
-        "region": text(names.REGIONS, region), "event_at": at,
-    }  # fmt: skip
+        "device_id": text(digital.device, person),
+        "session_id": session,
+        "app_version": version,
+        "region": text(names.REGIONS, region),
+        "event_at": at,
+    }
     delivered = at + draw.exponential(10 * MINUTE, size) + 5 * SECOND
-    out.add("requests", person=people.number[person], delivered=delivered, columns={
-        **shared, "request_id": numbered("RQ", number), "endpoint": text(ENDPOINTS, endpoint),
-        "latency_ms": np.round(np.minimum(latency, 60_000), 1), "server_ms": np.round(np.minimum(server, 60_000), 1),
-        "http_status": np.where(failed, np.where(draw.flags(size, 0.7), 500, 504), np.where(draw.flags(size, 0.02), 404, 200)),
-    })  # fmt: skip
+    out.add(
+        "requests",
+        person=people.number[person],
+        delivered=delivered,
+        columns={
+            **shared,
+            "request_id": numbered("RQ", number),
+            "endpoint": text(ENDPOINTS, endpoint),
+            "latency_ms": np.round(np.minimum(latency, 60_000), 1),
+            "server_ms": np.round(np.minimum(server, 60_000), 1),
+            "http_status": np.where(
+                failed, np.where(draw.flags(size, 0.7), 500, 504), np.where(draw.flags(size, 0.02), 404, 200)
+            ),
+        },
+    )
 
     def chosen(rows: Ints) -> dict[str, object]:
-        return {name: value[rows] if isinstance(value, np.ndarray) else value.take(pa.array(rows)) for name, value in shared.items()}
+        return at_rows(shared, rows)
 
     rows = np.flatnonzero(failed | draw.flags(size, 0.02))
-    out.add("errors", person=people.number[person[rows]], delivered=delivered[rows] + SECOND, columns={
-        **chosen(rows), "error_id": numbered("ER", number[rows]), "endpoint": text(ENDPOINTS, endpoint[rows]),
-        "error_code": where(failed[rows], draw.pick(_CODES[:2], len(rows)), draw.pick(_CODES[2:], len(rows))),
-    })  # fmt: skip
+    out.add(
+        "errors",
+        person=people.number[person[rows]],
+        delivered=delivered[rows] + SECOND,
+        columns={
+            **chosen(rows),
+            "error_id": numbered("ER", number[rows]),
+            "endpoint": text(ENDPOINTS, endpoint[rows]),
+            "error_code": where(failed[rows], draw.pick(_CODES[:2], len(rows)), draw.pick(_CODES[2:], len(rows))),
+        },
+    )
     rows = np.flatnonzero(draw.flags(size, 0.008))
-    out.add("crashes", person=people.number[person[rows]], delivered=delivered[rows] + 2 * SECOND, columns={
-        **chosen(rows), "crash_id": numbered("CR", number[rows]), "signal": draw.pick(("SIGSEGV", "SIGABRT", "OOM", "ANR"), len(rows), [30, 25, 25, 20]),
-    })  # fmt: skip
+    out.add(
+        "crashes",
+        person=people.number[person[rows]],
+        delivered=delivered[rows] + 2 * SECOND,
+        columns={
+            **chosen(rows),
+            "crash_id": numbered("CR", number[rows]),
+            "signal": draw.pick(("SIGSEGV", "SIGABRT", "OOM", "ANR"), len(rows), [30, 25, 25, 20]),
+        },
+    )
 
 
 def _dense(draw: Draw, journeys: Journeys, digital: Digital, incident: Incident) -> tuple[Ints, Ints]:
@@ -89,8 +117,12 @@ def _struck(window: Window, at: Ints, endpoint: Ints, region: Ints) -> Flags:
     struck = np.zeros(len(at), dtype=np.bool_)
     for incident in planted(window):
         if not incident.is_harmless and incident.endpoint:
-            struck |= (at >= incident.start) & (at < incident.end) & (region == names.REGIONS.index(incident.region)) & (
-                endpoint == ENDPOINTS.index(incident.endpoint))  # fmt: skip
+            struck |= (
+                (at >= incident.start)
+                & (at < incident.end)
+                & (region == names.REGIONS.index(incident.region))
+                & (endpoint == ENDPOINTS.index(incident.endpoint))
+            )
     return struck
 
 
@@ -99,4 +131,3 @@ def _versions(window: Window, draw: Draw, at: Ints) -> Text:
     release = np.maximum((at - window.world_start) // (21 * DAY) - draw.flags(len(at), 0.2), 0)
     releases = [f"5.{number}.0" for number in range(int(release.max(initial=0)) + 1)]
     return text(releases, release)
-

@@ -7,10 +7,25 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra.sandbox.draw import DAY, HOUR, MINUTE, SECOND, Draw, Ints, Text, join, numbered, only, place_in_group, repeat_each, stamps, text, where
-from infra.sandbox.journeys import Journeys
+from infra.sandbox.draw import (
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Draw,
+    Ints,
+    Text,
+    numbered,
+    only,
+    place_in_group,
+    repeat_each,
+    stamps,
+    text,
+    where,
+)
+from infra.sandbox.lives import Journeys
 from infra.sandbox.people import People
-from infra.sandbox.shape import Shaped
+from infra.sandbox.shape import Shaped, at_rows
 from infra.sandbox.systems.orders import order_ids
 from infra.sandbox.views import CALL_CENTRE_PHONE, phone_as_typed, with_errors, wrong_values
 from ingestion.contract import load_contract
@@ -20,15 +35,20 @@ _CHANNELS = ("call", "chat", "email", "wechat", "branch")
 #: Preferred channel of a person (`people.CHANNELS`) -> channel of a contact.
 _BY_PREFERENCE = np.array([2, 0, 1, 3, 0], dtype=np.int64)
 _NOTES = (
-    "Customer asked about the status and was told the expected date.", "客户询问进度，已告知预计时间。",
-    "Caller upset about the delay; promised to call back.", "客户对延误不满，承诺回电。", "Explained the bill line by line.",
-    "已协助修改联系方式。", "Problem with log-in, password reset.", "客户要求退款，已转交处理。",
-)  # fmt: skip
+    "Customer asked about the status and was told the expected date.",
+    "客户询问进度，已告知预计时间。",
+    "Caller upset about the delay; promised to call back.",
+    "客户对延误不满，承诺回电。",
+    "Explained the bill line by line.",
+    "已协助修改联系方式。",
+    "Problem with log-in, password reset.",
+    "客户要求退款，已转交处理。",
+)
 _SAID = (
     ("Where is my order?", "我的订单到哪里了？", "This is the second time I ask.", "Thank you.", "谢谢"),
     ("Let me look that up for you.", "请稍等，我帮您查询。", "It will arrive tomorrow.", "已为您登记。"),
     ("Welcome! Please describe your question.", "您好，请描述您的问题。"),
-)  # fmt: skip
+)
 
 
 def make(journeys: Journeys, crm_person: Ints, crm_ids: Text) -> Shaped:
@@ -61,7 +81,9 @@ def _phones(draw: Draw, people: People, person: Ints) -> Text:
 
 def _contacts(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None:
     people, cases, contacts = journeys.people, journeys.cases, journeys.contacts
-    keep = np.flatnonzero(journeys.cases_kept()[contacts.case] & journeys.here(cases.person[contacts.case], contacts.at))
+    keep = np.flatnonzero(
+        journeys.cases_kept()[contacts.case] & journeys.here(cases.person[contacts.case], contacts.at)
+    )
     case = contacts.case[keep]
     person, at, size = cases.person[case], contacts.at[keep], len(keep)
     obeyed = draw.flags(size, 0.7)
@@ -69,23 +91,38 @@ def _contacts(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None
     by_phone = channel == 0
     linked = cases.delivery[case] >= 0
     reason = np.where(linked, 1, draw.index(len(cases.at), [18, 0, 15, 8, 14, 8, 6, 20, 11])[case])
-    order = journeys.orders.number[journeys.deliveries.order[cases.delivery[case]]] if len(journeys.deliveries.order) else case
+    order = (
+        journeys.orders.number[journeys.deliveries.order[cases.delivery[case]]]
+        if len(journeys.deliveries.order)
+        else case
+    )
     handle = (240 * np.exp(draw.rng.normal(0, 0.6, size)) * (1 + 0.5 * contacts.transfers[keep])).astype(np.int64)
     name = where(draw.flags(size, 0.5), people.full_name_latin(person), people.full_name(person))
     heard = with_errors(draw, name, np.where(by_phone, 0.06, 0.01) > draw.rng.random(size))
     delivered = at + handle * SECOND + draw.between(5, 300, size) * SECOND
-    out.add("contacts", person=people.number[person], delivered=delivered // MINUTE * MINUTE + MINUTE, columns={
-        "contact_id": numbered("CO", contacts.number[keep]), "case_id": case_ids(cases.number[case]),
-        "phone": only(by_phone | draw.flags(size, 0.6), _phones(draw, people, person)),
-        "email": only((channel == 2) | draw.flags(size, 0.25), wrong_values(draw, people, person, "email")),
-        "caller_name": only(draw.flags(size, 0.9), heard), "crm_id": only(draw.flags(size, 0.45), text(crm_of, person)),
-        "order_id": only(linked & draw.flags(size, 0.8), order_ids(order)), "channel": text(_CHANNELS, channel),
-        "direction": where((contacts.place[keep] > 0) & draw.flags(size, 0.3), "outbound", "inbound"),
-        "reason_code": text(_REASONS, reason), "desk": where(cases.is_vip_desk[case], "vip", "standard"),
-        "agent_id": numbered("AG", draw.between(1, 120, size), 3),
-        "wait_seconds": np.minimum(draw.exponential(90, size), 3_600), "handle_seconds": np.minimum(handle, 14_400),
-        "note": only(draw.flags(size, 0.7), draw.pick(_NOTES, size)), "event_at": at,
-    })  # fmt: skip
+    out.add(
+        "contacts",
+        person=people.number[person],
+        delivered=delivered // MINUTE * MINUTE + MINUTE,
+        columns={
+            "contact_id": numbered("CO", contacts.number[keep]),
+            "case_id": case_ids(cases.number[case]),
+            "phone": only(by_phone | draw.flags(size, 0.6), _phones(draw, people, person)),
+            "email": only((channel == 2) | draw.flags(size, 0.25), wrong_values(draw, people, person, "email")),
+            "caller_name": only(draw.flags(size, 0.9), heard),
+            "crm_id": only(draw.flags(size, 0.45), text(crm_of, person)),
+            "order_id": only(linked & draw.flags(size, 0.8), order_ids(order)),
+            "channel": text(_CHANNELS, channel),
+            "direction": where((contacts.place[keep] > 0) & draw.flags(size, 0.3), "outbound", "inbound"),
+            "reason_code": text(_REASONS, reason),
+            "desk": where(cases.is_vip_desk[case], "vip", "standard"),
+            "agent_id": numbered("AG", draw.between(1, 120, size), 3),
+            "wait_seconds": np.minimum(draw.exponential(90, size), 3_600),
+            "handle_seconds": np.minimum(handle, 14_400),
+            "note": only(draw.flags(size, 0.7), draw.pick(_NOTES, size)),
+            "event_at": at,
+        },
+    )
     _within(out, draw, journeys, keep, at, delivered, channel == 1)
 
 
@@ -97,30 +134,51 @@ def _within(out: Shaped, draw: Draw, journeys: Journeys, keep: Ints, at: Ints, d
     desks = ("first_line", "billing_desk", "delivery_desk", "claims_desk", "technical_desk", "back_office")
     first = draw.between(0, 6, len(of))
     moved_at = at[of] + (place + 1) * 70 * SECOND
-    out.add("transfers", person=people.number[cases.person[case]], delivered=delivered[of] // MINUTE * MINUTE + MINUTE, columns={
-        "transfer_id": numbered("TR", contacts.number[keep][of] * 20 + place), "contact_id": numbered("CO", contacts.number[keep][of]),
-        "case_id": case_ids(cases.number[case]), "from_desk": text(desks, first),
-        "to_desk": text(desks, (first + draw.between(1, 6, len(of))) % 6), "event_at": moved_at,
-    })  # fmt: skip
+    out.add(
+        "transfers",
+        person=people.number[cases.person[case]],
+        delivered=delivered[of] // MINUTE * MINUTE + MINUTE,
+        columns={
+            "transfer_id": numbered("TR", contacts.number[keep][of] * 20 + place),
+            "contact_id": numbered("CO", contacts.number[keep][of]),
+            "case_id": case_ids(cases.number[case]),
+            "from_desk": text(desks, first),
+            "to_desk": text(desks, (first + draw.between(1, 6, len(of))) % 6),
+            "event_at": moved_at,
+        },
+    )
     asked = np.flatnonzero((contacts.place[keep] == 0) & (cases.supervisor[contacts.case[keep]] > 0))
     of = np.repeat(asked, cases.supervisor[contacts.case[keep]][asked])
     place = place_in_group(cases.supervisor[contacts.case[keep]][asked])
     case = contacts.case[keep][of]
-    out.add("supervisor_requests", person=people.number[cases.person[case]], delivered=delivered[of] // MINUTE * MINUTE + 2 * MINUTE, columns={
-        "supervisor_request_id": numbered("SR", contacts.number[keep][of] * 20 + place),
-        "contact_id": numbered("CO", contacts.number[keep][of]), "case_id": case_ids(cases.number[case]),
-        "event_at": at[of] + (place + 1) * 3 * MINUTE,
-    })  # fmt: skip
+    out.add(
+        "supervisor_requests",
+        person=people.number[cases.person[case]],
+        delivered=delivered[of] // MINUTE * MINUTE + 2 * MINUTE,
+        columns={
+            "supervisor_request_id": numbered("SR", contacts.number[keep][of] * 20 + place),
+            "contact_id": numbered("CO", contacts.number[keep][of]),
+            "case_id": case_ids(cases.number[case]),
+            "event_at": at[of] + (place + 1) * 3 * MINUTE,
+        },
+    )
     chats = np.flatnonzero(is_chat)
     counts = 3 + draw.rng.poisson(1.0, len(chats))
     of, place = chats[repeat_each(counts)], place_in_group(counts)
     speaker = np.where(place == 0, 2, np.where(place % 2 == 1, 0, 1))
     said = [draw.pick(lines, len(of)) for lines in _SAID]
-    out.add("chat_transcripts", person=people.number[cases.person[contacts.case[keep][of]]], delivered=delivered[of] + place * SECOND, columns={
-        "chat_message_id": numbered("CM", contacts.number[keep][of] * 20 + place), "contact_id": numbered("CO", contacts.number[keep][of]),
-        "speaker": text(("customer", "agent", "bot"), speaker), "event_at": at[of] + place * 25 * SECOND,
-        "text": where(speaker == 0, said[0], where(speaker == 1, said[1], said[2])),
-    })  # fmt: skip
+    out.add(
+        "chat_transcripts",
+        person=people.number[cases.person[contacts.case[keep][of]]],
+        delivered=delivered[of] + place * SECOND,
+        columns={
+            "chat_message_id": numbered("CM", contacts.number[keep][of] * 20 + place),
+            "contact_id": numbered("CO", contacts.number[keep][of]),
+            "speaker": text(("customer", "agent", "bot"), speaker),
+            "event_at": at[of] + place * 25 * SECOND,
+            "text": where(speaker == 0, said[0], where(speaker == 1, said[1], said[2])),
+        },
+    )
 
 
 def _closings(out: Shaped, draw: Draw, journeys: Journeys) -> None:
@@ -133,47 +191,82 @@ def _closings(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     keep, closed = keep[still], closed[still]
     score = np.clip(np.rint(3.4 + 0.9 * cases.satisfaction[keep]), 1, 5).astype(np.int64)
     bad = cases.satisfaction[keep] < -1
-    out.add("resolutions", person=people.number[cases.person[keep]], delivered=closed // HOUR * HOUR + HOUR, columns={
-        "resolution_id": numbered("RS", cases.number[keep]), "case_id": case_ids(cases.number[keep]),
-        "resolution": where(bad, draw.pick(("not_solved", "workaround", "withdrawn"), len(keep)),
-                            draw.pick(("solved", "workaround"), len(keep), [85, 15])),
-        "is_first_contact": cases.contacts[keep] == 1, "satisfaction_score": only(draw.flags(len(keep), 0.2), score), "event_at": closed,
-    })  # fmt: skip
+    out.add(
+        "resolutions",
+        person=people.number[cases.person[keep]],
+        delivered=closed // HOUR * HOUR + HOUR,
+        columns={
+            "resolution_id": numbered("RS", cases.number[keep]),
+            "case_id": case_ids(cases.number[keep]),
+            "resolution": where(
+                bad,
+                draw.pick(("not_solved", "workaround", "withdrawn"), len(keep)),
+                draw.pick(("solved", "workaround"), len(keep), [85, 15]),
+            ),
+            "is_first_contact": cases.contacts[keep] == 1,
+            "satisfaction_score": only(draw.flags(len(keep), 0.2), score),
+            "event_at": closed,
+        },
+    )
 
 
 def _complaints(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None:
     people, cases, complaints, window = journeys.people, journeys.cases, journeys.complaints, journeys.window
-    keep = np.flatnonzero(journeys.cases_kept()[complaints.case] & journeys.here(cases.person[complaints.case], complaints.at))
+    keep = np.flatnonzero(
+        journeys.cases_kept()[complaints.case] & journeys.here(cases.person[complaints.case], complaints.at)
+    )
     case, at = complaints.case[keep], complaints.at[keep]
     person, size = cases.person[case], len(keep)
     answered = at + draw.exponential(3 * DAY, size) + 4 * HOUR
     closed = answered + draw.exponential(4 * DAY, size) + HOUR
     phone, crm_id = _phones(draw, people, person), only(draw.flags(size, 0.6), text(crm_of, person))
     columns: dict[str, object] = {
-        "complaint_id": numbered("CP", complaints.number[keep]), "case_id": case_ids(cases.number[case]), "phone": phone, "crm_id": crm_id,
+        "complaint_id": numbered("CP", complaints.number[keep]),
+        "case_id": case_ids(cases.number[case]),
+        "phone": phone,
+        "crm_id": crm_id,
         "topic": draw.pick(("delay", "staff", "price", "quality", "claim", "app"), size, [35, 20, 15, 15, 10, 5]),
-        "severity": text(("low", "medium", "high"), complaints.severity[keep]), "acknowledged_at": stamps(at + 2 * HOUR),
-        "text": only(draw.flags(size, 0.8), draw.pick(_NOTES, size)), "event_at": at,
-    }  # fmt: skip
+        "severity": text(("low", "medium", "high"), complaints.severity[keep]),
+        "acknowledged_at": stamps(at + 2 * HOUR),
+        "text": only(draw.flags(size, 0.8), draw.pick(_NOTES, size)),
+        "event_at": at,
+    }
     first = at // (10 * MINUTE) * (10 * MINUTE) + 2 * HOUR + 10 * MINUTE
     out.add("complaints", person=people.number[person], delivered=first, columns=columns)
-    out.add("complaints", person=people.number[person], delivered=closed // HOUR * HOUR + DAY, kind="update", columns={
-        **columns, "answered_at": stamps(answered), "closed_at": stamps(closed),
-        "reopened_at": only(draw.flags(size, 0.08), stamps(closed + 6 * HOUR)),
-    })  # fmt: skip
+    out.add(
+        "complaints",
+        person=people.number[person],
+        delivered=closed // HOUR * HOUR + DAY,
+        kind="update",
+        columns={
+            **columns,
+            "answered_at": stamps(answered),
+            "closed_at": stamps(closed),
+            "reopened_at": only(draw.flags(size, 0.08), stamps(closed + 6 * HOUR)),
+        },
+    )
     given = np.flatnonzero(complaints.amount[keep] > 0)
     at, person = at[given] + 5 * HOUR, person[given]
     later = at + 45 * DAY
     kept = pc.if_else(pa.array(journeys.left_at[person] > later), "retained", "lost")
     goodwill: dict[str, object] = {
-        "goodwill_id": numbered("GW", complaints.number[keep][given]), "case_id": case_ids(cases.number[case[given]]),
-        "phone": phone.take(pa.array(given)), "crm_id": crm_id.take(pa.array(given)), "amount_cny": complaints.amount[keep][given],
-        "kind": draw.pick(("voucher", "refund", "points", "gift"), len(given), [45, 25, 20, 10]), "event_at": at,
-    }  # fmt: skip
+        "goodwill_id": numbered("GW", complaints.number[keep][given]),
+        "case_id": case_ids(cases.number[case[given]]),
+        "phone": phone.take(pa.array(given)),
+        "crm_id": crm_id.take(pa.array(given)),
+        "amount_cny": complaints.amount[keep][given],
+        "kind": draw.pick(("voucher", "refund", "points", "gift"), len(given), [45, 25, 20, 10]),
+        "event_at": at,
+    }
     out.add("goodwill", person=people.number[person], delivered=at // HOUR * HOUR + HOUR, columns=goodwill)
     # The trap: what became of it is filled in 45 days later under the same event_at.
     known = later < window.end
     rows = np.flatnonzero(known)
-    chosen = {name: value[rows] if isinstance(value, np.ndarray) else value.take(pa.array(rows)) for name, value in goodwill.items()}
-    out.add("goodwill", person=people.number[person[rows]], delivered=later[rows] // DAY * DAY + 3 * HOUR, kind="update",
-            columns={**chosen, "later_outcome": kept.take(pa.array(rows))})  # fmt: skip
+    chosen = at_rows(goodwill, rows)
+    out.add(
+        "goodwill",
+        person=people.number[person[rows]],
+        delivered=later[rows] // DAY * DAY + 3 * HOUR,
+        kind="update",
+        columns={**chosen, "later_outcome": kept.take(pa.array(rows))},
+    )

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from infra.sandbox.calendar import NEVER, Window
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Ints, constant, dates, numbered, only, stamps, text
-from infra.sandbox.journeys import Journeys
+from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, constant, dates, numbered, only, stamps, text
+from infra.sandbox.lives import Journeys
 from infra.sandbox.people import CHILD, PARENT, PARTNER, People
 from infra.sandbox.shape import Shaped
 from infra.sandbox.views import make_crm_records
@@ -30,20 +30,31 @@ def make(journeys: Journeys) -> Shaped:
 
     def customers(rows: Ints, delivered: Ints, *, kind: str, closed: bool) -> None:
         chosen = {name: columns[name].combine_chunks().take(pa.array(rows)) for name in columns.column_names}
-        out.add("customers", person=people.number[person[rows]], delivered=delivered, kind=kind, columns={
-            **chosen, "account_no": account_no[rows] if closed else 10**9 + (people.number[person[rows]] * 7_919) % 10**9,
-            "status": "closed" if closed else "active",
-            "customer_since": dates(people.joined_at[person[rows]]),
-            "closed_at": stamps(left[rows]) if closed else None,
-            "event_at": left[rows] if closed else people.joined_at[person[rows]],
-        })  # fmt: skip
+        out.add(
+            "customers",
+            person=people.number[person[rows]],
+            delivered=delivered,
+            kind=kind,
+            columns={
+                **chosen,
+                "account_no": account_no[rows] if closed else 10**9 + (people.number[person[rows]] * 7_919) % 10**9,
+                "status": "closed" if closed else "active",
+                "customer_since": dates(people.joined_at[person[rows]]),
+                "closed_at": stamps(left[rows]) if closed else None,
+                "event_at": left[rows] if closed else people.joined_at[person[rows]],
+            },
+        )
 
     rows = np.flatnonzero(is_new)
     customers(rows, made_at[rows], kind="first", closed=False)
     closing = np.flatnonzero((left >= window.start) & (left < window.end) & (left > made_at))
     customers(closing, left[closing] + draw.between(1, 30, len(closing)) * HOUR, kind="update", closed=True)
-    moving = np.flatnonzero((people.moved_at[person] >= window.start) & (people.moved_at[person] < window.end)
-                            & (left == NEVER) & (made_at < people.moved_at[person]))  # fmt: skip
+    moving = np.flatnonzero(
+        (people.moved_at[person] >= window.start)
+        & (people.moved_at[person] < window.end)
+        & (left == NEVER)
+        & (made_at < people.moved_at[person])
+    )
     _moves(out, draw, people, person, moving, columns)
     _consents(out, window, people, person, columns, made_at, is_new)
     _households(out, people, person, columns, made_at, is_new)
@@ -53,11 +64,15 @@ def make(journeys: Journeys) -> Shaped:
 def _made_at(window: Window, people: People, person: Ints) -> Ints:
     """When the record came to CRM: the bulk import before the world, or minutes after somebody joined."""
     imported = window.world_start + 2 * HOUR + (person % 3) * 20 * MINUTE
-    return np.where(people.joined_at[person] < window.world_start, imported, people.joined_at[person] // MINUTE * MINUTE + 90 * MINUTE)
+    return np.where(
+        people.joined_at[person] < window.world_start,
+        imported,
+        people.joined_at[person] // MINUTE * MINUTE + 90 * MINUTE,
+    )
 
 
 def _archive_numbers(window: Window, people: People, person: Ints, left: Ints) -> Ints:
-    """The trap: the archive numbers closed files in the order of their closing, low numbers; open files have high ones."""
+    """The trap: closed files are numbered from low on in the order of their closing; open files have high numbers."""
     since = (left - window.world_start) // MINUTE
     return np.where(left == NEVER, 0, 100_000 + since * 100 + person % 100)
 
@@ -68,20 +83,31 @@ def _moves(out: Shaped, draw: Draw, people: People, person: Ints, rows: Ints, co
     house = numbered("新村", draw.between(1, 900, len(rows)))
     delivered = people.moved_at[person[rows]] // MINUTE * MINUTE + draw.between(1, 12, len(rows)) * DAY
     chosen["street"] = house
-    out.add("customers", person=people.number[person[rows]], delivered=delivered, kind="update", columns={
-        **chosen, "account_no": 10**9 + (people.number[person[rows]] * 7_919) % 10**9, "status": "active",
-        "customer_since": dates(people.joined_at[person[rows]]), "event_at": people.moved_at[person[rows]],
-    })  # fmt: skip
+    out.add(
+        "customers",
+        person=people.number[person[rows]],
+        delivered=delivered,
+        kind="update",
+        columns={
+            **chosen,
+            "account_no": 10**9 + (people.number[person[rows]] * 7_919) % 10**9,
+            "status": "active",
+            "customer_since": dates(people.joined_at[person[rows]]),
+            "event_at": people.moved_at[person[rows]],
+        },
+    )
 
 
 def _consents(
-    out: Shaped, window: Window, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Ints
+    out: Shaped, window: Window, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags
 ) -> None:
     """Service for all, other purposes as people like; some withdraw later."""
     draw = Draw(window.seed, window.block, 21)
     wanted = draw.rng.random((len(person), len(_PURPOSES))) < np.array([1.0, 0.75, 0.6, 0.35, 0.2])
     granted = draw.rng.random((len(person), len(_PURPOSES))) < np.array([0.99, 0.92, 0.75, 0.8, 0.85])
-    withdrawn_at = window.world_start + (draw.rng.random((len(person), len(_PURPOSES))) * 3 * 365 * DAY).astype(np.int64)
+    withdrawn_at = window.world_start + (draw.rng.random((len(person), len(_PURPOSES))) * 3 * 365 * DAY).astype(
+        np.int64
+    )
     withdraws = draw.rng.random((len(person), len(_PURPOSES))) < 0.12
     record, purpose = np.nonzero(wanted)
     crm_id = columns["crm_id"].combine_chunks().take(pa.array(record))
@@ -90,31 +116,54 @@ def _consents(
     since = np.minimum(people.joined_at[person[record]], made_at[record])
     at = made_at[record]
 
-    def add(rows: Ints, delivered: Ints, kind: str, is_granted: object, event_at: Ints, valid_to: object = None) -> None:
-        out.add("consents", person=people.number[person[record[rows]]], delivered=delivered, kind=kind, columns={
-            "consent_id": ids.take(pa.array(rows)), "crm_id": crm_id.take(pa.array(rows)),
-            "purpose": text(_PURPOSES, purpose[rows]),
-            "channel": text(("email", "sms", "app", "wechat", "phone", "post", "any"), channel[rows]),
-            "is_granted": is_granted, "valid_from": stamps(since[rows]), "valid_to": valid_to, "event_at": event_at,
-        })  # fmt: skip
+    def add(
+        rows: Ints, delivered: Ints, kind: str, is_granted: object, event_at: Ints, valid_to: object = None
+    ) -> None:
+        out.add(
+            "consents",
+            person=people.number[person[record[rows]]],
+            delivered=delivered,
+            kind=kind,
+            columns={
+                "consent_id": ids.take(pa.array(rows)),
+                "crm_id": crm_id.take(pa.array(rows)),
+                "purpose": text(_PURPOSES, purpose[rows]),
+                "channel": text(("email", "sms", "app", "wechat", "phone", "post", "any"), channel[rows]),
+                "is_granted": is_granted,
+                "valid_from": stamps(since[rows]),
+                "valid_to": valid_to,
+                "event_at": event_at,
+            },
+        )
 
     rows = np.flatnonzero(is_new[record])
     add(rows, at[rows] + 5 * MINUTE, "first", granted[record, purpose][rows], since[rows])
     gone = withdrawn_at[record, purpose]
-    late = np.flatnonzero(withdraws[record, purpose] & granted[record, purpose] & (gone >= window.start) & (gone < window.end)
-                          & (gone > at + DAY))  # fmt: skip
+    late = np.flatnonzero(
+        withdraws[record, purpose]
+        & granted[record, purpose]
+        & (gone >= window.start)
+        & (gone < window.end)
+        & (gone > at + DAY)
+    )
     add(late, gone[late] // HOUR * HOUR + HOUR, "update", False, gone[late], stamps(gone[late]))
 
 
-def _households(out: Shaped, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Ints) -> None:
+def _households(out: Shaped, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags) -> None:
     known = columns["household_id"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(known & is_new)
     role = people.role[person[rows]]
     crm_id = columns["crm_id"].combine_chunks().take(pa.array(rows))
     name = np.select([role == PARTNER, role == CHILD, role == PARENT], [1, 2, 3], 0)
-    out.add("households", person=people.number[person[rows]], delivered=made_at[rows] + 10 * MINUTE, columns={
-        "household_member_id": pa.compute.binary_join_element_wise(constant("HM", len(rows)), crm_id, ""),
-        "household_id": columns["household_id"].combine_chunks().take(pa.array(rows)), "crm_id": crm_id,
-        "role": only(people.number[person[rows]] % 20 > 0, text(("head", "partner", "child", "parent"), name)),
-        "event_at": np.minimum(people.joined_at[person[rows]], made_at[rows]),
-    })  # fmt: skip
+    out.add(
+        "households",
+        person=people.number[person[rows]],
+        delivered=made_at[rows] + 10 * MINUTE,
+        columns={
+            "household_member_id": pa.compute.binary_join_element_wise(constant("HM", len(rows)), crm_id, ""),
+            "household_id": columns["household_id"].combine_chunks().take(pa.array(rows)),
+            "crm_id": crm_id,
+            "role": only(people.number[person[rows]] % 20 > 0, text(("head", "partner", "child", "parent"), name)),
+            "event_at": np.minimum(people.joined_at[person[rows]], made_at[rows]),
+        },
+    )

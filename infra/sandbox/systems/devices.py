@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from infra.sandbox.calendar import Window
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Ints, Text, numbered, only, stamps, text
-from infra.sandbox.journeys import Journeys
+from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, Text, numbered, only, stamps, text
+from infra.sandbox.lives import Journeys
 from infra.sandbox.people import People
 from infra.sandbox.shape import Shaped
 from infra.sandbox.views import Accounts
@@ -19,10 +19,15 @@ SENSORS = 8
 _KINDS = ("wearable", "vehicle", "branch_sensor")
 #: Metric, unit, kind, mean, deviation, threshold as a person might set it.
 _METRICS = (
-    ("heart_rate", "bpm", 0, 74.0, 11.0, 110.0), ("steps", "count", 0, 6_200.0, 2_400.0, 3_000.0), ("spo2", "percent", 0, 97.0, 1.2, 92.0),
-    ("speed", "km_h", 1, 48.0, 22.0, 120.0), ("fuel_level", "percent", 1, 55.0, 24.0, 10.0), ("harsh_braking", "count", 1, 1.0, 1.2, 5.0),
-    ("temperature", "celsius", 2, 22.0, 2.5, 28.0), ("footfall", "count", 2, 140.0, 60.0, 400.0),
-)  # fmt: skip
+    ("heart_rate", "bpm", 0, 74.0, 11.0, 110.0),
+    ("steps", "count", 0, 6_200.0, 2_400.0, 3_000.0),
+    ("spo2", "percent", 0, 97.0, 1.2, 92.0),
+    ("speed", "km_h", 1, 48.0, 22.0, 120.0),
+    ("fuel_level", "percent", 1, 55.0, 24.0, 10.0),
+    ("harsh_braking", "count", 1, 1.0, 1.2, 5.0),
+    ("temperature", "celsius", 2, 22.0, 2.5, 28.0),
+    ("footfall", "count", 2, 140.0, 60.0, 400.0),
+)
 
 
 def make(journeys: Journeys, accounts: Accounts) -> Shaped:
@@ -52,15 +57,33 @@ def serials(kind: int, number: Ints) -> Text:
 
 
 def _registrations(
-    out: Shaped, window: Window, people: People, accounts: Accounts, left_at: Ints, owned: tuple[Ints, Ints], registered: Ints, consents: Ints
-) -> None:  # fmt: skip
+    out: Shaped,
+    window: Window,
+    people: People,
+    accounts: Accounts,
+    left_at: Ints,
+    owned: tuple[Flags, Flags],
+    registered: Ints,
+    consents: Flags,
+) -> None:
     for kind in (0, 1):
-        rows = np.flatnonzero(owned[kind] & (registered >= window.start) & (registered < window.end) & (registered < left_at))
-        out.add("registrations", person=people.number[rows], delivered=registered[rows] + 20 * MINUTE, columns={
-            "device_registration_id": numbered(("RW", "RV")[kind], people.number[rows]), "device_serial": serials(kind, people.number[rows]),
-            "account_id": text(accounts.account_id, accounts.of_person[rows]), "kind": _KINDS[kind],
-            "has_health_consent": consents[rows] & (kind == 0), "registered_at": stamps(registered[rows]), "event_at": registered[rows],
-        })  # fmt: skip
+        rows = np.flatnonzero(
+            owned[kind] & (registered >= window.start) & (registered < window.end) & (registered < left_at)
+        )
+        out.add(
+            "registrations",
+            person=people.number[rows],
+            delivered=registered[rows] + 20 * MINUTE,
+            columns={
+                "device_registration_id": numbered(("RW", "RV")[kind], people.number[rows]),
+                "device_serial": serials(kind, people.number[rows]),
+                "account_id": text(accounts.account_id, accounts.of_person[rows]),
+                "kind": _KINDS[kind],
+                "has_health_consent": consents[rows] & (kind == 0),
+                "registered_at": stamps(registered[rows]),
+                "event_at": registered[rows],
+            },
+        )
 
 
 def _readings(out: Shaped, draw: Draw, window: Window, kind: int, person: Ints, serial: Text, at: Ints) -> None:
@@ -70,11 +93,21 @@ def _readings(out: Shaped, draw: Draw, window: Window, kind: int, person: Ints, 
     mean, deviation, threshold = (np.array([m[column] for m in _METRICS])[metric] for column in (3, 4, 5))
     value = np.maximum(mean + deviation * draw.rng.standard_normal(size), 0)
     value = np.where(np.isin(metric, (2, 4)), np.minimum(value, 100), value)
-    out.add("readings", person=person, delivered=at // HOUR * HOUR + HOUR + draw.exponential(5 * MINUTE, size), columns={
-        "reading_id": numbered(("MW", "MV", "MB")[kind], window.numbers(size)), "device_serial": serial, "kind": _KINDS[kind],
-        "metric": text([m[0] for m in _METRICS], metric), "unit": text([m[1] for m in _METRICS], metric), "value": np.round(value, 2),
-        "threshold": only((person % 3 == 0) & (kind == 0), pa.array(threshold)), "event_at": at,
-    })  # fmt: skip
+    out.add(
+        "readings",
+        person=person,
+        delivered=at // HOUR * HOUR + HOUR + draw.exponential(5 * MINUTE, size),
+        columns={
+            "reading_id": numbered(("MW", "MV", "MB")[kind], window.numbers(size)),
+            "device_serial": serial,
+            "kind": _KINDS[kind],
+            "metric": text([m[0] for m in _METRICS], metric),
+            "unit": text([m[1] for m in _METRICS], metric),
+            "value": np.round(value, 2),
+            "threshold": only((person % 3 == 0) & (kind == 0), pa.array(threshold)),
+            "event_at": at,
+        },
+    )
 
 
 def _branch_readings(out: Shaped, draw: Draw, window: Window) -> None:
@@ -86,8 +119,16 @@ def _branch_readings(out: Shaped, draw: Draw, window: Window) -> None:
     if window.stretch == 0:
         sensors = np.arange(SENSORS, dtype=np.int64)
         since = np.full(SENSORS, window.world_start + HOUR, dtype=np.int64)
-        out.add("registrations", person=np.full(SENSORS, -1, dtype=np.int64), delivered=since + 20 * MINUTE, columns={
-            "device_registration_id": numbered("RB", sensors), "device_serial": serials(2, sensors), "kind": _KINDS[2],
-            "has_health_consent": False, "registered_at": stamps(since), "event_at": since,
-        })  # fmt: skip
-
+        out.add(
+            "registrations",
+            person=np.full(SENSORS, -1, dtype=np.int64),
+            delivered=since + 20 * MINUTE,
+            columns={
+                "device_registration_id": numbered("RB", sensors),
+                "device_serial": serials(2, sensors),
+                "kind": _KINDS[2],
+                "has_health_consent": False,
+                "registered_at": stamps(since),
+                "event_at": since,
+            },
+        )

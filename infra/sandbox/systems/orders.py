@@ -4,13 +4,28 @@ An order is written when placed and once more when it is completed or cancelled;
 """
 
 import numpy as np
-import pyarrow as pa
 
 from infra.sandbox import effects, names
 from infra.sandbox.draw import (
-    DAY, HOUR, MINUTE, SECOND, Draw, Flags, Floats, Ints, Text, constant, dates, numbered, only, place_in_group, repeat_each, text, where,
-)  # fmt: skip
-from infra.sandbox.journeys import Journeys
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    Draw,
+    Flags,
+    Floats,
+    Ints,
+    Text,
+    constant,
+    dates,
+    numbered,
+    only,
+    place_in_group,
+    repeat_each,
+    text,
+    where,
+)
+from infra.sandbox.lives import Journeys
 from infra.sandbox.people import People
 from infra.sandbox.shape import Shaped
 from infra.sandbox.views import Accounts
@@ -56,7 +71,9 @@ def _lines(draw: Draw, size: int, is_favour: Flags) -> tuple[Ints, Ints, Ints]:
     order = repeat_each(counts)
     product = draw.index(len(order), _WEIGHT)
     product = np.where(is_favour[order], _POLICIES[draw.between(0, 3, len(order))], product)
-    along = np.flatnonzero((_COMPLEMENT[product] >= 0) & ~is_favour[order] & draw.flags(len(order), effects.COMPLEMENT_CHANCE))
+    along = np.flatnonzero(
+        (_COMPLEMENT[product] >= 0) & ~is_favour[order] & draw.flags(len(order), effects.COMPLEMENT_CHANCE)
+    )
     order = np.concatenate([order, order[along]])
     product = np.concatenate([product, _COMPLEMENT[product[along]]])
     by_order = np.argsort(order, kind="stable")
@@ -69,35 +86,52 @@ def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> 
     people, orders = journeys.people, journeys.orders
     line_order, product, quantity = _lines(draw, len(orders.person), orders.is_favour)
     price = np.round(_PRICE[product] * np.exp(draw.rng.normal(0, 0.15, len(product))), 2)
-    line_total = np.round(price * quantity, 2)
+    line_total = np.asarray(np.round(price * quantity, 2), dtype=np.float64)
     subtotal = np.bincount(line_order, weights=line_total, minlength=len(orders.person))
     has_coupon = draw.flags(len(orders.person), 0.08)
     discount = np.where(has_coupon, np.round(subtotal * 0.1, 2), 0.0)
-    total = np.round(subtotal - discount, 2)
+    total = np.asarray(np.round(subtotal - discount, 2), dtype=np.float64)
     cancelled = draw.flags(len(orders.person), 0.03)
     keep = np.flatnonzero(journeys.orders_kept())
     person, at = orders.person[keep], orders.at[keep]
     account = account_of(journeys, accounts, person, at)
-    seller = np.where(orders.is_favour[keep], people.favour_seller[person],
-                      np.where(draw.flags(len(keep), 0.25), people.number[draw.between(0, len(people), len(keep))], -1))  # fmt: skip
+    seller = np.where(
+        orders.is_favour[keep],
+        people.favour_seller[person],
+        np.where(draw.flags(len(keep), 0.25), people.number[draw.between(0, len(people), len(keep))], -1),
+    )
     channel = np.where(orders.is_favour[keep], 2, draw.index(len(keep), [40, 30, 15, 8, 7]))
     columns: dict[str, object] = {
-        "order_id": order_ids(orders.number[keep]), "account_id": text(accounts.account_id, account),
-        "email": text(accounts.email, account), "delivery_name": text(accounts.delivery_name, account),
+        "order_id": order_ids(orders.number[keep]),
+        "account_id": text(accounts.account_id, account),
+        "email": text(accounts.email, account),
+        "delivery_name": text(accounts.delivery_name, account),
         "delivery_street": text(people.street, person),
-        "delivery_city": _town_names(people, person), "delivery_region": people.region_name(person),
-        "delivery_postcode": text(people.postcode, person), "delivery_country": "CN",
-        "sales_channel": text(_CHANNELS, channel), "sold_by_employee_id": only(seller >= 0, employee_ids(seller)),
-        "is_favour_policy": orders.is_favour[keep], "currency": "CNY", "order_total_cny": total[keep],
-        "discount_cny": discount[keep], "margin_cny": np.round(total[keep] * draw.rng.uniform(0.05, 0.35, len(keep)), 2),
-        "coupon_code": only(has_coupon[keep], numbered("CP", orders.number[keep] % 997, 4)), "event_at": at,
-    }  # fmt: skip
+        "delivery_city": _town_names(people, person),
+        "delivery_region": people.region_name(person),
+        "delivery_postcode": text(people.postcode, person),
+        "delivery_country": "CN",
+        "sales_channel": text(_CHANNELS, channel),
+        "sold_by_employee_id": only(seller >= 0, employee_ids(seller)),
+        "is_favour_policy": orders.is_favour[keep],
+        "currency": "CNY",
+        "order_total_cny": total[keep],
+        "discount_cny": discount[keep],
+        "margin_cny": np.round(total[keep] * draw.rng.uniform(0.05, 0.35, len(keep)), 2),
+        "coupon_code": only(has_coupon[keep], numbered("CP", orders.number[keep] % 997, 4)),
+        "event_at": at,
+    }
     delivered = at + draw.exponential(40 * SECOND, len(keep)) + SECOND
     out.add("orders", person=people.number[person], delivered=delivered, columns={**columns, "order_status": "paid"})
     done = delivered + draw.between(2, 9, len(keep)) * DAY
     # The nightly job completes orders at 02:00: thousands of rows share one updated_at.
-    out.add("orders", person=people.number[person], delivered=done // DAY * DAY + 2 * HOUR, kind="update",
-            columns={**columns, "order_status": where(cancelled[keep], "cancelled", "completed")})  # fmt: skip
+    out.add(
+        "orders",
+        person=people.number[person],
+        delivered=done // DAY * DAY + 2 * HOUR,
+        kind="update",
+        columns={**columns, "order_status": where(cancelled[keep], "cancelled", "completed")},
+    )
     delivered_all = np.zeros(len(orders.person), dtype=np.int64)
     delivered_all[keep] = delivered
     _children(out, draw, journeys, keep, delivered_all, total, (line_order, product, quantity, price, line_total))
@@ -108,39 +142,70 @@ def _town_names(people: People, person: Ints) -> Text:
 
 
 def _children(
-    out: Shaped, draw: Draw, journeys: Journeys, keep: Ints, delivered: Ints, total: Floats,
+    out: Shaped,
+    draw: Draw,
+    journeys: Journeys,
+    keep: Ints,
+    delivered: Ints,
+    total: Floats,
     lines: tuple[Ints, Ints, Ints, Floats, Floats],
-) -> None:  # fmt: skip
+) -> None:
     people, orders = journeys.people, journeys.orders
     line_order, product, quantity, price, line_total = lines
     kept = np.isin(line_order, keep)
     number = orders.number[line_order] * 10 + np.minimum(_place(line_order), 9)
     rows = np.flatnonzero(kept)
     of = line_order[rows]
-    out.add("order_lines", person=people.number[orders.person[of]], delivered=delivered[of] + SECOND, columns={
-        "order_line_id": numbered("OL", number[rows]), "order_id": order_ids(orders.number[of]),
-        "product_id": text(_IDS, product[rows]), "product_category": text(_CATEGORY, product[rows]),
-        "quantity": quantity[rows], "unit_price_cny": price[rows], "line_total_cny": line_total[rows],
-        "event_at": orders.at[of],
-    })  # fmt: skip
+    out.add(
+        "order_lines",
+        person=people.number[orders.person[of]],
+        delivered=delivered[of] + SECOND,
+        columns={
+            "order_line_id": numbered("OL", number[rows]),
+            "order_id": order_ids(orders.number[of]),
+            "product_id": text(_IDS, product[rows]),
+            "product_category": text(_CATEGORY, product[rows]),
+            "quantity": quantity[rows],
+            "unit_price_cny": price[rows],
+            "line_total_cny": line_total[rows],
+            "event_at": orders.at[of],
+        },
+    )
     failed = keep[draw.flags(len(keep), 0.05)]
     method = draw.index(len(orders.person), [30, 50, 15, 5])
     for of, status, first, prefix in ((keep, "settled", 30, "PA"), (failed, "failed", 10, "PF")):
         paid = orders.at[of] + first * SECOND + draw.between(0, 5 * SECOND, len(of))
-        out.add("payments", person=people.number[orders.person[of]], delivered=np.maximum(paid, delivered[of]) + 5 * SECOND, columns={
-            "payment_id": numbered(prefix, orders.number[of]), "order_id": order_ids(orders.number[of]),
-            "method": text(("card", "wallet", "transfer", "cash"), method[of]), "payment_status": status,
-            "amount_cny": total[of], "event_at": paid,
-        })  # fmt: skip
+        out.add(
+            "payments",
+            person=people.number[orders.person[of]],
+            delivered=np.maximum(paid, delivered[of]) + 5 * SECOND,
+            columns={
+                "payment_id": numbered(prefix, orders.number[of]),
+                "order_id": order_ids(orders.number[of]),
+                "method": text(("card", "wallet", "transfer", "cash"), method[of]),
+                "payment_status": status,
+                "amount_cny": total[of],
+                "event_at": paid,
+            },
+        )
     returned = keep[draw.flags(len(keep), 0.07)]
     at = orders.at[returned] + draw.between(4, 20, len(returned)) * DAY
     still = at < journeys.left_at[orders.person[returned]]
     returned, at = returned[still], at[still]
-    out.add("returns", person=people.number[orders.person[returned]], delivered=at + draw.exponential(20 * MINUTE, len(at)), columns={
-        "return_id": numbered("RT", orders.number[returned]), "order_id": order_ids(orders.number[returned]),
-        "reason_code": draw.pick(("damaged", "late", "unwanted", "wrong_item", "other"), len(at), [20, 15, 40, 15, 10]),
-        "refund_cny": np.round(total[returned] * np.where(draw.flags(len(at), 0.6), 1.0, 0.5), 2), "event_at": at,
-    })  # fmt: skip
+    out.add(
+        "returns",
+        person=people.number[orders.person[returned]],
+        delivered=at + draw.exponential(20 * MINUTE, len(at)),
+        columns={
+            "return_id": numbered("RT", orders.number[returned]),
+            "order_id": order_ids(orders.number[returned]),
+            "reason_code": draw.pick(
+                ("damaged", "late", "unwanted", "wrong_item", "other"), len(at), [20, 15, 40, 15, 10]
+            ),
+            "refund_cny": np.round(total[returned] * np.where(draw.flags(len(at), 0.6), 1.0, 0.5), 2),
+            "event_at": at,
+        },
+    )
 
 
 def _place(group: Ints) -> Ints:
@@ -160,19 +225,39 @@ def _holdings(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -
     anniversary = fixed.between(0, 365, len(has)) * DAY
     number = (window.block + 1) * 10_000_000 + has
     # The contract that runs when the world begins, or the first one of somebody who joins later.
-    expires = np.where(people.joined_at[has] < window.world_start, window.world_start + anniversary, people.joined_at[has] // DAY * DAY + 365 * DAY)
+    expires = np.where(
+        people.joined_at[has] < window.world_start,
+        window.world_start + anniversary,
+        people.joined_at[has] // DAY * DAY + 365 * DAY,
+    )
     starts = expires - 365 * DAY
-    written = np.where(people.joined_at[has] < window.world_start, window.world_start + 3 * HOUR, people.joined_at[has] // HOUR * HOUR + 2 * HOUR)
+    written = np.where(
+        people.joined_at[has] < window.world_start,
+        window.world_start + 3 * HOUR,
+        people.joined_at[has] // HOUR * HOUR + 2 * HOUR,
+    )
 
     def add(rows: Ints, delivered: Ints, kind: str, status: object, term: int, event_at: Ints) -> None:
         person = has[rows]
         before = numbered("HD", number[rows] * 10 + term - 1) if term else None
-        out.add("holdings", person=people.number[person], delivered=delivered, kind=kind, columns={
-            "holding_id": numbered("HD", number[rows] * 10 + term), "account_id": text(accounts.account_id, accounts.of_person[person]),
-            "product_id": text(_IDS, product[rows]), "product_category": text(_CATEGORY, product[rows]),
-            "holding_status": status, "premium_cny": premium[rows], "starts_on": dates(starts[rows] + term * 365 * DAY),
-            "expires_on": dates(expires[rows] + term * 365 * DAY), "renewed_from_holding_id": before, "event_at": event_at,
-        })  # fmt: skip
+        out.add(
+            "holdings",
+            person=people.number[person],
+            delivered=delivered,
+            kind=kind,
+            columns={
+                "holding_id": numbered("HD", number[rows] * 10 + term),
+                "account_id": text(accounts.account_id, accounts.of_person[person]),
+                "product_id": text(_IDS, product[rows]),
+                "product_category": text(_CATEGORY, product[rows]),
+                "holding_status": status,
+                "premium_cny": premium[rows],
+                "starts_on": dates(starts[rows] + term * 365 * DAY),
+                "expires_on": dates(expires[rows] + term * 365 * DAY),
+                "renewed_from_holding_id": before,
+                "event_at": event_at,
+            },
+        )
 
     new = np.flatnonzero((written >= window.start) & (written < window.end))
     add(new, written[new], "first", "active", 0, np.maximum(starts[new], people.joined_at[has[new]]))
@@ -181,4 +266,3 @@ def _holdings(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -
     renewed = ends[stays]
     add(ends, expires[ends] + HOUR, "update", constant("lapsed", len(ends)), 0, expires[ends])
     add(renewed, expires[renewed] + HOUR, "first", "active", 1, expires[renewed])
-

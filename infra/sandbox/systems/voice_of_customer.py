@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from infra.sandbox import effects
 from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Floats, Ints, Text, dates, numbered, only, text, where
-from infra.sandbox.journeys import Journeys
+from infra.sandbox.lives import Journeys
 from infra.sandbox.people import People
 from infra.sandbox.shape import Shaped
 from infra.sandbox.systems.contact_centre import case_ids
@@ -19,8 +19,13 @@ from ingestion.contract import load_contract
 _COMMENTS = (
     ("Great, fast and friendly.", "非常满意，速度很快。", "All good, thank you.", "服务很好"),
     ("Fine.", "一般般", "Nothing special.", "还可以"),
-    ("Waited for hours, nobody could tell me anything.", "等了很久，没有人解释。", "Passed from desk to desk.", "太慢了，很失望。"),
-)  # fmt: skip
+    (
+        "Waited for hours, nobody could tell me anything.",
+        "等了很久，没有人解释。",
+        "Passed from desk to desk.",
+        "太慢了，很失望。",
+    ),
+)
 _TRIGGERS = ("order", "contact", "delivery", "claim", "relationship")
 
 
@@ -47,7 +52,9 @@ def _occasions(draw: Draw, journeys: Journeys) -> tuple[Ints, Ints, Floats, Ints
         np.concatenate([deliveries.actual[done] + 20 * HOUR, cases.at[closed] + 30 * HOUR, own_at]),
         np.concatenate([deliveries.satisfaction[done], cases.satisfaction[closed], mood]),
         np.repeat(np.array([2, 1, 4], dtype=np.int64), size),
-        pa.concat_arrays([delivery_ids(deliveries.number[done]), case_ids(cases.number[closed]), pa.nulls(len(own), pa.string())]),
+        pa.concat_arrays(
+            [delivery_ids(deliveries.number[done]), case_ids(cases.number[closed]), pa.nulls(len(own), pa.string())]
+        ),
     )
 
 
@@ -66,37 +73,70 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
         "survey": text(("nps", "csat", "ces"), np.where(trigger == 4, 0, np.where(trigger == 2, 1, 2))),
         "email": only(by_email, wrong_values(draw, people, person, "email")),
         "phone": only(~by_email, phone_as_typed(draw, wrong_values(draw, people, person, "phone"))),
-    }  # fmt: skip
+    }
     asked: dict[str, object] = {
-        **columns, "department": draw.pick(("retail", "wealth", "insurance", "digital", "service"), size),
-        "purpose": "survey", "channel": where(by_email, "email", draw.pick(("sms", "wechat"), size)),
-        "random_arm": where(treated, "treatment", "control"), "trigger": text(_TRIGGERS, trigger), "trigger_id": trigger_id.take(pa.array(keep)),
-    }  # fmt: skip
-    out.add("invitations", person=people.number[person], delivered=at + draw.exponential(10 * MINUTE, size), columns={
-        **asked, "invitation_id": invitation_ids(number, 0), "is_reminder": False, "event_at": at,
-    })  # fmt: skip
+        **columns,
+        "department": draw.pick(("retail", "wealth", "insurance", "digital", "service"), size),
+        "purpose": "survey",
+        "channel": where(by_email, "email", draw.pick(("sms", "wechat"), size)),
+        "random_arm": where(treated, "treatment", "control"),
+        "trigger": text(_TRIGGERS, trigger),
+        "trigger_id": trigger_id.take(pa.array(keep)),
+    }
+    out.add(
+        "invitations",
+        person=people.number[person],
+        delivered=at + draw.exponential(10 * MINUTE, size),
+        columns={
+            **asked,
+            "invitation_id": invitation_ids(number, 0),
+            "is_reminder": False,
+            "event_at": at,
+        },
+    )
     logit = -2.72 - effects.SURVEY_UNHAPPY_LOGIT * felt
     first = draw.flags(size, 1 / (1 + np.exp(-logit)))
     # Who has not answered in three days is reminded or not by chance.
     reminded = ~first & treated & journeys.here(person, at + 3 * DAY)
     second = reminded & draw.flags(size, (1 / (1 + np.exp(-logit - effects.REMINDER_LOGIT))) * 0.5)
     rows = np.flatnonzero(reminded)
-    again = {name: value.take(pa.array(rows)) if isinstance(value, pa.Array) else value for name, value in asked.items()}
-    out.add("invitations", person=people.number[person[rows]], delivered=at[rows] + 3 * DAY + 5 * MINUTE, columns={
-        **again, "invitation_id": invitation_ids(number[rows], 1), "is_reminder": True, "event_at": at[rows] + 3 * DAY,
-    })  # fmt: skip
+    again = {
+        name: value.take(pa.array(rows)) if isinstance(value, pa.Array) else value for name, value in asked.items()
+    }
+    out.add(
+        "invitations",
+        person=people.number[person[rows]],
+        delivered=at[rows] + 3 * DAY + 5 * MINUTE,
+        columns={
+            **again,
+            "invitation_id": invitation_ids(number[rows], 1),
+            "is_reminder": True,
+            "event_at": at[rows] + 3 * DAY,
+        },
+    )
     answered = np.flatnonzero(first | second)
     late = second[answered]
     replied = at[answered] + np.where(late, 3 * DAY, 0) + draw.exponential(9 * HOUR, len(answered)) + 5 * MINUTE
     mood_class = np.where(felt[answered] > 0.4, 0, np.where(felt[answered] > -0.6, 1, 2))
     comments = [draw.pick(lines, len(answered)) for lines in _COMMENTS]
-    out.add("responses", person=people.number[person[answered]], delivered=replied + draw.exponential(3 * MINUTE, len(answered)), columns={
-        **{name: value.take(pa.array(answered)) for name, value in columns.items() if isinstance(value, pa.Array)},
-        "response_id": numbered("RE", number[answered]), "invitation_id": pa.compute.if_else(
-            pa.array(late), invitation_ids(number[answered], 1), invitation_ids(number[answered], 0)),
-        "score": scores(felt[answered]), "event_at": replied,
-        "comment": only(draw.flags(len(answered), 0.55), where(mood_class == 0, comments[0], where(mood_class == 1, comments[1], comments[2]))),
-    })  # fmt: skip
+    out.add(
+        "responses",
+        person=people.number[person[answered]],
+        delivered=replied + draw.exponential(3 * MINUTE, len(answered)),
+        columns={
+            **{name: value.take(pa.array(answered)) for name, value in columns.items() if isinstance(value, pa.Array)},
+            "response_id": numbered("RE", number[answered]),
+            "invitation_id": pa.compute.if_else(
+                pa.array(late), invitation_ids(number[answered], 1), invitation_ids(number[answered], 0)
+            ),
+            "score": scores(felt[answered]),
+            "event_at": replied,
+            "comment": only(
+                draw.flags(len(answered), 0.55),
+                where(mood_class == 0, comments[0], where(mood_class == 1, comments[1], comments[2])),
+            ),
+        },
+    )
 
 
 def invitation_ids(number: Ints, reminder: int) -> Text:
@@ -118,12 +158,21 @@ def _mentions(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     feeling = np.clip(0.35 * people.mood[person] + draw.rng.normal(-0.05, 0.4, size), -1, 1)
     tone = np.where(feeling > 0.25, 0, np.where(feeling > -0.25, 1, 2))
     words = [draw.pick(lines, size) for lines in _COMMENTS]
-    out.add("social_mentions", person=people.number[person], delivered=at + draw.exponential(2 * HOUR, size), columns={
-        "mention_id": numbered("ME", journeys.window.numbers(size)), "social_handle": text(people.handle, person),
-        "network": text(("weibo", "wechat", "douyin", "xiaohongshu", "x"), (people.number[person] * 17) % 5),
-        "email": only(draw.flags(size, 0.3), text(people.email, person)), "reach": np.minimum(np.exp(draw.rng.normal(5, 2, size)).astype(np.int64), 10**7),
-        "sentiment": np.round(feeling, 3), "text": where(tone == 0, words[0], where(tone == 1, words[1], words[2])), "event_at": at,
-    })  # fmt: skip
+    out.add(
+        "social_mentions",
+        person=people.number[person],
+        delivered=at + draw.exponential(2 * HOUR, size),
+        columns={
+            "mention_id": numbered("ME", journeys.window.numbers(size)),
+            "social_handle": text(people.handle, person),
+            "network": text(("weibo", "wechat", "douyin", "xiaohongshu", "x"), (people.number[person] * 17) % 5),
+            "email": only(draw.flags(size, 0.3), text(people.email, person)),
+            "reach": np.minimum(np.exp(draw.rng.normal(5, 2, size)).astype(np.int64), 10**7),
+            "sentiment": np.round(feeling, 3),
+            "text": where(tone == 0, words[0], where(tone == 1, words[1], words[2])),
+            "event_at": at,
+        },
+    )
 
 
 def _panel(out: Shaped, draw: Draw, journeys: Journeys) -> None:
@@ -141,11 +190,19 @@ def _panel(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     keep = np.flatnonzero(journeys.here(person, at) & (at > since[person]))
     person, at, size = person[keep], at[keep], len(keep)
     felt = people.mood[person] * 0.5 + draw.rng.normal(0, 0.9, size)
-    out.add("panel_reports", person=people.number[person], delivered=at + draw.exponential(30 * MINUTE, size), columns={
-        "panel_report_id": numbered("PR", window.numbers(size)), "panel_member_id": member_ids(people, person),
-        "topic": draw.pick(("branch", "app", "delivery", "claims", "call"), size), "score": scores(felt),
-        "text": draw.pick(_COMMENTS[1] + _COMMENTS[2] + _COMMENTS[0], size), "event_at": at,
-    })  # fmt: skip
+    out.add(
+        "panel_reports",
+        person=people.number[person],
+        delivered=at + draw.exponential(30 * MINUTE, size),
+        columns={
+            "panel_report_id": numbered("PR", window.numbers(size)),
+            "panel_member_id": member_ids(people, person),
+            "topic": draw.pick(("branch", "app", "delivery", "claims", "call"), size),
+            "score": scores(felt),
+            "text": draw.pick(_COMMENTS[1] + _COMMENTS[2] + _COMMENTS[0], size),
+            "event_at": at,
+        },
+    )
 
 
 def member_ids(people: People, person: Ints) -> Text:
@@ -154,8 +211,15 @@ def member_ids(people: People, person: Ints) -> Text:
 
 
 def _join(out: Shaped, draw: Draw, people: People, person: Ints, joined: Ints) -> None:
-    out.add("panel_members", person=people.number[person], delivered=joined + draw.exponential(1 * HOUR, len(person)), columns={
-        "panel_member_id": member_ids(people, person), "email": text(people.email, person),
-        "phone": phone_as_typed(draw, text(people.phone, person)), "joined_on": dates(joined), "event_at": joined,
-    })  # fmt: skip
-
+    out.add(
+        "panel_members",
+        person=people.number[person],
+        delivered=joined + draw.exponential(1 * HOUR, len(person)),
+        columns={
+            "panel_member_id": member_ids(people, person),
+            "email": text(people.email, person),
+            "phone": phone_as_typed(draw, text(people.phone, person)),
+            "joined_on": dates(joined),
+            "event_at": joined,
+        },
+    )

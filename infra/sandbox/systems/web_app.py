@@ -8,9 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from infra.sandbox.draw import SECOND, Draw, Flags, Ints, Text, numbered, only, place_in_group, repeat_each, stamps, text, where
-from infra.sandbox.journeys import Journeys
-from infra.sandbox.shape import Shaped
+from infra.sandbox.draw import (
+    SECOND,
+    Draw,
+    Flags,
+    Ints,
+    Text,
+    numbered,
+    only,
+    place_in_group,
+    repeat_each,
+    stamps,
+    text,
+    where,
+)
+from infra.sandbox.lives import Journeys
+from infra.sandbox.shape import Shaped, at_rows
 from infra.sandbox.systems.orders import account_of
 from infra.sandbox.views import Accounts, Digital
 from ingestion.contract import load_contract
@@ -71,14 +84,34 @@ def _sessions(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts, d
     length = np.where(is_bot, 40 * SECOND, pages * (20 * SECOND + draw.exponential(35 * SECOND, size)))
     number = window.numbers(size)
     sessions = Sessions(
-        person=np.where(is_bot, -1, who), at=at, pages=pages, number=number, cookie=cookie, device=only(in_app, text(digital.device, who)),
-        account=only(logs_in, account), logs_in=logs_in, world_person=np.where(is_bot, -1, people.number[who]), end=at + length,
-    )  # fmt: skip
-    out.add("sessions", person=sessions.world_person, delivered=sessions.end + draw.exponential(20 * 60 * SECOND, size) + 60 * SECOND, columns={
-        "session_id": session_ids(number), "cookie_id": cookie, "device_id": sessions.device, "account_id": sessions.account,
-        "platform": text(_PLATFORMS, platform), "is_bot": where(is_bot & draw.flags(size, 0.4), True, where(draw.flags(size, 0.9), False, None)),
-        "started_at": stamps(at), "ended_at": stamps(sessions.end), "pages_count": pages, "event_at": at,
-    })  # fmt: skip
+        person=np.where(is_bot, -1, who),
+        at=at,
+        pages=pages,
+        number=number,
+        cookie=cookie,
+        device=only(in_app, text(digital.device, who)),
+        account=only(logs_in, account),
+        logs_in=logs_in,
+        world_person=np.where(is_bot, -1, people.number[who]),
+        end=at + length,
+    )
+    out.add(
+        "sessions",
+        person=sessions.world_person,
+        delivered=sessions.end + draw.exponential(20 * 60 * SECOND, size) + 60 * SECOND,
+        columns={
+            "session_id": session_ids(number),
+            "cookie_id": cookie,
+            "device_id": sessions.device,
+            "account_id": sessions.account,
+            "platform": text(_PLATFORMS, platform),
+            "is_bot": where(is_bot & draw.flags(size, 0.4), True, where(draw.flags(size, 0.9), False, None)),
+            "started_at": stamps(at),
+            "ended_at": stamps(sessions.end),
+            "pages_count": pages,
+            "event_at": at,
+        },
+    )
     return sessions
 
 
@@ -96,18 +129,36 @@ def _views(out: Shaped, draw: Draw, sessions: Sessions) -> None:
     span = (sessions.end - sessions.at) // np.maximum(sessions.pages, 1)
     at = sessions.at[of] + place * span[of]
     delivered = at + draw.exponential(15 * 60 * SECOND, size) + 30 * SECOND
-    ids = {"session_id": session_ids(sessions.number[of]), "cookie_id": sessions.cookie.take(pa.array(of)), "device_id": sessions.device.take(pa.array(of))}
+    ids = {
+        "session_id": session_ids(sessions.number[of]),
+        "cookie_id": sessions.cookie.take(pa.array(of)),
+        "device_id": sessions.device.take(pa.array(of)),
+    }
     columns: dict[str, object] = {**ids, "page": text(_PAGES, page), "event_at": at}
-    out.add("page_views", person=sessions.world_person[of], delivered=delivered, columns={
-        **columns, "page_view_id": numbered("PV", sessions.number[of] * 40 + place), "funnel_step": only(page < 6, text(_STEPS, np.minimum(page, 5))),
-        "duration_ms": np.minimum(span[of] // 1_000, 86_400_000),
-    })  # fmt: skip
+    out.add(
+        "page_views",
+        person=sessions.world_person[of],
+        delivered=delivered,
+        columns={
+            **columns,
+            "page_view_id": numbered("PV", sessions.number[of] * 40 + place),
+            "funnel_step": only(page < 6, text(_STEPS, np.minimum(page, 5))),
+            "duration_ms": np.minimum(span[of] // 1_000, 86_400_000),
+        },
+    )
     clicked = np.flatnonzero(draw.flags(size, 0.38))
-    chosen = {name: value[clicked] if isinstance(value, np.ndarray) else value.take(pa.array(clicked)) for name, value in columns.items()}
-    out.add("clicks", person=sessions.world_person[of[clicked]], delivered=delivered[clicked] + SECOND, columns={
-        **chosen, "click_id": numbered("WC", sessions.number[of[clicked]] * 40 + place[clicked]),
-        "element": draw.pick(_ELEMENTS, len(clicked), [25, 20, 20, 15, 10, 10]), "event_at": at[clicked] + 4 * SECOND,
-    })  # fmt: skip
+    chosen = at_rows(columns, clicked)
+    out.add(
+        "clicks",
+        person=sessions.world_person[of[clicked]],
+        delivered=delivered[clicked] + SECOND,
+        columns={
+            **chosen,
+            "click_id": numbered("WC", sessions.number[of[clicked]] * 40 + place[clicked]),
+            "element": draw.pick(_ELEMENTS, len(clicked), [25, 20, 20, 15, 10, 10]),
+            "event_at": at[clicked] + 4 * SECOND,
+        },
+    )
 
 
 def _logins(out: Shaped, draw: Draw, sessions: Sessions) -> None:
@@ -116,10 +167,17 @@ def _logins(out: Shaped, draw: Draw, sessions: Sessions) -> None:
     failed = rows[draw.flags(len(rows), 0.12)]
     for of, successful, after in ((failed, False, 3), (rows, True, 9)):
         at = sessions.at[of] + after * SECOND
-        out.add("logins", person=sessions.world_person[of], delivered=at + draw.exponential(10 * 60 * SECOND, len(of)) + 20 * SECOND, columns={
-            "login_id": numbered("LG", sessions.number[of] * 10 + int(successful)), "session_id": session_ids(sessions.number[of]),
-            "cookie_id": sessions.cookie.take(pa.array(of)), "device_id": sessions.device.take(pa.array(of)),
-            "account_id": sessions.account.take(pa.array(of)) if successful else None,
-            "is_successful": successful, "event_at": at,
-        })  # fmt: skip
-
+        out.add(
+            "logins",
+            person=sessions.world_person[of],
+            delivered=at + draw.exponential(10 * 60 * SECOND, len(of)) + 20 * SECOND,
+            columns={
+                "login_id": numbered("LG", sessions.number[of] * 10 + int(successful)),
+                "session_id": session_ids(sessions.number[of]),
+                "cookie_id": sessions.cookie.take(pa.array(of)),
+                "device_id": sessions.device.take(pa.array(of)),
+                "account_id": sessions.account.take(pa.array(of)) if successful else None,
+                "is_successful": successful,
+                "event_at": at,
+            },
+        )
