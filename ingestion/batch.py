@@ -17,6 +17,7 @@ from deltalake import DeltaTable
 from ingestion import drift, refused, staging
 from ingestion.connectors.base import Connector, Delivery, Trouble
 from ingestion.contract import Contract, Entity
+from ingestion.doubles import Doubles, copies_in_overlap, find_doubles
 from ingestion.drift import DriftError
 from ingestion.result import Counts
 from lake import clock
@@ -86,7 +87,7 @@ class Batches:
     ) -> tuple[list[DataFile], Counts]:
         """Quarantine first, bronze last, under one number; returns the files that bronze took, and the counts."""
         crash_point("landing.staged")
-        doubles = staging.find_doubles(self.connection, self.entity, staged)
+        found = find_doubles(self.connection, self.entity, staged)
         quarantined = refused.write(
             self.connection,
             self.contract,
@@ -99,10 +100,10 @@ class Batches:
         crash_point("landing.quarantined")
         files = staging.accepted_files(self.connection, self.entity, staged, table_folder(self.entity.table))
         landed = sum(file.rows for file in files)
-        doubled = _doubled(delivery, doubles)
+        doubled = _doubled(delivery, found)
         counts = Counts(landed + quarantined + doubled, landed, quarantined, doubled)
         if delivery.overlap is not None:
-            delivery.cursor["doubled"] = staging.copies_in_overlap(self.connection, staged, delivery.overlap)
+            delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
         streams = state.get("streams", {}) | {
             self.connector.stream: {"batch": number, "cursor": delivery.cursor, "landed_at": self.now.isoformat()}
         }
@@ -195,7 +196,7 @@ def added_columns(table: DeltaTable | None, entity: Entity) -> list[str]:
     return [] if table is None else [field.name for field in table.schema().fields if field.name not in known]
 
 
-def _doubled(delivery: Delivery, doubles: staging.Doubles) -> int:
+def _doubled(delivery: Delivery, doubles: Doubles) -> int:
     """Doubles to count: rows of an overlap that are here already were counted when they came first."""
     if not delivery.is_reread:
         return doubles.rows

@@ -33,7 +33,7 @@ _DUCKDB_TYPES = {
     "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean",
     "timestamp": "timestamptz", "date": "date",
 }  # fmt: skip
-_WHOLE = {f"{sign}{size}INT" for sign in ("", "U") for size in ("TINY", "SMALL", "BIG", "HUGE")} | {"INTEGER", "UINTEGER"}
+_WHOLE = {f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")}
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,16 @@ wrong with one of them is reported, with its cure, and the others go on.
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 
 import duckdb
 from deltalake.exceptions import DeltaError
 
 from ingestion.batch import Batches
 from ingestion.connectors import connectors_for, is_absent
-from ingestion.connectors.base import SourceError, Trouble, UnreachableError
+from ingestion.connectors.base import Connector, Cursor, SourceError, Trouble, UnreachableError
 from ingestion.contract import Contract, Entity, load_contract, load_contracts
 from ingestion.drift import DriftError
 from ingestion.result import Counts, EntityResult, SourceResult
@@ -71,10 +73,11 @@ def land_source(
     if _is_absent(contract):
         return SourceResult(source, [EntityResult(source, entity.name) for entity in chosen], is_absent=True)
     result.entities = [EntityResult(source, entity.name) for entity in chosen]
-    with connect() as connection:
+    with ExitStack() as stack:
+        compute = cache(lambda: stack.enter_context(connect()))  # an idle source needs none
         for entity, entity_result in zip(chosen, result.entities, strict=True):
             try:
-                _land_entity(connection, contract, entity, entity_result, full_refresh, progress or (lambda line: None))
+                _land_entity(compute, contract, entity, entity_result, full_refresh, progress or (lambda line: None))
             except SourceError as error:
                 entity_result.troubles.append(Trouble(f"{source}/{entity.name}", str(error.args[0]), error.cure))
                 if isinstance(error, UnreachableError):
@@ -96,10 +99,9 @@ def has_new(source: str) -> bool:
     if _is_absent(contract):
         return False
     for entity in contract.entities.values():
-        streams = read_state(entity.table).get("streams", {})
         for connector in connectors_for(contract, entity):
             try:
-                if connector.has_new(streams.get(connector.stream, {}).get("cursor")):
+                if connector.has_new(_cursor(entity, connector)):
                     return True
             except SourceError:
                 return True
@@ -144,7 +146,7 @@ class UnknownEntityError(LakeError):
 
 
 def _land_entity(
-    connection: duckdb.DuckDBPyConnection,
+    compute: Callable[[], duckdb.DuckDBPyConnection],
     contract: Contract,
     entity: Entity,
     result: EntityResult,
@@ -155,8 +157,10 @@ def _land_entity(
     for connector in connectors_for(contract, entity):
         try:
             with table_lock(entity.table):
-                batch = Batches(connection, contract, entity, connector, full_refresh)
-                while (counts := batch.land()) is not None:
+                if not full_refresh and not connector.has_new(_cursor(entity, connector)):
+                    continue
+                batches = Batches(compute(), contract, entity, connector, full_refresh)
+                while (counts := batches.land()) is not None:
                     result.counts += counts
                     result.batches += 1
                     progress(f"{contract.source}/{entity.name}: {counts.landed} rows landed")
@@ -167,6 +171,11 @@ def _land_entity(
         finally:
             result.troubles.extend(connector.troubles())
             connector.close()
+
+
+def _cursor(entity: Entity, connector: Connector) -> Cursor | None:
+    streams = read_state(entity.table).get("streams", {})
+    return streams.get(connector.stream, {}).get("cursor")  # type: ignore[no-any-return]
 
 
 def _unforeseen(place: str, error: Exception) -> Trouble:

@@ -17,6 +17,7 @@ from ingestion import staging
 from ingestion.batch import added_columns, commit_batch, next_number
 from ingestion.connectors.base import Delivery, literal
 from ingestion.contract import Contract, Entity
+from ingestion.doubles import find_doubles
 from ingestion.refused import SCHEMA
 from ingestion.result import Counts
 from lake import clock, writer
@@ -69,7 +70,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     )
     kept: list[DataFile] = []
     try:
-        staging.find_doubles(connection, entity, staged, with_quarantine=False)
+        find_doubles(connection, entity, staged, with_quarantine=False)
         files = staging.accepted_files(connection, entity, staged, folder)
         moved, remaining = _accepted(connection, staged, open_rows)
         landed = sum(file.rows for file in files)

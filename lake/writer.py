@@ -101,7 +101,7 @@ def commit_files(
             return True
         _add_columns(table, schema)
         table.create_write_transaction(
-            as_actions(files), "append", table.schema(), [], commit_properties=commit.properties()
+            [*as_actions(files)], "append", table.schema(), [], commit_properties=commit.properties()
         )
         return True
 

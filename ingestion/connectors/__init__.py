@@ -7,15 +7,12 @@ from urllib.parse import urlsplit
 from open_data_contract_standard.model import Server
 
 from ingestion.connectors.base import Connector
-from ingestion.connectors.dialects import PostgreSql, Sqlite
-from ingestion.connectors.files import FORMATS, FilesConnector
-from ingestion.connectors.rest import RestConnector
-from ingestion.connectors.sql import SqlConnector
 from ingestion.contract import Contract, ContractError, Entity
 from lake.settings import load_settings, source_url
 
 #: Servers of these formats bring the newest rows live, beside the drops that bring the rest; others replace them.
 STREAMS = ("mqtt",)
+FILE_FORMATS = ("csv", "jsonl", "parquet")
 
 
 def connectors_for(contract: Contract, entity: Entity) -> Iterator[Connector]:
@@ -32,14 +29,25 @@ def connectors_for(contract: Contract, entity: Entity) -> Iterator[Connector]:
 
 
 def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
-    if server.type == "local" and server.format in FORMATS:
+    # Drivers and clients are loaded only for the transport that needs them: most runs find nothing new.
+    if server.type == "local" and server.format in FILE_FORMATS:
+        from ingestion.connectors.files import FilesConnector
+
         return FilesConnector(_local_path(server, url), entity, server.format, server.delimiter or ",")
     if server.type == "local" and server.format == "sqlite":
+        from ingestion.connectors.dialects import Sqlite
+        from ingestion.connectors.sql import SqlConnector
+
         return SqlConnector(Sqlite(contract.source, _local_path(server, url)), entity)
     if server.type == "postgresql":
+        from ingestion.connectors.dialects import PostgreSql
+        from ingestion.connectors.sql import SqlConnector
+
         uri = url or f"postgresql://{server.host}:{server.port}/{server.database}"
         return SqlConnector(PostgreSql(contract.source, uri, server.schema_ or "public"), entity)
     if server.type == "api":
+        from ingestion.connectors.rest import RestConnector
+
         return RestConnector(url or server.location or "", entity)
     if server.format == "mqtt":
         from ingestion.connectors.mqtt import MqttConnector

@@ -124,7 +124,8 @@ class Sqlite(_Adbc):
                 f"{self.source}: the database {self.path} is not there",
                 cure="make the sandbox (`lake sandbox create`), or set LAKE_SOURCE_ROOT to the folder of the sources",
             )
-        return driver.connect(f"file:{quote(str(self.path))}?mode=ro", autocommit=True)
+        connection: adbc.Connection = driver.connect(f"file:{quote(str(self.path))}?mode=ro", autocommit=True)
+        return connection
 
     def columns(self, table: str) -> list[str]:
         with self._execute(f"select name from pragma_table_info({literal(table)})") as cursor:
@@ -172,7 +173,7 @@ class PostgreSql(_Adbc):
     def _connect(self) -> adbc.Connection:
         import adbc_driver_postgresql.dbapi as driver
 
-        connection = driver.connect(self.uri, autocommit=True)
+        connection: adbc.Connection = driver.connect(self.uri, autocommit=True)
         with connection.cursor() as cursor:
             cursor.execute(f"set search_path to {quoted(self.schema)}")
             cursor.execute("set timezone to 'UTC'")

@@ -25,7 +25,6 @@ from ingestion.drift import DriftError
 TEMPORARY = (".*", "_*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload", "*.inprogress", "*.filepart")
 #: Bytes on disk of one batch; a first load of years is cut into several commits.
 BATCH_BYTES = 512 << 20
-FORMATS = ("jsonl", "csv", "parquet")
 
 
 @dataclass(frozen=True)
