@@ -38,7 +38,7 @@ def from_record_ids(table: pa.Table, record_id: str = "record_id", person_id: st
         connection.register("given", table)
         return connection.execute(
             f"""select split_part("{record_id}", ':', 1) as source, split_part("{record_id}", ':', 2) as entity,
-                       array_to_string(list_slice(split("{record_id}", ':'), 3, null), ':') as natural_key,
+                       array_to_string(split("{record_id}", ':')[3:], ':') as natural_key,
                        "{person_id}" as person_id from given"""
         ).to_arrow_table()
 
