@@ -10,7 +10,7 @@ E_MAIL = r"[0-9A-Za-z._%+-]+@[0-9A-Za-z-]+\.[A-Za-z]"
 #: Mainland mobile numbers, bare, grouped or with +86; and any international number written with its plus.
 PHONE = (
     rf"{_NOT_WORD_BEFORE}(?:(?:\+|00)?86[ -]?)?1[3-9][0-9][ -]?[0-9]{{4}}[ -]?[0-9]{{4}}{_NOT_WORD_AFTER}"
-    rf"|\+[1-9](?:[ ()-]?[0-9]){{8,14}}{_NOT_WORD_AFTER}"
+    rf"|\+[1-9](?:[ ()-]{{0,2}}[0-9]){{8,14}}{_NOT_WORD_AFTER}"
 )
 #: Resident identity number (GB 11643-1999): region, birth date, sequence, check character.
 NATIONAL_ID = (
