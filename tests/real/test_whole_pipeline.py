@@ -1,4 +1,4 @@
-"""`make demo WORLD=complete-journey`, by its two commands: everything runs, everything adds up. Part of `make prove`."""
+"""`make demo WORLD=complete-journey` by its two commands: everything runs, everything adds up. For `make prove`."""
 
 import json
 import os
