@@ -1,21 +1,20 @@
-{#- Which moments a run computes. The first: the start of the clock's day, and every 30 days back through what is
-    known. Later ones: the start of the clock's day, unless the table has it (so the same day twice adds nothing). -#}
+{#- Which moments a run computes. The first, and one on an empty table (its source failed until now): the start of the
+    clock's day, and every 30 days back through what is known. Later ones: the start of the clock's day, unless the
+    table has it, so that the same day twice adds nothing. -#}
 
 {#- Datetimes (UTC), ascending. -#}
 {% macro feature_snapshots(group) %}
     {%- set now = feature_scalar('select ' ~ lake_now()) -%}
     {%- set today = now.replace(hour=0, minute=0, second=0, microsecond=0) -%}
+    {%- set newest = feature_scalar('select max(event_timestamp) from ' ~ this) if is_incremental() else none -%}
     {%- set moments = [] -%}
-    {%- if is_incremental() -%}
-        {%- set newest = feature_scalar('select max(event_timestamp) from ' ~ this) -%}
-        {%- if newest is none or newest < today -%}
-            {%- do moments.append(today) -%}
-        {%- endif -%}
-    {%- else -%}
+    {%- if newest is none -%}
         {%- set earliest = feature_earliest_known(group) or today -%}
         {%- for back in range([(today - earliest).days // 30, 0] | max, -1, -1) -%}
             {%- do moments.append(today - modules.datetime.timedelta(days=30 * back)) -%}
         {%- endfor -%}
+    {%- elif newest < today -%}
+        {%- do moments.append(today) -%}
     {%- endif -%}
     {{ return(moments) }}
 {% endmacro %}

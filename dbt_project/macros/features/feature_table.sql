@@ -36,7 +36,7 @@ links as (
 ),
 {% for name, entity in entities.items() %}
 {{ name }}_versions as (
-    {{ staging_versions(entity.model) | indent(4) }}
+    {{ staged_versions(entity.model, 'believed_versions') | indent(4) }}
 ),
 {% if entity.measures %}
 {{ name }}_beliefs as (

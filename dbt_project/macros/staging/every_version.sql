@@ -13,13 +13,14 @@
 {%- endmacro %}
 
 
-{#- A staging model's own text over every version instead of the newest. -#}
-{% macro staged_versions(model_name) %}
+{#- A staging model's own text over every version instead of the newest; `reader` is the macro that takes the place of
+    latest_versions. -#}
+{% macro staged_versions(model_name, reader='every_version') %}
     {%- set staged = ref(model_name) -%}
     {%- if not execute -%}{{ return('select * from ' ~ staged) }}{%- endif -%}
     {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] -%}
     {%- if 'latest_versions(' not in node.raw_code -%}
         {% do exceptions.raise_compiler_error(model_name ~ ' does not read latest_versions(): its history cannot be read') %}
     {%- endif -%}
-    {{- render(node.raw_code | replace('latest_versions(', 'every_version(')) -}}
+    {{- render(node.raw_code | replace('latest_versions(', reader ~ '(')) -}}
 {% endmacro %}

@@ -1,16 +1,5 @@
-{#- A staging model over every version of its rows, where the model itself shows the newest one only: the same text
-    (who a row is about, what is cleaned), reading `all_versions` in the place of `latest_versions`. -#}
-{% macro staging_versions(model_name) %}
-    {%- set node = graph.nodes['model.' ~ project_name ~ '.' ~ model_name] -%}
-    {%- if 'latest_versions(' not in node.raw_code -%}
-        {% do exceptions.raise_compiler_error(model_name ~ ' does not read latest_versions(): its history cannot be read') %}
-    {%- endif -%}
-    {{- render(node.raw_code | replace('latest_versions(', 'all_versions(')) -}}
-{% endmacro %}
-
-
 {#- Every version of a bronze table's rows and when the next one replaced it, in the order of `latest_versions`. -#}
-{% macro all_versions(source_name, entity) %}
+{% macro believed_versions(source_name, entity) %}
     {%- set watermark = source_node(source_name, entity).config.meta.watermark -%}
     select
         record_id,
