@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from infra.services.servers import ServiceError
 from ingestion.contract import load_contract
@@ -19,7 +20,7 @@ _ASIDE, _DROPS = ".live", "*.jsonl.gz"
 
 
 def hold_back_last_day(root: Path) -> dict[str, Path]:
-    """Move the newest day's drops out of the readers' sight; gives entity -> file. May be repeated, also for a later day."""
+    """Move the newest day's drops out of the readers' sight; gives entity -> file. May be repeated on a later day."""
     entities = load_contract(SOURCE).entities.values()
     folders = {entity.name: root / SOURCE / entity.physical_name.partition("/")[0] for entity in entities}
     newest = max((path.name for folder in folders.values() for path in folder.rglob(_DROPS)), default="")
@@ -43,7 +44,7 @@ def publish_day(files: dict[str, Path], address: str, *, patience: float = 60.0)
         ServiceError: the broker is not there, or does not take them in `patience` seconds.
     """
     parts = urlsplit(address)
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="sandbox-gateway", protocol=mqtt.MQTTv5)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="sandbox-gateway", protocol=mqtt.MQTTv5)
     client.max_queued_messages_set(0)
     try:
         client.connect(parts.hostname or "127.0.0.1", parts.port or 1883)

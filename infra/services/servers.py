@@ -5,7 +5,6 @@ Their data lies in a temporary folder and goes with them: the sandbox's own file
 
 import contextlib
 import getpass
-import glob
 import os
 import pwd
 import secrets
@@ -28,7 +27,8 @@ PROGRAMS = {
     "mosquitto": ("mosquitto", "mosquitto"),
     "redis": ("redis-server", "redis-server"),
 }
-_OUTSIDE_PATH = ("/usr/lib/postgresql/*/bin", "/usr/sbin", "/usr/local/sbin")
+#: Below the root folder; Debian puts programs here that are not on everybody's path.
+_OUTSIDE_PATH = ("usr/lib/postgresql/*/bin", "usr/sbin", "usr/local/sbin")
 
 
 class ServiceError(LakeError):
@@ -52,8 +52,8 @@ class Services:
 
 def program(name: str) -> Path | None:
     """Where a program is: on the path, or where Debian hides it."""
-    folders = [folder for pattern in _OUTSIDE_PATH for folder in sorted(glob.glob(pattern), reverse=True)]
-    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
+    folders = [folder for pattern in _OUTSIDE_PATH for folder in sorted(Path("/").glob(pattern), reverse=True)]
+    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(str(folder) for folder in folders))
     return Path(found) if found else None
 
 
