@@ -24,6 +24,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from lake.errors import LakeError
+from lake.settings import load_settings
 
 SOURCES_ROOT = Path(__file__).parent / "sources"
 CONTRACT_FILE = "contract.odcs.yaml"
@@ -163,26 +164,38 @@ class Contract:
         return next((s for s in self.servers if s.server == environment), self.servers[0])
 
 
-def discover_sources(root: Path = SOURCES_ROOT) -> list[str]:
+def sources_root() -> Path:
+    """The folder of the contracts: this package's, or `LAKE_CONTRACTS`."""
+    return load_settings().contracts or SOURCES_ROOT
+
+
+def discover_sources(root: Path | None = None) -> list[str]:
     """Names of all sources that have a contract, sorted."""
+    root = root or sources_root()
     return sorted(path.parent.name for path in root.glob(f"*/{CONTRACT_FILE}"))
 
 
-@lru_cache
-def load_contract(source: str, root: Path = SOURCES_ROOT) -> Contract:
+def load_contract(source: str, root: Path | None = None) -> Contract:
     """Read and hold a source's contract.
 
     Raises:
         UnknownSourceError: there is no such source.
         ContractError: the file breaks the standard or our rules; names the place and what was expected.
     """
+    root = root or sources_root()
     path = root / source / CONTRACT_FILE
     if not path.exists():
         raise UnknownSourceError(f"unknown source {source!r}", cure=f"use one of: {', '.join(discover_sources(root))}")
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache
+def _parsed(path: Path, changed_ns: int) -> Contract:
+    """A file's contract, parsed once for each state of the file: a corrected one holds without a restart."""
     return parse_contract(path.read_text(encoding="utf-8"), str(path))
 
 
-def load_contracts(root: Path = SOURCES_ROOT) -> list[Contract]:
+def load_contracts(root: Path | None = None) -> list[Contract]:
     """All contracts, by name of source."""
     return [load_contract(source, root) for source in discover_sources(root)]
 
@@ -321,7 +334,7 @@ def _refuse_unknown_keys(raw: Any, parsed: Any, where: str) -> None:
 
 
 def _one_of(value: Any, allowed: tuple[str, ...], where: str, key: str) -> str:
-    return value if value in allowed else _fail(where, key, f"one of {', '.join(allowed)}, not {value!r}")
+    return str(value) if value in allowed else _fail(where, key, f"one of {', '.join(allowed)}, not {value!r}")
 
 
 def _fail(where: str, key: str, expected: str) -> NoReturn:

@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     source_root: Path | None = Field(
         default=None, description="Where file and SQLite sources are; default the sandbox."
     )
+    contracts: Path | None = Field(default=None, description="Folder of the contracts; default ingestion/sources.")
     now: datetime | None = Field(default=None, description="The only 'now' (UTC); default the sandbox's day, else UTC.")
     services: bool = Field(default=False, description="Use PostgreSQL, Redis and Mosquitto started by infra/services.")
     token_key_file: Path | None = Field(default=None, description="HMAC key of tokens, outside HOME, mode 600.")
