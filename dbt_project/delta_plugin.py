@@ -69,7 +69,8 @@ class Plugin(BasePlugin):
 
     def store(self, target_config: TargetConfig) -> None:
         """Write a model's rows in the mode its materialization chose, and point its name at the new version."""
-        assert target_config.relation is not None and target_config.location is not None
+        assert target_config.relation is not None
+        assert target_config.location is not None
         target = _Target(
             table=target_config.location.path,
             query=target_config.relation.render(),
@@ -162,7 +163,7 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
             writer.merge(target.table, reader, list(keys))
         else:
             writer.append(target.table, reader)
-    return changed
+    return int(changed)
 
 
 def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:

@@ -38,7 +38,9 @@ def register_lake(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute(f"create schema if not exists {zone}")
     for contract in load_contracts():
         for entity in contract.entities.values():
-            connection.execute(f'create or replace view {SCHEMA}."{relation_name(entity)}" as {_bronze(connection, entity)}')
+            connection.execute(
+                f'create or replace view {SCHEMA}."{relation_name(entity)}" as {_bronze(connection, entity)}'
+            )
     for zone in MODEL_ZONES:
         for table in list_tables(zone):
             register_table(connection, table)

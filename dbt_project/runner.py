@@ -9,7 +9,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +150,7 @@ def environment() -> dict[str, str]:
 
 
 def _variables(extra: Mapping[str, Any]) -> str:
-    """As JSON, the dbt variables of a call: the sources and models there are, found and not listed, and the caller's."""
+    """As JSON, the dbt variables of a call: the sources and models there are, found and not listed, and its own."""
     models = sorted(path.stem for path in PROJECT.glob("models/**/*.sql"))
     values = {"sources": discover_sources(), "models": models, **extra}
     return orjson.dumps(values, option=orjson.OPT_SORT_KEYS, default=str).decode()
@@ -185,7 +185,8 @@ def _dbt(arguments: list[str], variables: str, *, manifest: "Manifest | None" = 
 
     verb, *rest = arguments
     # A new database for every call: the last one's views point at another moment, or at another lake.
-    DuckDBConnectionManager.close_all_connections()
+    close: Callable[[], None] = DuckDBConnectionManager.close_all_connections
+    close()
     try:
         outcome = dbtRunner(manifest=manifest).invoke(
             [
@@ -199,7 +200,7 @@ def _dbt(arguments: list[str], variables: str, *, manifest: "Manifest | None" = 
             ]
         )  # fmt: skip
     finally:
-        DuckDBConnectionManager.close_all_connections()
+        close()
     if outcome.exception is not None:
         raise DbtError(f"dbt {verb} stopped: {outcome.exception}", cure="correct what it names") from outcome.exception
     return outcome.result

@@ -58,7 +58,8 @@ def identity_columns(entity: Entity) -> list[str]:
         for c in entity.columns
         if c.identifier_kind or (c.classification in _IDENTIFYING and c.logical_type == "string")
     ]
-    return names if any(entity.column(n).identifier_kind or entity.column(n).classification == "pii_direct" for n in names) else []
+    columns = [entity.column(name) for name in names]
+    return names if any(c.identifier_kind or c.classification == "pii_direct" for c in columns) else []
 
 
 def write_staging(contract: Contract, root: Path = STAGING) -> list[Path]:

@@ -87,7 +87,9 @@ def _table(entity: Entity) -> dict[str, Any]:
         "name": entity.name,
         "identifier": relation_name(entity),
         "description": entity.grain,
-        "config": {"meta": {"delta_table": entity.table, "watermark": entity.watermark, "purposes": list(entity.purposes)}},
+        "config": {
+            "meta": {"delta_table": entity.table, "watermark": entity.watermark, "purposes": list(entity.purposes)}
+        },
         "columns": [_column(column) for column in entity.columns]
         + [{"name": name, "data_type": kind, "description": text} for name, kind, text in LANDED],
     }

@@ -13,13 +13,25 @@ lines as (
 ),
 
 wrong as (
-    select orders.order_id, orders.order_total_cny, orders.discount_cny, lines.lines_total_cny
+    select
+        orders.order_id,
+        orders.order_total_cny,
+        orders.discount_cny,
+        lines.lines_total_cny
     from orders
     left join lines on orders.order_id = lines.order_id
     where
         lines.order_id is null
         or abs(orders.order_total_cny - (lines.lines_total_cny - orders.discount_cny)) > 0.015
+),
+
+counted as (
+    select
+        (select count(*) from orders) as orders_count,
+        (select count(*) from wrong) as wrong_count
 )
 
-select * from wrong
-where (select count(*) from wrong) > 0.01 * (select count(*) from orders)
+select wrong.*
+from wrong
+cross join counted
+where counted.wrong_count > 0.01 * counted.orders_count

@@ -1,4 +1,3 @@
-{%- set columns = event_columns().keys() | list -%}
 with events as (
     {{ union_of_sources('attributed') }}
 ),
@@ -15,7 +14,7 @@ landed as (
         events.source,
         events.entity,
         events.event_type,
-        {% for column in columns -%}
+        {% for column in event_columns() -%}
         events.{{ column }},
         {% endfor -%}
         events.event_at,
@@ -38,7 +37,7 @@ relinked as (
         held.source,
         held.entity,
         held.event_type,
-        {% for column in columns -%}
+        {% for column in event_columns() -%}
         held.{{ column }},
         {% endfor -%}
         held.event_at,

@@ -55,7 +55,7 @@ declared as (
         and (consents.valid_to is null or consents.valid_to > {{ lake_now() }}) as holds,
         row_number() over (
             partition by links.person_id, consents.purpose, consents.channel
-            order by consents.valid_from desc, consents.updated_at desc, consents.record_id
+            order by consents.valid_from desc, consents.updated_at desc, consents.record_id asc
         ) as place
     from links
     inner join {{ ref('stg_crm__consents') }} as consents on links.record_id = consents.person_record_id
@@ -67,7 +67,7 @@ consents as (
         {% for purpose in purposes -%}
         max(case when purpose = '{{ purpose }}' then 1 else 0 end) = 1 as has_{{ purpose }}_consent,
         {% endfor -%}
-        {{ sorted_values(dbt.concat(['purpose', "':'", 'channel'])) }} as consents
+        {{ sorted_values("purpose || ':' || channel") }} as consents
     from declared
     where place = 1 and holds
     group by person_id
@@ -77,7 +77,8 @@ kinds as (
     select
         person_id,
         {% for column, kind in counted_kinds.items() -%}
-        cast(count(distinct case when kind = '{{ kind }}' then value end) as bigint) as {{ column }}{{ ',' if not loop.last }}
+        cast(count(distinct case when kind = '{{ kind }}' then value end) as bigint) as {{ column }}
+        {{- ',' if not loop.last }}
         {% endfor %}
     from (
         {{ unnested_identifiers('linked', ['person_id', 'record_id']) }}
@@ -127,8 +128,11 @@ journeys as (
         cast(count(case when {{ condition }} then 1 end) as bigint) as {{ column }},
         {% endfor -%}
         -- Whole fen: a sum of doubles would depend on the order of rows.
-        cast(sum(case when event_type = 'order_placed' and detail <> 'cancelled' then cast(round(amount_cny * 100) as bigint) end)
-            as double) / 100 as orders_total_cny,
+        cast(sum(
+            case
+                when event_type = 'order_placed' and detail <> 'cancelled' then cast(round(amount_cny * 100) as bigint)
+            end
+        ) as double) / 100 as orders_total_cny,
         max(case when event_type = 'panel_joined' then 1 else 0 end) as panel_member,
         max(case when event_type = 'person_unsubscribed' then 1 else 0 end) as unsubscribed,
         min(event_at) as first_event_at,

@@ -9,7 +9,9 @@ union all
     'detail': 'to_desk', 'case_id': 'case_id',
 }, parent=contact) }}
 union all
-{{ attributed('contact_centre', 'supervisor_requests', 'supervisor_requested', {'case_id': 'case_id'}, parent=contact) }}
+{{ attributed('contact_centre', 'supervisor_requests', 'supervisor_requested', {
+    'case_id': 'case_id',
+}, parent=contact) }}
 union all
 {{ attributed('contact_centre', 'resolutions', 'case_resolved', {
     'detail': 'resolution', 'case_id': 'case_id', 'score': 'satisfaction_score',

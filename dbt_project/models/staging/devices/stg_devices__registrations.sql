@@ -5,7 +5,11 @@ with source as (
 identified as (
     select
         source.*,
-        case when kind <> 'branch_sensor' then {{ person_record_id('devices', ['device_serial', 'account_id']) }} end as person_record_id
+        -- A sensor of a branch is about nobody.
+        case
+            when kind <> 'branch_sensor'
+            then {{ person_record_id('devices', ['device_serial', 'account_id']) }}
+        end as person_record_id
     from source
 )
 

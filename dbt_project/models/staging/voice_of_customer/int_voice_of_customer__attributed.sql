@@ -1,4 +1,6 @@
-{%- set invitation = {'model': 'stg_voice_of_customer__invitations', 'key': 'invitation_id', 'is_unique': true, 'after_own': true} -%}
+{%- set invitation = {
+    'model': 'stg_voice_of_customer__invitations', 'key': 'invitation_id', 'is_unique': true, 'after_own': true,
+} -%}
 {%- set member = {'model': 'stg_voice_of_customer__panel_members', 'key': 'panel_member_id', 'is_unique': true} -%}
 {{ attributed('voice_of_customer', 'invitations', 'survey_sent', {'channel': 'channel', 'detail': 'survey'}) }}
 union all

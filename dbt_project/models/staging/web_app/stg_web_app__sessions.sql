@@ -5,7 +5,11 @@ with source as (
 identified as (
     select
         source.*,
-        case when not coalesce(is_bot, false) then {{ person_record_id('web_app', ['cookie_id', 'device_id', 'account_id']) }} end as person_record_id
+        -- A bot is nobody.
+        case
+            when not coalesce(is_bot, false)
+            then {{ person_record_id('web_app', ['cookie_id', 'device_id', 'account_id']) }}
+        end as person_record_id
     from source
 )
 
