@@ -84,8 +84,9 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
             return
         self.record(context.instance, run, is_complete=False)
         from expectations.portal import build
+        from ingestion.landing import counters
 
-        build()
+        build(counters=counters())
 
 
 def is_whole(run: dg.DagsterRun) -> bool:

@@ -8,7 +8,8 @@ from lake.tables import list_tables, scan, table_exists
 from orchestration import ledger
 from orchestration.facts import TableFacts, table_facts
 
-PERSONS_TABLE, UNRESOLVED_TABLE = "marts/person_profile", "marts/unresolved_records"
+PERSONS_TABLE, EVENTS_TABLE = "marts/person_profile", "marts/journey_events"
+UNRESOLVED_TABLE = "marts/unresolved_records"
 
 
 def status() -> dict[str, Any]:

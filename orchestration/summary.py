@@ -1,12 +1,13 @@
 """What a person reads at the end of `lake run`: what came in, what was refused, who was found, what to open next."""
 
-from typing import Any
-
 from lake.clock import today
+from lake.duck import connect
 from lake.settings import load_settings
+from lake.tables import scan, table_exists
 from orchestration.changes import Changes
 from orchestration.ledger import Run
 from orchestration.status import (
+    EVENTS_TABLE,
     PERSONS_TABLE,
     UNRESOLVED_TABLE,
     all_facts,
@@ -67,33 +68,39 @@ def _reconciliation() -> str:
         f"reconciled   received {total['received']:,} = bronze {total['landed']:,} + quarantined"
         f" {total['quarantined']:,} + doubles {total['doubled']:,}: {'exact' if is_exact else 'NOT EXACT'}"
     )
-    produced = _produced()
-    if produced is not None:
-        verdict = "exact" if produced == total["received"] else f"{total['received'] - produced:+,}"
-        text += f"; the sandbox produced {produced:,}: {verdict}"
-    return text
+    return text + _against_production()
 
 
-def _produced() -> int | None:
-    """Rows that the sandbox's systems produced, by its own truth; None where there is none."""
-    truth = load_settings().sources_root / "truth" / "produced.parquet"
-    if not truth.exists():
-        return None
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
+def _against_production() -> str:
+    """What the simulated systems say they produced, where there are such systems."""
+    root = load_settings().sources_root
+    if not (root / "truth" / "produced.parquet").exists():
+        return ""
+    from infra.sandbox.reconcile import differences
+    from ingestion.landing import counters
 
-    return int(pc.sum(pq.read_table(truth, columns=["rows"])["rows"]).as_py() or 0)
+    found = differences(root, counters()).to_pylist()
+    if not found:
+        return "; what the systems produced: exact"
+    places = sorted({f"{row['source']}/{row['entity']}" for row in found})
+    shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+    return f"; NOT what the systems produced in {shown}"
 
 
 def _against_truth() -> str:
-    if not (load_settings().sources_root / "truth" / "records.parquet").exists():
+    """How well people were found, where the truth is known."""
+    root = load_settings().sources_root
+    if not (root / "truth" / "records.parquet").exists() or not table_exists(EVENTS_TABLE):
         return ""
-    try:
-        from infra.sandbox.score import score
-    except ImportError:
-        return ""
-    found: Any = score()
-    return f" ({found})"
+    from infra.sandbox.score import from_record_ids, score
+
+    with connect() as connection:
+        events = connection.execute(f"select event_id, person_id from {scan(EVENTS_TABLE)}").to_arrow_table()
+    found = score(root, from_record_ids(events, "event_id"))
+    return (
+        f"; against the truth of {found.true_persons:,} people: precision {found.precision:.3f}, recall"
+        f" {found.recall:.3f} (pairs of records), {found.over_merged:,} merged too much, {found.split:,} split"
+    )
 
 
 def _next_steps() -> list[str]:

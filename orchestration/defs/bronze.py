@@ -68,6 +68,7 @@ def _landing(contract: Contract) -> dg.AssetsDefinition:
 
 def _land(report: Callable[[str], Any], session: Session, source: str, wanted: list[Entity]) -> Iterator[AssetEvent]:
     from ingestion.landing import land_source
+    from ingestion.result import Counts
 
     before = {entity.name: table_version(entity.table) for entity in wanted}
     result = land_source(source, entities=[entity.name for entity in wanted], full_refresh=session.full_refresh)
@@ -77,7 +78,7 @@ def _land(report: Callable[[str], Any], session: Session, source: str, wanted: l
         report(f"{failure.message}\n  cure: {failure.cure}")
     counts = {found.entity: found.counts for found in result.entities}
     for entity in wanted:
-        of_entity = counts[entity.name]
+        of_entity = counts.get(entity.name, Counts())  # a source that is down is not asked for its other entities
         yield written(
             entity.table,
             before[entity.name],
