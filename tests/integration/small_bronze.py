@@ -93,7 +93,7 @@ def _identity_columns(entity: Entity) -> list[str]:
     """Which columns a staging model makes its person_record_id of, sorted; none where it has no such id."""
     folder = PROJECT_ROOT / "dbt_project" / "models" / "staging" / entity.source
     model = (folder / f"stg_{entity.source}__{entity.name}.sql").read_text(encoding="utf-8")
-    found = re.search(r"person_record_id\('\w+', \[(.*?)\]\)", model)
+    found = re.search(r"person_record_id\('\w+', \[(.*?)\]\)", model, re.DOTALL)
     return sorted(re.findall(r"'(\w+)'", found.group(1))) if found else []
 
 
