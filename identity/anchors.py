@@ -82,9 +82,14 @@ def _create_blocks(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """create table blocks as
            select m.rule, m.evidence, m.value, m.rid,
-                  min(m.rid) over (partition by m.rule, m.value, p.name_id, p.birth, p.national_id) as first_rid
+                  min(m.rid) over (partition by m.rule, m.value, p.name_id, p.birth, p.national_id) as first_rid,
+                  -- Father and son of one name in one block: who states no birth date may be either.
+                  coalesce(date_diff('year', min(p.birth) over namesakes, max(p.birth) over namesakes) > 8, false)
+                      or min(case when p.id_is_checked then p.national_id end) over namesakes
+                         <> max(case when p.id_is_checked then p.national_id end) over namesakes as is_contested
            from memberships m join people p using (rid)
-           where (m.rule, m.value) in (select (rule, value) from memberships group by rule, value having count(*) > 1)"""
+           where (m.rule, m.value) in (select (rule, value) from memberships group by rule, value having count(*) > 1)
+           window namesakes as (partition by m.rule, m.value, p.name_key)"""
     )
     con.execute("drop table memberships")
 
@@ -93,13 +98,13 @@ def _create_candidates(con: duckdb.DuckDBPyConnection) -> None:
     """Table `candidates`: pairs to be held against each other, with the reasons that proposed them."""
     con.execute(
         f"""create table candidates as
-            with firsts as (select distinct rule, evidence, value, first_rid as rid from blocks),
+            with firsts as (select rule, evidence, value, first_rid as rid, bool_or(coalesce(is_contested, false)) as is_contested from blocks group by all),
             crowded as (select rule, value from firsts group by rule, value having count(*) > {4 * rules.MOST_NAMES}),
             compared as (select * from firsts f anti join crowded c on f.rule = c.rule and f.value = c.value)
-            select left_rid, right_rid, rule, any_value(evidence) as evidence from (
-                select first_rid as left_rid, rid as right_rid, rule, evidence from blocks where rid <> first_rid
+            select left_rid, right_rid, rule, any_value(evidence) as evidence, bool_and(is_contested) as is_contested from (
+                select first_rid as left_rid, rid as right_rid, rule, evidence, coalesce(is_contested, false) as is_contested from blocks where rid <> first_rid
                 union all
-                select a.rid, b.rid, a.rule, a.evidence from compared a join compared b
+                select a.rid, b.rid, a.rule, a.evidence, a.is_contested or b.is_contested from compared a join compared b
                 on a.rule = b.rule and a.value = b.value and a.rid < b.rid)
             group by left_rid, right_rid, rule"""
     )
@@ -125,7 +130,7 @@ def features_sql() -> str:
     and true, false or null for gender, national_id, email, phone, same_street, same_postcode, same_city."""
     a_date, b_date = "strftime(a.birth, '%Y%m%d')", "strftime(b.birth, '%Y%m%d')"
     return f"""
-        select c.left_rid, c.right_rid, c.rule, c.evidence,
+        select c.left_rid, c.right_rid, c.rule, c.evidence, c.is_contested,
                case when a.name_id is null or b.name_id is null then {Alike.UNKNOWN.value}
                     when a.name_id = b.name_id then {Alike.SAME.value} else n.level end as name,
                case when a.birth is null or b.birth is null then 'UNKNOWN'
@@ -136,7 +141,7 @@ def features_sql() -> str:
                     else 'CONFLICT' end as birth,
                a.gender = b.gender as gender,
                case when a.national_id = b.national_id then true when a.id_is_checked and b.id_is_checked then false end as national_id,
-               a.email = b.email as email, a.phone = b.phone as phone,
+               a.email = b.email as email, coalesce(damerau_levenshtein(a.email, b.email) <= 2, false) as similar_email, a.phone = b.phone as phone,
                coalesce(a.street = b.street, false) as same_street, coalesce(a.postcode = b.postcode, false) as same_postcode,
                coalesce(a.city = b.city, false) as same_city,
                a.street is not null and b.street is not null as has_streets,
@@ -189,7 +194,9 @@ def _create_edges(con: duckdb.DuckDBPyConnection) -> None:
         f"""create table edges as
             with features as ({features_sql()}),
             weighed as (select *, {weights} from features
-                        where national_id is not false and (case {personal} {agreement} end)),
+                        where national_id is not false
+                          and (not is_contested or evidence = 'issued' or birth in ('SAME', 'CLOSE') or national_id)
+                          and (case {personal} {agreement} end)),
             ranked as (select *, {total} as strength from weighed)
             select left_rid, right_rid, rule, strength, {", ".join(f"weight_{name}" for name in WEIGHTS)}
             from (select *, row_number() over (partition by left_rid, right_rid order by strength desc, rule) as place from ranked)

@@ -1,7 +1,9 @@
 """Records without a name join the one person who holds their identifier, or stay apart: they never bridge two people.
 
-Kind by kind, from customer numbers down to cookies (`rules.KINDS`, by turn). A browser that saw two accounts belongs
-to neither; the log-ins in it belong each to their account. What no named record holds is grouped by itself.
+Kind by kind, from customer numbers down to cookies (`rules.KINDS`, by turn). A component is *named* (it holds a record
+with a name), *numbered* (nameless, but it holds an issued number) or *loose*. A numbered component may find the one
+named owner of its e-mail, a loose one the one owner of its cookie; a value with two owners (a household's e-mail, a
+browser that saw two accounts) decides nothing, and the log-ins in that browser belong each to their account.
 """
 
 import duckdb
@@ -9,106 +11,141 @@ import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.components import Ints, connected_components
+from identity.components import Ints
+from identity.rules import Evidence
 
-_GROUPED_AGAIN = "SHARED_IDENTIFIER"
+_LOOSE, _NUMBERED, _NAMED = 0, 1, 2
 
 
 def attach(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     """The components with nameless records attached. Adds what it joins to `edges`."""
     con.register("registered", pa.table({"rid": np.arange(len(component)), "component": component}))
-    # `is_settled`: somebody whom later kinds may find; a named record, or one grouped by an identifier of its own.
     con.execute(
-        """create table state as select r.rid, r.component, p.name_id is not null as is_settled
-           from registered r join people p using (rid)"""
+        f"""create table state as
+            select r.rid, r.component, case when p.name_id is null then {_LOOSE} else {_NAMED} end as level
+            from registered r join people p using (rid)"""
     )
     con.unregister("registered")
     kinds = [row[0] for row in con.sql("select distinct kind from usable").fetchall()]
     for kind in sorted(kinds, key=lambda k: (rules.kind_of(k).turn, k)):
         _attach_kind(con, kind)
+        if kind == "email":
+            _attach_similar_emails(con)
     _group_undecided(con)
-    found = con.sql("select rid, component from state order by rid").fetchnumpy()["component"]
+    found = con.sql("select component from state order by rid").fetchnumpy()["component"]
     con.execute("drop table state")
     return np.ascontiguousarray(found, dtype=np.int64)
 
 
 def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Loose components with a value of this kind: to its one settled owner; among themselves where it has none."""
+    """Components that show values of this kind: numbered ones to a named owner, loose ones to any, the rest together."""
+    evidence = rules.kind_of(kind).evidence
+    rule, weight = rules.rule_of(kind), rules.kind_of(kind).weight
+    column = f"weight_{kind}" if kind in rules.IDENTIFIER_WEIGHTS else "weight_identifier"
+    con.execute(f"create table shown as select value, rid from usable where kind = '{kind}'")
+    if evidence is Evidence.CONTACT:
+        _join_owner(con, rule, weight, column, seekers=_NUMBERED, owners=_NAMED)
+    _join_owner(con, rule, weight, column, seekers=_LOOSE, owners=_NUMBERED)
+    _group(con, rule, weight, column, level=_NUMBERED if evidence is Evidence.ISSUED else _LOOSE)
+    con.execute("drop table shown")
+
+
+def _join_owner(
+    con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str, *, seekers: int, owners: int
+) -> None:
+    """Components of level `seekers` join the one component of at least level `owners` that holds their values."""
     con.execute(
         f"""create table held as
-            select distinct u.value, s.component, s.is_settled, min(s.rid) over (partition by u.value, s.component) as rid
-            from usable u join state s using (rid) where u.kind = '{kind}'"""
+            select u.value, s.component, s.level, min(u.rid) as rid from shown u join state s using (rid) group by all"""
     )
     con.execute(
-        f"""create table owners as
-            select h.value, count(*) as owners, min(component) as component, min(rid) as rid
-            from held h where is_settled group by h.value"""
+        f"""create table moves as
+            with owned as (
+                select value, count(*) as owners, min(component) as component, min(rid) as rid, max(level) as level
+                from held where level >= {owners} group by value)
+            select l.component as seeker, min(o.component) as owner, max(o.level) as level, min(o.rid) as owner_rid, min(l.rid) as seeker_rid
+            from held l join owned o using (value) where l.level = {seekers}
+            group by l.component having count(distinct o.component) = 1 and max(o.owners) = 1"""
     )
-    # One owner over all values of this kind that the loose component shows, else it is undecided.
-    con.execute(
-        """create table moves as
-           select l.component as loose, min(coalesce(o.component, -1)) filter (o.component is not null) as owner,
-                  min(o.rid) as owner_rid, min(l.rid) as loose_rid, min(l.value) as value,
-                  count(distinct o.component) as owner_count, coalesce(max(o.owners), 0) as shared_by
-           from held l left join owners o using (value) where not l.is_settled group by l.component"""
-    )
-    new = con.sql("select loose, value, loose_rid from moves where owner_count = 0 order by loose").fetchnumpy()
-    if len(new["loose"]):
-        _group(con, kind)
-    con.execute(
-        f"""insert into edges by name
-            select least(owner_rid, loose_rid) as left_rid, greatest(owner_rid, loose_rid) as right_rid,
-                   '{rules.rule_of(kind)}' as rule, {rules.kind_of(kind).weight} as strength,
-                   {rules.kind_of(kind).weight} as weight_{_weight_column(kind)}
-            from moves where owner_count = 1 and shared_by = 1"""
-    )
-    con.execute(
-        """update state set component = m.owner, is_settled = true from moves m
-           where state.component = m.loose and m.owner_count = 1 and m.shared_by = 1"""
-    )
-    for table in ("held", "owners", "moves"):
+    _insert_edges(con, "select seeker_rid as a, owner_rid as b from moves", rule, weight, column)
+    con.execute("update state set component = m.owner, level = m.level from moves m where state.component = m.seeker")
+    for table in ("held", "moves"):
         con.execute(f"drop table {table}")
 
 
-def _group(con: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Loose components whose values nobody settled holds: one new group per value."""
+def _group(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str, *, level: int) -> None:
+    """Loose components whose values nobody above them holds: together, by the first value that each shows."""
     con.execute(
-        """create table grouped as
-           select loose, loose_rid, min(loose) over (partition by value) as leader, min(loose_rid) over (partition by value) as leader_rid
-           from moves where owner_count = 0"""
+        f"""create table grouped as
+            with owned as (select distinct u.value from shown u join state s using (rid) where s.level > {_LOOSE}),
+            free as (
+                select s.component, min(u.value) as value, min(u.rid) as rid
+                from shown u join state s using (rid) anti join owned using (value) where s.level = {_LOOSE} group by s.component)
+            select component, rid, min(component) over (partition by value) as leader, min(rid) over (partition by value) as leader_rid
+            from free"""
     )
+    _insert_edges(con, "select rid as a, leader_rid as b from grouped where rid <> leader_rid", rule, weight, column)
     con.execute(
-        f"""insert into edges by name
-            select least(leader_rid, loose_rid) as left_rid, greatest(leader_rid, loose_rid) as right_rid,
-                   '{rules.rule_of(kind)}' as rule, {rules.kind_of(kind).weight} as strength,
-                   {rules.kind_of(kind).weight} as weight_{_weight_column(kind)}
-            from grouped where loose_rid <> leader_rid"""
-    )
-    con.execute(
-        "update state set component = g.leader, is_settled = true from grouped g where state.component = g.loose"
+        f"update state set component = g.leader, level = {level} from grouped g where state.component = g.component"
     )
     con.execute("drop table grouped")
+
+
+def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:
+    """A nameless address that nobody holds, one slip away from exactly one that somebody holds.
+
+    A slip leaves a letter out, doubles it or swaps two; it changes no number, and the number must be there.
+    """
+    con.execute(
+        f"""create table addresses as
+            select u.value, {rules.digits_sql("u.value")} as digits, split_part(u.value, '@', 2) as host,
+                   max(s.level) as level, min(s.component) as component, count(distinct s.component) as holders, min(u.rid) as rid
+            from usable u join state s using (rid) where u.kind = 'email' group by u.value"""
+    )
+    con.execute(
+        f"""create table moves as
+            select l.component as seeker, min(o.component) as owner, max(o.level) as level, min(o.rid) as owner_rid, min(l.rid) as seeker_rid
+            from addresses l join addresses o using (digits, host)
+            where l.level < {_NAMED} and o.level = {_NAMED} and l.holders = 1 and o.holders = 1 and length(digits) > 2
+              and length(l.value) >= 16 and damerau_levenshtein(l.value, o.value) = 1
+              and (length(l.value) <> length(o.value) or list_sort(string_split(l.value, '')) = list_sort(string_split(o.value, '')))
+            group by l.component having count(distinct o.component) = 1"""
+    )
+    _insert_edges(
+        con,
+        "select seeker_rid as a, owner_rid as b from moves",
+        rules.SIMILAR_EMAIL,
+        rules.SIMILAR_EMAIL_WEIGHT,
+        "weight_email",
+    )
+    con.execute("update state set component = m.owner, level = m.level from moves m where state.component = m.seeker")
+    for table in ("addresses", "moves"):
+        con.execute(f"drop table {table}")
 
 
 def _group_undecided(con: duckdb.DuckDBPyConnection) -> None:
     """Views of a shared thing (a family's browser before anybody logs in): one group per set of values."""
     con.execute(
-        """create table undecided as
-           select rid, min(rid) over (partition by signature) as leader from (
-               select s.rid, string_agg(u.kind || '=' || u.value, '|' order by u.kind, u.value) as signature
-               from state s join usable u using (rid) where not s.is_settled group by s.rid)"""
+        f"""create table undecided as
+            with alone as (select component from state group by component having count(*) = 1 and max(level) = {_LOOSE})
+            select component, rid, min(component) over (partition by signature) as leader, min(rid) over (partition by signature) as leader_rid
+            from (select s.component, s.rid, string_agg(u.kind || '=' || u.value, '|' order by u.kind, u.value) as signature
+                  from state s semi join alone using (component) join usable u using (rid) group by s.component, s.rid)"""
     )
-    con.execute(
-        f"""insert into edges by name
-            select leader as left_rid, rid as right_rid, '{_GROUPED_AGAIN}' as rule, 8.0 as strength, 8.0 as weight_identifier
-            from undecided where rid <> leader"""
+    _insert_edges(
+        con,
+        "select rid as a, leader_rid as b from undecided where rid <> leader_rid",
+        rules.SAME_SHARED_IDENTIFIERS,
+        8.0,
+        "weight_identifier",
     )
-    con.execute("update state set component = u.leader from undecided u where state.rid = u.rid")
+    con.execute("update state set component = u.leader from undecided u where state.component = u.component")
     con.execute("drop table undecided")
 
 
-def _weight_column(kind: str) -> str:
-    return kind if kind in rules.IDENTIFIER_WEIGHTS else "identifier"
-
-
-__all__ = ["attach", "connected_components"]
+def _insert_edges(con: duckdb.DuckDBPyConnection, pairs: str, rule: str, weight: float, column: str) -> None:
+    con.execute(
+        f"""insert into edges by name
+            select least(a, b) as left_rid, greatest(a, b) as right_rid, '{rule}' as rule, {weight} as strength, {weight} as {column}
+            from ({pairs})"""
+    )

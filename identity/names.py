@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 from importlib.resources import files
+from itertools import pairwise
 
 HANZI = re.compile(r"[㐀-鿿豈-﫿·]+")
 _LATIN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -121,7 +122,8 @@ def _parse_latin(text: str, given: str, family: str) -> Name | None:
     if "," in text and not family:
         family, _, given = (part.strip() for part in text.partition(","))
         text = f"{given} {family}"
-    tokens, generation = [], ""
+    tokens: list[str] = []
+    generation = ""
     for token in _latin_tokens(text):
         if token in _GENERATIONS and tokens:
             generation = _GENERATIONS[token]
@@ -166,11 +168,29 @@ def _alike_hanzi(a: Name, b: Name) -> Alike:
         return Alike.SAME
     if a.key == b.key:
         return Alike.SIMILAR  # the wrong character of the same sound: the typing error of pinyin keyboards
+    short, long = sorted((a.hanzi, b.hanzi), key=len)
+    if len(short) > 2 and sorted(a.hanzi) == sorted(b.hanzi):
+        return Alike.SIMILAR  # two characters swapped
+    if len(long) == len(short) + 1 and len(short) > 1 and _is_subsequence(short, long):
+        # A doubled key, or a character left out: the second may also be two brothers (王伟, 王伟明).
+        return Alike.SIMILAR if any(x == y for x, y in pairwise(long)) else Alike.PARTIAL
+    if a.family == b.family and (
+        not (a.given and b.given) or _is_pet_name(a.hanzi, b.hanzi) or _is_pet_name(b.hanzi, a.hanzi)
+    ):
+        return Alike.PARTIAL
     if a.family == b.family:
-        if not (a.given and b.given):
-            return Alike.PARTIAL
         return Alike.FAMILY_ONLY
     return Alike.GIVEN_ONLY if a.given and a.given == b.given and len(a.hanzi) > 2 else Alike.DIFFERENT
+
+
+def _is_subsequence(short: str, long: str) -> bool:
+    rest = iter(long)
+    return all(character in rest for character in short)
+
+
+def _is_pet_name(pet: str, hanzi: str) -> bool:
+    """小 or 阿 before one character of the given name: 王小明 for 王明华."""
+    return len(pet) > 2 and pet[-2] in "小阿" and pet[-1] in hanzi[1:]
 
 
 def _alike_tokens(a: Name, b: Name) -> Alike:
@@ -207,18 +227,18 @@ def _best_partner(token: str, others: list[str]) -> tuple[str | None, Alike]:
 
 
 def _share_of_name(a: Name, b: Name, common: Counter[str]) -> Alike:
-    """Whether what two names share is the family name (relatives) or the given name (perhaps married)."""
-    for name, other in ((a, b), (b, a)):
-        if name.family and name.given:
-            if name.given in common and name.family not in common:
-                # Chinese names share given names across families far too often to mean a marriage.
-                return Alike.GIVEN_ONLY if not (name.hanzi or other.hanzi) else Alike.DIFFERENT
-            if name.family in common:
-                return Alike.FAMILY_ONLY
+    """Whether what two names share is the given name (perhaps married) or, in doubt, the family name (relatives)."""
     if not _PINYIN_SURNAMES.isdisjoint(common):
         return Alike.FAMILY_ONLY
-    # Order unknown: what stands first in both is the given name in most Latin names.
-    return Alike.GIVEN_ONLY if a.tokens[0] in common and b.tokens[0] in common else Alike.FAMILY_ONLY
+    if a.hanzi or b.hanzi:
+        # Chinese families share given names far too often for a marriage to be the likelier reason.
+        return Alike.FAMILY_ONLY if (a.family or b.family) in common else Alike.DIFFERENT
+    return Alike.GIVEN_ONLY if all(_likely_given(name) in common for name in (a, b)) else Alike.FAMILY_ONLY
+
+
+def _likely_given(name: Name) -> str:
+    """The part that stands first, unless the record itself says that this is the family name."""
+    return name.given if name.given in name.tokens and name.family != name.tokens[0] else name.tokens[0]
 
 
 def _is_typing_error(a: str, b: str) -> bool:
@@ -253,7 +273,7 @@ def edit_distance(a: str, b: str) -> int:
 def _nicknames() -> dict[str, frozenset[int]]:
     """Each short or full form and the groups (lines of nicknames.csv) that it stands in."""
     groups: dict[str, set[int]] = {}
-    with (files("identity") / "nicknames.csv").open(encoding="utf-8") as file:  # type: ignore[call-arg]
+    with (files("identity") / "nicknames.csv").open(encoding="utf-8") as file:
         for number, line in enumerate(csv.reader(file)):
             for form in line:
                 groups.setdefault(form, set()).add(number)

@@ -142,10 +142,11 @@ def _create_contacts(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute("create table raw_phones as select distinct value, country from given where kind = 'phone'")
     _create_phones(con)
+    _create_emails(con)
     con.execute(
         f"""create table contacts as
             select distinct rid, kind, value from (
-                select rid, kind, {email_sql("value")} as value from given where kind = 'email'
+                select g.rid, g.kind, e.email as value from given g join emails e using (value) where g.kind = 'email'
                 union all
                 select rid, kind, {national_id_sql("value")} from given where kind = 'national_id'
                 union all
@@ -155,7 +156,7 @@ def _create_contacts(con: duckdb.DuckDBPyConnection) -> None:
                 select rid, kind, {issued_id_sql("value", "kind")} from given where kind not in ('email', 'phone', 'national_id')
             ) where value is not null"""
     )
-    for table in ("given", "raw_phones", "phones"):
+    for table in ("given", "raw_phones", "phones", "emails"):
         con.execute(f"drop table {table}")
 
 
@@ -245,6 +246,28 @@ def email_sql(column: str) -> str:
         then ({local}) || '@' || {host} end"""
 
 
+def _create_emails(con: duckdb.DuckDBPyConnection) -> None:
+    """Table `emails`: value -> address. A rare host one slip away from one a hundred times as common is that one."""
+    con.execute(
+        f"create table emails as select value, {email_sql('value')} as email from (select distinct value from given where kind = 'email')"
+    )
+    con.execute(
+        "create table hosts as select split_part(email, '@', 2) as host, count(*) as held from emails where email is not null group by host"
+    )
+    con.execute(
+        """create table slips as
+           select r.host, min_by(c.host, (-c.held, c.host)) as meant
+           from hosts c join hosts r on r.held * 100 <= c.held and abs(length(r.host) - length(c.host)) <= 1
+           where c.held >= 100 and damerau_levenshtein(r.host, c.host) = 1 group by r.host"""
+    )
+    con.execute(
+        """update emails set email = split_part(email, '@', 1) || '@' || meant
+           from slips where split_part(emails.email, '@', 2) = slips.host"""
+    )
+    for table in ("hosts", "slips"):
+        con.execute(f"drop table {table}")
+
+
 def e164(value: str, region: str | None) -> str | None:
     """A phone number as E.164; null where no human can be reached by it (impossible, toll-free, a hotline)."""
     text = value.strip()
@@ -312,9 +335,17 @@ def issued_id_sql(column: str, kind: str) -> str:
 
 
 def birth_date_sql(column: str, not_after: str) -> str:
-    """SQL of a birth date; null where it is none, before 1900-01-02 or after the record."""
+    """SQL of a birth date; null where it is none, before 1900-01-02 or after the record.
+
+    "03/04/1980" is read only where one of the two numbers cannot be a month, or both are one.
+    """
     formats = ", ".join(f"'{form}'" for form in _DATE_FORMATS)
-    parsed = f"cast(try_strptime(trim({column}), [{formats}]) as date)"
+    slashed = f"regexp_extract(trim({column}), '^([0-9]{{1,2}})[/-]([0-9]{{1,2}})[/-]([0-9]{{4}})$', ['a', 'b', 'y'])"
+    first, second, year = (f"try_cast({slashed}.{part} as integer)" for part in "aby")
+    parsed = f"""coalesce(
+        cast(try_strptime(trim({column}), [{formats}]) as date),
+        case when {second} <= 12 and ({first} > 12 or {first} = {second}) then try_cast(printf('%04d-%02d-%02d', {year}, {second}, {first}) as date)
+             when {first} <= 12 and {second} > 12 then try_cast(printf('%04d-%02d-%02d', {year}, {first}, {second}) as date) end)"""
     return f"case when {parsed} > date '1900-01-01' and ({not_after} is null or {parsed} <= cast({not_after} as date)) then {parsed} end"
 
 

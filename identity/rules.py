@@ -67,6 +67,12 @@ class PersonalRule:
     accepts: str
 
 
+def digits_sql(email: str) -> str:
+    """SQL of the digits of an e-mail, at least two; null otherwise."""
+    digits = f"regexp_replace({email}, '[^0-9]', '', 'g')"
+    return f"case when length({digits}) > 1 then {digits} end"
+
+
 PERSONAL_RULES = (
     # Two people of one name born on one day exist in every big city: a place must agree, or the name be rare.
     PersonalRule(
@@ -83,6 +89,12 @@ PERSONAL_RULES = (
         "cast(birth as varchar) || '|' || street || '|' || coalesce(city, postcode)",
         f"name >= {Alike.PARTIAL.value} or (name = {Alike.GIVEN_ONLY.value} and gender is not false)",
     ),
+    # A slip in the address: the letters differ by one or two, the number in it does not (wang12@, wang13@ are two people).
+    PersonalRule(
+        "SAME_NAME_AND_SIMILAR_EMAIL",
+        f"name_key || '|' || {digits_sql('email')}",
+        "similar_email and birth <> 'CONFLICT'",
+    ),
 )
 #: A record without a name that shows two values of one owner, as an e-mail and a phone of one survey.
 SAME_CONTACT_CARD = "SAME_CONTACT_CARD"
@@ -97,7 +109,7 @@ AGREEMENT: dict[Evidence, str] = {
     Evidence.CONTACT: f"""case
         when birth = 'CONFLICT' then false
         when name >= {Alike.PARTIAL.value} then true
-        when name = {Alike.GIVEN_ONLY.value} then birth in ('SAME', 'CLOSE') and gender is not false
+        when name = {Alike.GIVEN_ONLY.value} then gender is not false
         else false end""",
 }
 #: Things change hands without a name being asked: never a reason to join two records that name somebody.
@@ -119,4 +131,9 @@ FIELD_WEIGHTS = {"gender": (1.0, -5.0), "street": (9.0, -1.0), "postcode": (5.0,
 IDENTIFIER_WEIGHTS = {
     "national_id": (24.0, -20.0), "email": (14.0, -1.0), "phone": (12.0, -1.0),
 }  # fmt: skip
+#: A nameless e-mail that nobody holds, one slip of a finger away from one that one person holds.
+SIMILAR_EMAIL = "SIMILAR_EMAIL"
+SIMILAR_EMAIL_WEIGHT = 9.0
+#: Nameless views of one shared thing, undecided whose.
+SAME_SHARED_IDENTIFIERS = "SAME_SHARED_IDENTIFIERS"
 SINGLETON = "SINGLETON"
