@@ -15,9 +15,9 @@ UNUSUAL_DAYS = "lake_unusual_days"
 CHARTED_DAYS = 60  # the days counted at all
 WATCHED_DAYS = 7  # the newest days that are held against the days before
 HABIT_DAYS = 28  # the days before, which make the habit
-LEAST_HABIT = 10  # rows a day, in the median, below which chance alone makes odd days
+LEAST_HABIT = 20  # rows a day, in the median, below which even silence may be chance
 #: A day is unusual beyond this many robust standard deviations of the habit *and* beyond these factors of its median.
-DEVIATIONS = 5.0
+DEVIATIONS = 4.0
 LEAST_FACTOR, MOST_FACTOR = 0.5, 3.0
 
 
