@@ -1,0 +1,46 @@
+"""`lake up`: Dagster's UI and daemon, the quality portal and Feast's feature server, on loopback, until interrupted."""
+
+import signal
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `lake up`."""
+    app.command("up")(up)
+
+
+class _Stopped(Exception):
+    """The process was asked to end."""
+
+
+def up(
+    host: Annotated[
+        str, typer.Option(help="A loopback address; others are refused, since there are no roles.")
+    ] = "127.0.0.1",
+) -> None:
+    """Start the Dagster UI, the quality portal and the Feast server; Ctrl-C stops them all."""
+    from cli._log import start_log
+    from orchestration.servers import check_host, check_ports, log_of, serving
+
+    start_log()
+    check_host(host)
+    check_ports(host)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    try:
+        with serving(host, tell=lambda text: print(f"  {text}", flush=True)) as urls:
+            print(f"Dagster    {urls['dagster']}      runs, tables and what they are made of", flush=True)
+            print(f"portal     {urls['portal']}      what is wrong with which data, and whose it is")
+            print(f"features   {urls['feast']}      POST /get-online-features")
+            print(f"logs       {log_of('*')}\nCtrl-C stops everything", flush=True)
+            signal.pause()
+    except _Stopped:
+        print("stopped: nothing of it is running any more", flush=True)
+
+
+def _stop(number: int, frame: Any) -> None:
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)  # a second Ctrl-C must not leave a server behind
+    raise _Stopped

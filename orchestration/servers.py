@@ -1,0 +1,254 @@
+"""The servers of `lake up`: what each is, how it is started, when it is well, and that nothing of it stays behind.
+
+Loopback only. Every server is a process group of its own, ended by its number; it also ends if this process is killed.
+"""
+
+import ctypes
+import ipaddress
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import yaml
+
+from lake.errors import LakeError
+from lake.settings import PROJECT_ROOT, load_settings
+from orchestration.execute import LOCATION, MODULE, silence
+
+_PATIENCE_SECONDS = 240.0
+_GRACE_SECONDS = 20.0
+_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
+
+
+class HostError(LakeError):
+    """The servers may not listen where they were told to."""
+
+    exit_code = 2
+
+
+class PortTakenError(LakeError):
+    """A port is in use."""
+
+    exit_code = 2
+
+
+class ServerFailedError(LakeError):
+    """A server ended, or did not become well in time."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server: its command, and where to ask whether it is well (None: it has no address of its own)."""
+
+    name: str
+    command: list[str]
+    url: str | None = None
+    health: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+def check_host(host: str) -> None:
+    """Refuse every address that others can reach.
+
+    Raises:
+        HostError: the host is not a loopback address.
+    """
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise HostError(
+            f"refused to listen on {host}: there are no log-ins and no roles, and whoever reaches these pages can start"
+            " runs and see whom the lake knows",
+            cure="keep 127.0.0.1 and reach it through a tunnel: ssh -L 3000:127.0.0.1:3000 <this machine>",
+        )
+
+
+def check_ports(host: str) -> None:
+    """See that every port is free before anything is started.
+
+    Raises:
+        PortTakenError: names the port, what it is for, and the variable that moves it.
+    """
+    settings = load_settings()
+    for name in ("dagster", "portal", "feast"):
+        port = getattr(settings, f"port_{name}")
+        with socket.socket(_family(host)) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise PortTakenError(
+                    f"port {port} on {host}, for {name}, cannot be had ({error.strerror})",
+                    cure=f"stop what listens there, or set LAKE_PORT_{name.upper()} to a free port",
+                ) from None
+
+
+@contextmanager
+def serving(host: str, tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """Start everything, wait until it is well, give the addresses; stop everything at the end, however it comes.
+
+    Raises:
+        ServerFailedError: a server ended or was not well in time; its log is named.
+    """
+    with tempfile.TemporaryDirectory(prefix="lake-up-") as folder:  # short: a socket's path may have 107 characters
+        started: list[tuple[Server, subprocess.Popen[bytes]]] = []
+        try:
+            with _portal(host) as portal:
+                for server in _servers(host, Path(folder)):
+                    tell(f"starting {server.name}")
+                    started.append((server, _start(server)))
+                for server, _ in started:
+                    tell(f"waiting for {server.name}")
+                    _wait(server, started)
+                yield {server.name: server.url for server, _ in started if server.url is not None} | {"portal": portal}
+        finally:
+            for _, process in reversed(started):
+                _signal(process, signal.SIGTERM)
+            until = time.monotonic() + _GRACE_SECONDS
+            for _, process in started:
+                _end(process, until)
+
+
+def log_of(name: str) -> Path:
+    """Where a server writes what it says."""
+    return load_settings().home / "logs" / f"up-{name}.log"
+
+
+def _servers(host: str, folder: Path) -> Iterator[Server]:
+    from feature_serving.configuration import feast_home
+    from feature_serving.store import apply
+    from orchestration.instance import write_settings
+
+    settings = load_settings()
+    silence()
+    write_settings()
+    apply()
+    code = folder / "code.sock"
+    workspace = folder / "workspace.yaml"
+    workspace.write_text(
+        yaml.safe_dump({"load_from": [{"grpc_server": {"socket": str(code), "location_name": LOCATION}}]})
+    )
+    python = sys.executable
+    yield Server(
+        "code",
+        [python, "-m", "dagster", "api", "grpc", "--socket", str(code), "--module-name", MODULE,
+         "--working-directory", str(PROJECT_ROOT), "--location-name", LOCATION, "--use-python-environment-entry-point"],
+        health=str(code),
+    )  # fmt: skip
+    dagster_url = f"http://{_in_url(host)}:{settings.port_dagster}"
+    yield Server(
+        "dagster",
+        [python, "-m", "dagster_webserver", "--host", host, "--port", str(settings.port_dagster),
+         "--workspace", str(workspace)],
+        url=dagster_url,
+        health=f"{dagster_url}/server_info",
+    )  # fmt: skip
+    yield Server("daemon", [python, "-m", "dagster._daemon", "run", "--workspace", str(workspace)])
+    feast_url = f"http://{_in_url(host)}:{settings.port_feast}"
+    yield Server(
+        "feast",
+        [str(Path(python).with_name("feast")), "-c", str(feast_home()), "serve", "--host", host,
+         "--port", str(settings.port_feast), "--no-access-log"],
+        url=feast_url,
+        health=f"{feast_url}/health",
+    )  # fmt: skip
+
+
+@contextmanager
+def _portal(host: str) -> Iterator[str]:
+    """The quality portal: a folder of files, served by a thread of this process."""
+    from expectations.portal import build, portal_path
+    from expectations.portal_server import portal_server
+    from ingestion.landing import counters
+
+    if not portal_path().exists():
+        build(counters=counters())
+    with portal_server(host=host, port=load_settings().port_portal) as server:
+        Thread(target=server.serve_forever, name="portal", daemon=True).start()
+        try:
+            yield f"http://{_in_url(host)}:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def _start(server: Server) -> subprocess.Popen[bytes]:
+    path = log_of(server.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as log:
+        return subprocess.Popen(
+            server.command,
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **server.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGTERM)
+
+
+def _wait(server: Server, started: list[tuple[Server, subprocess.Popen[bytes]]]) -> None:
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while server.health is not None and not _is_well(server.health):
+        for other, process in started:
+            if process.poll() is not None:
+                raise ServerFailedError(
+                    f"{other.name} ended with {process.returncode}: {_last_line(log_of(other.name))}",
+                    cure=f"read {log_of(other.name)}",
+                )
+        if time.monotonic() > until:
+            raise ServerFailedError(
+                f"{server.name} was not well within {_PATIENCE_SECONDS:.0f} s", cure=f"read {log_of(server.name)}"
+            )
+        time.sleep(0.3)
+
+
+def _is_well(health: str) -> bool:
+    if not health.startswith("http"):
+        return Path(health).exists()
+    try:
+        return httpx.get(health, timeout=5, follow_redirects=True, trust_env=False).status_code < 500
+    except httpx.HTTPError:
+        return False
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """To the whole group: servers have workers."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _end(process: subprocess.Popen[bytes], until: float) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=max(0.1, until - time.monotonic()))
+    _signal(process, signal.SIGKILL)  # also what the server left behind in its group
+    process.wait()
+
+
+def _last_line(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
