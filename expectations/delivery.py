@@ -24,6 +24,7 @@ LEAST_FACTOR, MOST_FACTOR = 0.5, 3.0
 def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[str]]) -> None:
     """Make the tables `lake_daily_rows`, `lake_newest_rows` and the view `lake_unusual_days`.
 
+    A row dated after now (a skewed clock) counts for neither: it would hide that its source is silent.
     `tables` gives each source its bronze tables, of which views exist under their own names. Needs `lake_now()`.
     """
     connection.execute(f"create or replace table {DAILY_ROWS} (table_name varchar, day date, rows bigint)")
@@ -37,7 +38,9 @@ def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str,
                     group by 2""",
                 [name],
             )
-        newest = " union all ".join(f'select max(known_at) as newest from "{name}"' for name in names)
+        newest = " union all ".join(
+            f'select max(known_at) as newest from "{name}" where known_at <= lake_now()' for name in names
+        )
         connection.execute(f"insert into {NEWEST_ROWS} select ?, max(newest) from ({newest})", [source])
     connection.execute(f"create or replace view {UNUSUAL_DAYS} as {_unusual_days()}")
 

@@ -65,5 +65,18 @@ def test_entity_that_seldom_delivers_has_no_habit(unusual: Unusual) -> None:
     assert unusual(lambda day: 30 if day % 9 == 0 else 0) == []
 
 
+def test_row_from_the_future_does_not_hide_a_silent_source() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(f"create macro lake_now() as timestamptz '{NOW.isoformat()}'")
+        connection.execute(
+            """create view "bronze/s/e" as select * from
+                (values (lake_now() - interval 3 day), (lake_now() + interval 3 day)) as t(known_at)"""
+        )
+        measure_delivery(connection, {"s": ["bronze/s/e"]})
+        assert connection.execute("select lake_now() - newest from lake_newest_rows").fetchall() == [
+            (timedelta(days=3),)
+        ]
+
+
 def test_entity_that_has_just_begun_has_no_habit(unusual: Unusual) -> None:
     assert unusual(lambda day: 0 if day > 12 else 10 * (day + 1)) == []

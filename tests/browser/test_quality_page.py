@@ -1,0 +1,195 @@
+"""The quality page in headless Chromium: it reads well, it can be searched, it is accessible, it calls nobody."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from expectations import portal
+from expectations.check import CheckResult
+from expectations.history import append
+from lake.settings import reset_settings
+from tests.contract_rows import NOW
+from tests.integration import quality_lake
+
+CHROMIUM = "/usr/bin/chromium"  # Debian's; `make test` installs it
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+#: WCAG 2.2 AA asks for 4.5 to 1, and 3 to 1 for large text.
+CONTRAST = """
+() => {
+  const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const light = c => 0.2126 * part(c[0]) + 0.7152 * part(c[1]) + 0.0722 * part(c[2]);
+  const colour = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const ground = element => {
+    for (let at = element; at; at = at.parentElement) {
+      const c = colour(getComputedStyle(at).backgroundColor);
+      if (c.length === 3 || c[3] === 1) return c;
+    }
+    return [255, 255, 255];
+  };
+  const poor = [];
+  for (const element of document.querySelectorAll("main *, header *, footer *")) {
+    const own = [...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!own || !element.checkVisibility() || element.closest("svg")) continue;
+    const style = getComputedStyle(element);
+    const [a, b] = [light(colour(style.color)), light(ground(element))].sort((x, y) => y - x);
+    const least = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+    if ((a + 0.05) / (b + 0.05) < least) poor.push(element.textContent.trim().slice(0, 40));
+  }
+  return poor;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The page of a lake in which some promises are kept and some are not."""
+    home = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LAKE_HOME", str(home))
+        patch.setenv("LAKE_NOW", NOW.isoformat())
+        patch.setenv("LAKE_TOKEN_KEY_FILE", str(home / "token.key"))
+        reset_settings()
+        quality_lake.make()
+        quality_lake.plant()
+        append([_result("bronze/crm/customers", "gender", "block", passed=True)])
+        append(
+            [
+                _result("bronze/crm/customers", "gender", "block", passed=False),
+                _result("bronze/crm/customers", "status", "block", passed=True),
+                _result("bronze/orders/orders", None, "warn", passed=False),
+                _result("marts/person_profile", None, "block", passed=True),
+            ]
+        )
+        yield portal.build().as_uri()
+    reset_settings()
+
+
+def _result(table: str, column: str | None, severity: str, *, passed: bool) -> CheckResult:
+    return CheckResult(
+        layer=table.partition("/")[0], table=table, column=column, name="is_a_known_value",
+        severity="block" if severity == "block" else "warn", passed=passed, observed="0 rows" if passed else "3 rows",
+        expected="one of: F, M, X", message="", cure="ask the owner; then `lake run`", measured=0 if passed else 3,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    opened = browser.new_page()
+    opened.goto(address)
+    yield opened
+    opened.close()
+
+
+def test_page_opens_without_a_complaint_and_calls_nobody(browser: Browser, address: str) -> None:
+    complaints: list[str] = []
+    asked: list[str] = []
+
+    def console(message: ConsoleMessage) -> None:
+        complaints.append(message.text)
+
+    def request(made: Request) -> None:
+        asked.append(made.url)
+
+    opened = browser.new_page()
+    opened.on("console", console)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.on("request", request)
+    opened.goto(address)
+    assert "Data quality" in opened.title()
+    assert opened.locator("h1").inner_text().startswith("1 check stops publication")
+    assert not complaints
+    assert {url for url in asked if not url.startswith("data:")} == {address}
+    opened.close()
+
+
+def test_what_fails_is_told_first_and_leads_to_its_table(page: Page) -> None:
+    problems = page.locator(".problem")
+    assert problems.count() == 2
+    assert "Stops publication" in problems.nth(0).inner_text()
+    assert "3 rows" in problems.nth(0).inner_text()
+    assert "Head of Sales Operations" in problems.nth(0).inner_text()
+    page.locator("details.table").evaluate_all("all => all.forEach(one => one.open = false)")
+    problems.nth(1).get_by_role("link").click()
+    orders = page.locator("#table-bronze-orders-orders")
+    assert orders.get_attribute("open") is not None
+    assert orders.locator("table").is_visible()
+
+
+def test_tables_can_be_searched_and_narrowed_to_what_failed(page: Page) -> None:
+    shown = page.locator("#checks details.table:visible")
+    everything = shown.count()
+    assert everything > 39
+    page.get_by_label("only what failed").check()
+    assert shown.count() == 2
+    page.get_by_label("Find").fill("CRM gender")
+    assert [row.split()[2] for row in shown.all_inner_texts()] == ["crm/customers"]
+    page.get_by_label("Find").fill("nothing of the kind")
+    assert shown.count() == 0
+    assert page.get_by_text("No table fits.").is_visible()
+    page.get_by_label("Find").fill("")
+    page.get_by_label("only what failed").uncheck()
+    assert shown.count() == everything
+
+
+def test_every_source_stands_with_owner_age_and_days(page: Page) -> None:
+    from ingestion.contract import load_contracts
+
+    rows = page.locator("#sources tbody tr")
+    assert rows.count() == len(load_contracts())
+    for contract in load_contracts():
+        row = rows.filter(has=page.locator("th", has_text=contract.source)).inner_text()
+        assert contract.steward in row
+        assert "agreed" in row
+    assert page.locator("#sources svg.days").first.get_attribute("aria-label")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast_is_enough_in_light_and_dark(browser: Browser, address: str, scheme: str) -> None:
+    opened = browser.new_page(color_scheme="dark" if scheme == "dark" else "light")
+    opened.goto(address)
+    opened.locator("details").evaluate_all("all => all.forEach(one => one.open = true)")
+    ground = opened.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (ground == "rgb(14, 20, 26)") == (scheme == "dark")
+    assert opened.evaluate(CONTRAST) == []
+    opened.close()
+
+
+def test_page_is_plain_to_a_screen_reader_and_a_keyboard(page: Page) -> None:
+    levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(h => Number(h.tagName[1]))")
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels)), "a level is skipped"
+    assert page.locator("table").count() == page.locator("table:has(thead th[scope=col])").count()
+    assert page.locator("th:not([scope])").count() == 0
+    assert page.locator("svg:not([aria-hidden]):not([aria-label])").count() == 0
+    assert page.locator("html[lang=en]").count() == 1
+    assert page.locator("input").evaluate_all("all => all.every(one => one.labels.length)")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_page_fits_a_telephone_and_a_desk(browser: Browser, address: str, width: int) -> None:
+    opened = browser.new_page(viewport={"width": width, "height": 800})
+    opened.goto(address)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    opened.close()
+
+
+def test_page_is_whole_without_scripts(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(address)
+    assert opened.locator("#checks details.table").count() > 39
+    assert not opened.locator(".tools").is_visible()
+    context.close()
