@@ -205,7 +205,10 @@ def parse_contract(text: str, where: str) -> Contract:
     try:
         raw = yaml.safe_load(text)
         document = OpenDataContractStandard(**raw)
-    except (yaml.YAMLError, ValidationError, TypeError) as error:
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ContractError(f"{where}: not an ODCS v3 contract: {wrong}", cure="correct the file") from None
+    except (yaml.YAMLError, TypeError) as error:
         raise ContractError(f"{where}: not an ODCS v3 contract: {error}", cure="correct the file") from None
     _refuse_unknown_keys(raw, document, where)
     custom = _custom(document.customProperties, where, allowed=("purposes",))

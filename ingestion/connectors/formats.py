@@ -21,7 +21,9 @@ from ingestion.connectors.base import literal, quoted
 from lake.errors import LakeError
 
 #: Longest line; a longer one makes its file unreadable rather than the machine.
-LINE_BYTES = 32 << 20
+LINE_BYTES = 8 << 20
+#: DuckDB takes one such buffer per file it has open (by itself it would take 16 lines' worth: gigabytes).
+BUFFER_BYTES = 2 * LINE_BYTES
 #: A gzip may unpack to this many times its size once it is beyond `UNPACKED_BYTES`.
 UNPACK_RATIO = 250
 UNPACKED_BYTES = 32 << 20
@@ -95,7 +97,7 @@ def json_lines(paths: Sequence[Path], root: Path) -> Reading:
 
     def lines(chosen: Sequence[Path]) -> str:
         return f"""read_csv({_list(chosen)}, auto_detect=false, header=false, delim='\x01', quote='', escape='',
-            columns={{'line': 'VARCHAR'}}, max_line_size={LINE_BYTES}, filename=true)"""
+            columns={{'line': 'VARCHAR'}}, max_line_size={LINE_BYTES}, buffer_size={BUFFER_BYTES}, filename=true)"""
 
     def locate(name: str) -> str:
         return f"select line as raw, row_number() over () as source_position from {lines([root / name])}"
@@ -128,8 +130,8 @@ def csv_files(paths: Sequence[Path], root: Path, delimiter: str) -> Reading:
     def scan(header: tuple[str, ...], chosen: Sequence[Path]) -> str:
         columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
         return f"""read_csv({_list(chosen)}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='"',
-            escape='"', allow_quoted_nulls=false, columns={{{columns}}}, max_line_size={LINE_BYTES}, filename=true,
-            ignore_errors=true, store_rejects=true)"""
+            escape='"', allow_quoted_nulls=false, columns={{{columns}}}, max_line_size={LINE_BYTES},
+            buffer_size={BUFFER_BYTES}, filename=true, ignore_errors=true, store_rejects=true)"""
 
     def select(header: tuple[str, ...], chosen: Sequence[Path]) -> str:
         values = ", ".join(quoted(n) if n in header else f"null::varchar as {quoted(n)}" for n in every)
