@@ -6,7 +6,7 @@ own folder (`lake.files.copy_into`, then `commit_files`): the second way costs a
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
@@ -18,7 +18,7 @@ from lake.tables import open_table, table_uri
 
 __all__ = ["ArrowData", "Commit", "append", "commit_files", "delete", "merge", "overwrite", "table_lock"]
 
-ArrowData = pa.Table | pa.RecordBatchReader
+ArrowData: TypeAlias = pa.Table | pa.RecordBatchReader
 
 
 @dataclass(frozen=True)
