@@ -8,7 +8,7 @@ answers for the data and how sensitive it is follow from the source's contract. 
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,6 +17,7 @@ import yaml
 from ingestion.contract import CLASSIFICATIONS, Contract, Entity, load_contract
 from lake.errors import LakeError
 from lake.settings import PROJECT_ROOT
+from lake.tables import open_table
 
 MODELS_ROOT = PROJECT_ROOT / "dbt_project" / "models" / "features"
 
@@ -129,6 +130,21 @@ def load_groups(root: Path = MODELS_ROOT) -> list[FeatureGroup]:
         if count > 1:
             raise CatalogError(f"feature {name!r} is declared {count} times", cure="rename one of the measures")
     return sorted(groups, key=lambda group: group.name)
+
+
+def served_groups(root: Path = MODELS_ROOT) -> list[FeatureGroup]:
+    """The groups as the lake can serve them: those with a table, with the features whose columns it has.
+
+    A feature declared today is computed with the next snapshot; until then Feast is not told of it, since it would
+    ask every reader's query for a column that is not there.
+    """
+    served = []
+    for group in load_groups(root):
+        table = open_table(group.table)
+        if table is not None:
+            there = {field.name for field in table.schema().fields}
+            served.append(replace(group, features=tuple(f for f in group.features if f.name in there)))
+    return served
 
 
 def load_services(root: Path = MODELS_ROOT) -> list[FeatureService]:

@@ -27,7 +27,13 @@ def configuration() -> str:
         "project": "customer_lake",
         "provider": "local",
         # Not the file registry: it loses one of two concurrent writes.
-        "registry": {"registry_type": "sql", "path": f"sqlite:///{home / 'registry.db'}", "cache_ttl_seconds": 60},
+        "registry": {
+            "registry_type": "sql",
+            "path": f"sqlite:///{home / 'registry.db'}",
+            "cache_ttl_seconds": 60,
+            # Else a feature server refuses every view that a run is just bringing up to date.
+            "serve_features_while_materializing": True,
+        },
         "offline_store": {"type": "duckdb"},
         "online_store": {"type": "sqlite", "path": str(home / "online.db")},
         "entity_key_serialization_version": 3,

@@ -9,7 +9,7 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource, Projec
 from feast.data_format import DeltaFormat
 from feast.types import Float64, Int64, String
 
-from feature_serving.catalog import Feature, FeatureGroup, load_groups, load_services
+from feature_serving.catalog import Feature, FeatureGroup, load_services, served_groups
 from lake.tables import table_uri
 
 PROJECT_NAME = "customer_lake"
@@ -20,22 +20,25 @@ FeastObject = Project | Entity | FeatureView | FeatureService
 
 
 def feast_objects() -> list[FeastObject]:
-    """Everything the registry should hold."""
+    """Everything the registry should hold: what is declared and has been computed."""
     person = Entity(
         name="person",
         join_keys=["person_id"],
         value_type=ValueType.STRING,
         description="A resolved human; the id is the lake's own and opaque.",
     )
-    groups = load_groups()
+    groups = served_groups()
     views = {group.name: _view(group, person) for group in groups}
     services: list[FeastObject] = []
     for service in load_services():
         chosen = {group.name: [feature.name for feature in service.features_of(group)] for group in groups}
+        projections = [views[group][names] for group, names in chosen.items() if names]
+        if not projections:
+            continue
         services.append(
             FeatureService(
                 name=service.name,
-                features=[views[group][names] for group, names in chosen.items() if names],
+                features=projections,
                 description=service.description,
                 owner=service.owner,
                 tags={"purpose": service.purpose or "any"},

@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import io
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import orjson
 
-from feature_serving.catalog import MODELS_ROOT, FeatureGroup, load_groups
+from feature_serving.catalog import MODELS_ROOT, FeatureGroup, served_groups
 from feature_serving.configuration import feast_home, write_configuration
 from lake.duck import connect, delta_extension
 from lake.tables import scan, table_version
@@ -56,12 +57,11 @@ def open_store() -> "FeatureStore":
 def apply() -> AppliedStore:
     """Bring configuration and registry to what is declared; objects no longer declared are removed.
 
-    Nothing is imported or written where neither the declarations nor the place of the tables changed.
+    Nothing is imported or written where neither the declarations nor the tables' places and columns changed.
     """
-    groups = load_groups()
-    configured = write_configuration()
+    groups = served_groups()
     size = AppliedStore(True, len(groups), sum(len(group.features) for group in groups))
-    digest = _declared_digest(configured)
+    digest = _digest(groups, write_configuration())
     state = _State.read()
     if state.applied == digest and (feast_home() / "registry.db").exists():
         return AppliedStore(False, size.views, size.features)
@@ -80,10 +80,13 @@ def apply() -> AppliedStore:
     gone = [
         thing
         for thing in registered
-        if (type(thing).__name__, thing.name) not in names and thing.name not in kept_sources
+        if (type(thing).__name__, thing.name) not in names
+        and thing.name not in kept_sources
+        and not thing.name.startswith("__")  # Feast's own
     ]
     with _quietly():
         store.apply(wanted, objects_to_delete=gone, partial=False)
+    _let_readers_read_while_written()
     _State(digest, state.materialized).write()
     return size
 
@@ -96,7 +99,7 @@ def materialize() -> list[MaterializedView]:
     apply()
     state = _State.read()
     # The version before the rows: what is written meanwhile is seen next time, never missed.
-    versions = {group: version for group in load_groups() if (version := table_version(group.table)) is not None}
+    versions = {group: version for group in served_groups() if (version := table_version(group.table)) is not None}
     changed = {group: version for group, version in versions.items() if state.materialized.get(group.name) != version}
     newest = _newest_snapshots(changed)
     if not newest:
@@ -122,6 +125,12 @@ def install_delta_extension() -> None:
         connection.execute(f"install '{delta_extension()}'")
 
 
+def _let_readers_read_while_written() -> None:
+    """Write-ahead logging is a property of the SQLite file: a feature server goes on answering during a run."""
+    with contextlib.closing(sqlite3.connect(feast_home() / "online.db")) as online:
+        online.execute("pragma journal_mode = wal")
+
+
 def _newest_snapshots(groups: Iterable[FeatureGroup]) -> dict[FeatureGroup, datetime]:
     """The newest snapshot of every table that has one."""
     newest: dict[FeatureGroup, datetime] = {}
@@ -133,9 +142,10 @@ def _newest_snapshots(groups: Iterable[FeatureGroup]) -> dict[FeatureGroup, date
     return newest
 
 
-def _declared_digest(configured: str) -> str:
-    """Changes when a declaration, the code that reads it or the place of the tables does."""
-    digest = hashlib.sha256(configured.encode())
+def _digest(groups: list[FeatureGroup], configured: str) -> str:
+    """Changes when a declaration, the code that reads it, or the place or the columns of a table do."""
+    columns = [feature.name for group in groups for feature in group.features]
+    digest = hashlib.sha256(orjson.dumps([configured, columns]))
     ours = [path for name in ("catalog.py", "definitions.py") if (path := Path(str(files("feature_serving"))) / name)]
     for path in [*sorted(MODELS_ROOT.glob("**/*.yml")), *ours]:
         digest.update(path.read_bytes())

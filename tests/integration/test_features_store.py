@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from feature_serving import configuration, store
-from feature_serving.catalog import load_groups, load_services
+from feature_serving.catalog import MODELS_ROOT, load_groups, load_services, served_groups
 from lake.settings import PROJECT_ROOT
 from tests.integration.feature_lake import lake_at, made_at, read
 from tests.integration.small_bronze import NOW
@@ -111,12 +111,23 @@ def test_object_no_longer_declared_leaves_the_registry(served: "FeatureStore", m
 
     fewer = [service for service in load_services() if service.name != "marketing_response"]
     monkeypatch.setattr(definitions, "load_services", lambda: fewer)
-    monkeypatch.setattr(store, "_declared_digest", lambda configured: "changed")
+    monkeypatch.setattr(store, "_digest", lambda groups, configured: "changed")
     assert store.apply().changed
     assert "marketing_response" not in {service.name for service in store.open_store().list_feature_services()}
     monkeypatch.undo()
     assert store.apply().changed
     assert "marketing_response" in {service.name for service in store.open_store().list_feature_services()}
+
+
+def test_feature_declared_today_is_served_from_its_first_snapshot_on_and_breaks_nothing_before(tmp_path: Path) -> None:
+    declared = (MODELS_ROOT / "relationship.yml").read_text()
+    line = "new_consents: {aggregates: [count], windows: [30], unit: consents, description: Consents}"
+    place = "            consents:\n              measures:\n"
+    (tmp_path / "relationship.yml").write_text(declared.replace(place, f"{place}                {line}\n"))
+    (group,) = load_groups(tmp_path)
+    (served,) = served_groups(tmp_path)
+    assert "new_consents_count_30d" in {feature.name for feature in group.features}
+    assert len(served.features) == len(group.features) - 1
 
 
 def test_nothing_new_is_seen_without_loading_feast(served: "FeatureStore") -> None:
