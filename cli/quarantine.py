@@ -58,8 +58,23 @@ def show(
         print(f"{name:18}{'-' if value is None else value}")
 
 
-def replay(source: Annotated[str | None, typer.Argument(help="Only this source; else all.")] = None) -> None:
+def replay(
+    source: Annotated[str | None, typer.Argument(help="Only this source; else all.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
     """Hold refused records to the contracts as they are now; what fits moves to bronze, the rest stays."""
+    from dataclasses import asdict
+
+    from cli._screen import print_json, print_table
     from ingestion.quarantine import replay as replay_records
 
-    print(replay_records(source))
+    done = [asdict(one) for one in replay_records(source)]
+    if as_json:
+        print_json({"replayed": done})
+        return
+    if not done:
+        print("no record is in quarantine")
+        return
+    print_table("Replayed", list(done[0]), [tuple(one.values()) for one in done])
+    if any(one["landed"] for one in done):
+        print("next: lake run")
