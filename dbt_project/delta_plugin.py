@@ -185,13 +185,16 @@ def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> i
 
 
 def _in_list(cursor: duckdb.DuckDBPyConnection, column: str) -> str:
-    """`column in (…)` over the model's rows, in words that DuckDB and delta-rs both read."""
-    rows = cursor.execute(f'select distinct cast("{column}" as varchar), typeof("{column}") from {_ROWS} order by 1')
-    found = rows.fetchall()
-    if any(value is None for value, _ in found):
+    """`column in (…)` over the model's rows, as quoted text: DuckDB and delta-rs both read it in the column's type."""
+    rows = cursor.execute(f'select distinct cast("{column}" as varchar) from {_ROWS} order by 1').fetchall()
+    if any(value is None for (value,) in rows):
         raise ModelRowsError(f"partition column {column} holds nulls", cure="give every row a partition")
-    values = ", ".join("timestamp '" + v + "'" if kind.startswith("TIMESTAMP") else f"'{v}'" for v, kind in found)
-    return f"{column} in ({values})"
+    return f"{column} in ({', '.join(_quoted(value) for (value,) in rows)})"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("'", "''")
+    return f"'{escaped}'"
 
 
 def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:

@@ -114,6 +114,13 @@ def run_dbt(
     started = time.monotonic()
     nodes, writes = _invoke(arguments, vars or {})
     result = DbtResult(command, time.monotonic() - started, nodes, writes)
+    if (
+        check
+        and select is not None
+        and command in ("build", "run")
+        and not any(n.resource_type != "operation" for n in nodes)
+    ):
+        raise DbtError(f"dbt {command}: {select!r} selects nothing", cure="name models that there are: dbt ls")
     if check and result.failed:
         lines = "\n".join(f"  {node.name}: {node.message}" for node in result.failed[:10])
         raise DbtError(
