@@ -43,7 +43,8 @@ def _create_guarded(con: duckdb.DuckDBPyConnection) -> None:
                 select kind, value, count(*) as records, count(distinct name_key) as names, min(record_id) as example
                 from holdings join people using (rid) group by kind, value
                 having count(*) > {rules.MOST_NAMES})
-            select kind, value, case when names > {rules.MOST_NAMES} then 'TOO_MANY_NAMES' else 'TOO_MANY_RECORDS' end as reason,
+            select kind, value, case when names > {rules.MOST_NAMES} then 'TOO_MANY_NAMES'
+                else 'TOO_MANY_RECORDS' end as reason,
                    records, names, example
             from shared
             where names > {rules.MOST_NAMES}
@@ -72,7 +73,8 @@ def _create_blocks(con: duckdb.DuckDBPyConnection) -> None:
             {personal}
             union all
             -- A nameless record that shows several values puts all their named holders into one block.
-            select distinct '{rules.SAME_CONTACT_CARD}', '{rules.Evidence.CONTACT}', cast(card.rid as varchar), holder.rid
+            select distinct '{rules.SAME_CONTACT_CARD}', '{rules.Evidence.CONTACT}', cast(card.rid as varchar),
+                holder.rid
             from (select u.*, count(*) over (partition by u.rid) as values_shown from usable u
                   join people p using (rid) where p.name_id is null and {evidence} <> '{rules.Evidence.ONLINE}') card
             join usable holder on holder.kind = card.kind and holder.value = card.value
@@ -98,13 +100,17 @@ def _create_candidates(con: duckdb.DuckDBPyConnection) -> None:
     """Table `candidates`: pairs to be held against each other, with the reasons that proposed them."""
     con.execute(
         f"""create table candidates as
-            with firsts as (select rule, evidence, value, first_rid as rid, bool_or(coalesce(is_contested, false)) as is_contested from blocks group by all),
+            with firsts as (select rule, evidence, value, first_rid as rid, bool_or(coalesce(is_contested,
+                false)) as is_contested from blocks group by all),
             crowded as (select rule, value from firsts group by rule, value having count(*) > {4 * rules.MOST_NAMES}),
             compared as (select * from firsts f anti join crowded c on f.rule = c.rule and f.value = c.value)
-            select left_rid, right_rid, rule, any_value(evidence) as evidence, bool_and(is_contested) as is_contested from (
-                select first_rid as left_rid, rid as right_rid, rule, evidence, coalesce(is_contested, false) as is_contested from blocks where rid <> first_rid
+            select left_rid, right_rid, rule, any_value(evidence) as evidence,
+                bool_and(is_contested) as is_contested from (
+                select first_rid as left_rid, rid as right_rid, rule, evidence, coalesce(is_contested,
+                    false) as is_contested from blocks where rid <> first_rid
                 union all
-                select a.rid, b.rid, a.rule, a.evidence, a.is_contested or b.is_contested from compared a join compared b
+                select a.rid, b.rid, a.rule, a.evidence, a.is_contested or b.is_contested from compared a
+                    join compared b
                 on a.rule = b.rule and a.value = b.value and a.rid < b.rid)
             group by left_rid, right_rid, rule"""
     )
@@ -136,13 +142,17 @@ def features_sql() -> str:
                case when a.birth is null or b.birth is null then 'UNKNOWN'
                     when a.birth = b.birth then 'SAME'
                     when damerau_levenshtein({a_date}, {b_date}) = 1
-                         or (year(a.birth) = year(b.birth) and month(a.birth) = day(b.birth) and day(a.birth) = month(b.birth))
+                         or (year(a.birth) = year(b.birth) and month(a.birth) = day(b.birth)
+                             and day(a.birth) = month(b.birth))
                          then 'CLOSE'
                     else 'CONFLICT' end as birth,
                a.gender = b.gender as gender,
-               case when a.national_id = b.national_id then true when a.id_is_checked and b.id_is_checked then false end as national_id,
-               a.email = b.email as email, coalesce(damerau_levenshtein(a.email, b.email) <= 2, false) as similar_email, a.phone = b.phone as phone,
-               coalesce(a.street = b.street, false) as same_street, coalesce(a.postcode = b.postcode, false) as same_postcode,
+               case when a.national_id = b.national_id then true when a.id_is_checked and b.id_is_checked
+                   then false end as national_id,
+               a.email = b.email as email, coalesce(damerau_levenshtein(a.email, b.email) <= 2,
+                   false) as similar_email, a.phone = b.phone as phone,
+               coalesce(a.street = b.street, false) as same_street, coalesce(a.postcode = b.postcode,
+                   false) as same_postcode,
                coalesce(a.city = b.city, false) as same_city,
                a.street is not null and b.street is not null as has_streets,
                a.postcode is not null and b.postcode is not null as has_postcodes,
@@ -199,7 +209,8 @@ def _create_edges(con: duckdb.DuckDBPyConnection) -> None:
                           and (case {personal} {agreement} end)),
             ranked as (select *, {total} as strength from weighed)
             select left_rid, right_rid, rule, strength, {", ".join(f"weight_{name}" for name in WEIGHTS)}
-            from (select *, row_number() over (partition by left_rid, right_rid order by strength desc, rule) as place from ranked)
+            from (select *, row_number() over (partition by left_rid, right_rid order by strength desc,
+                rule) as place from ranked)
             where place = 1"""
     )
     for table in ("candidates", "name_pairs", "rare_names"):

@@ -38,7 +38,7 @@ def attach(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
 
 
 def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:
-    """Components that show values of this kind: numbered ones to a named owner, loose ones to any, the rest together."""
+    """Components that show such values: numbered ones to a named owner, loose ones to any owner, the rest together."""
     evidence = rules.kind_of(kind).evidence
     rule, weight = rules.rule_of(kind), rules.kind_of(kind).weight
     column = f"weight_{kind}" if kind in rules.IDENTIFIER_WEIGHTS else "weight_identifier"
@@ -55,15 +55,17 @@ def _join_owner(
 ) -> None:
     """Components of level `seekers` join the one component of at least level `owners` that holds their values."""
     con.execute(
-        f"""create table held as
-            select u.value, s.component, s.level, min(u.rid) as rid from shown u join state s using (rid) group by all"""
+        """create table held as
+            select u.value, s.component, s.level, min(u.rid) as rid from shown u join state s using (rid)
+                group by all"""
     )
     con.execute(
         f"""create table moves as
             with owned as (
                 select value, count(*) as owners, min(component) as component, min(rid) as rid, max(level) as level
                 from held where level >= {owners} group by value)
-            select l.component as seeker, min(o.component) as owner, max(o.level) as level, min(o.rid) as owner_rid, min(l.rid) as seeker_rid
+            select l.component as seeker, min(o.component) as owner, max(o.level) as level,
+                min(o.rid) as owner_rid, min(l.rid) as seeker_rid
             from held l join owned o using (value) where l.level = {seekers}
             group by l.component having count(distinct o.component) = 1 and max(o.owners) = 1"""
     )
@@ -80,8 +82,10 @@ def _group(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str
             with owned as (select distinct u.value from shown u join state s using (rid) where s.level > {_LOOSE}),
             free as (
                 select s.component, min(u.value) as value, min(u.rid) as rid
-                from shown u join state s using (rid) anti join owned using (value) where s.level = {_LOOSE} group by s.component)
-            select component, rid, min(component) over (partition by value) as leader, min(rid) over (partition by value) as leader_rid
+                from shown u join state s using (rid) anti join owned using (value) where s.level = {_LOOSE}
+                    group by s.component)
+            select component, rid, min(component) over (partition by value) as leader, min(rid)
+                over (partition by value) as leader_rid
             from free"""
     )
     _insert_edges(con, "select rid as a, leader_rid as b from grouped where rid <> leader_rid", rule, weight, column)
@@ -99,16 +103,19 @@ def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""create table addresses as
             select u.value, {rules.digits_sql("u.value")} as digits, split_part(u.value, '@', 2) as host,
-                   max(s.level) as level, min(s.component) as component, count(distinct s.component) as holders, min(u.rid) as rid
+                   max(s.level) as level, min(s.component) as component, count(distinct s.component) as holders,
+                       min(u.rid) as rid
             from usable u join state s using (rid) where u.kind = 'email' group by u.value"""
     )
     con.execute(
         f"""create table moves as
-            select l.component as seeker, min(o.component) as owner, max(o.level) as level, min(o.rid) as owner_rid, min(l.rid) as seeker_rid
+            select l.component as seeker, min(o.component) as owner, max(o.level) as level,
+                min(o.rid) as owner_rid, min(l.rid) as seeker_rid
             from addresses l join addresses o using (digits, host)
             where l.level < {_NAMED} and o.level = {_NAMED} and l.holders = 1 and o.holders = 1 and length(digits) > 2
               and length(l.value) >= 16 and damerau_levenshtein(l.value, o.value) = 1
-              and (length(l.value) <> length(o.value) or list_sort(string_split(l.value, '')) = list_sort(string_split(o.value, '')))
+              and (length(l.value) <> length(o.value) or list_sort(string_split(l.value,
+                  '')) = list_sort(string_split(o.value, '')))
             group by l.component having count(distinct o.component) = 1"""
     )
     _insert_edges(
@@ -128,9 +135,12 @@ def _group_undecided(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""create table undecided as
             with alone as (select component from state group by component having count(*) = 1 and max(level) = {_LOOSE})
-            select component, rid, min(component) over (partition by signature) as leader, min(rid) over (partition by signature) as leader_rid
-            from (select s.component, s.rid, string_agg(u.kind || '=' || u.value, '|' order by u.kind, u.value) as signature
-                  from state s semi join alone using (component) join usable u using (rid) group by s.component, s.rid)"""
+            select component, rid, min(component) over (partition by signature) as leader, min(rid)
+                over (partition by signature) as leader_rid
+            from (select s.component, s.rid, string_agg(u.kind || '=' || u.value, '|' order by u.kind,
+                u.value) as signature
+                  from state s semi join alone using (component) join usable u using (rid) group by s.component,
+                      s.rid)"""
     )
     _insert_edges(
         con,
@@ -146,6 +156,7 @@ def _group_undecided(con: duckdb.DuckDBPyConnection) -> None:
 def _insert_edges(con: duckdb.DuckDBPyConnection, pairs: str, rule: str, weight: float, column: str) -> None:
     con.execute(
         f"""insert into edges by name
-            select least(a, b) as left_rid, greatest(a, b) as right_rid, '{rule}' as rule, {weight} as strength, {weight} as {column}
+            select least(a, b) as left_rid, greatest(a, b) as right_rid, '{rule}' as rule, {weight} as strength,
+                {weight} as {column}
             from ({pairs})"""
     )

@@ -33,7 +33,8 @@ def cut(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
            where birth is not null or id_is_checked"""
     ).fetchall()
     edges = con.sql(
-        """select l.component, e.left_rid, e.right_rid, e.strength, e.rule from edges e join labels l on l.rid = e.left_rid
+        """select l.component, e.left_rid, e.right_rid, e.strength, e.rule from edges e
+                join labels l on l.rid = e.left_rid
            join suspects using (component) order by l.component, e.strength desc, e.left_rid, e.right_rid"""
     ).fetchall()
     con.execute("drop table suspects")

@@ -72,7 +72,7 @@ class Moment:
 
 
 def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, moment: Moment) -> pa.Table:
-    """The rows of the history that a run adds or changes, to be merged on (record_id, valid_from); none: nothing changed.
+    """The rows of the history that a run adds or changes, to be merged on (record_id, valid_from).
 
     Args:
         history: `HISTORY` as it is; None or empty before the first run.
@@ -92,7 +92,8 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
             f"""create table changed as
                 with causes as (
                     select l.person_id, max(k.known_at) as cause
-                    from links l anti join open_links o using (record_id) join known k using (record_id) group by l.person_id)
+                    from links l anti join open_links o using (record_id) join known k using (record_id)
+                        group by l.person_id)
                 select l.record_id, l.person_id, l.match_kind, l.match_strength, {start} as valid_from,
                        o.person_id as old_person_id, o.match_kind as old_kind, o.match_strength as old_strength,
                        o.valid_from as old_from, o.is_backfilled as old_backfilled
@@ -103,7 +104,8 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
         )
         changes = con.execute(
             """-- new records, and records that went to another person
-               select record_id, person_id, match_kind, match_strength, valid_from, cast(null as timestamptz) as valid_to,
+               select record_id, person_id, match_kind, match_strength, valid_from,
+                   cast(null as timestamptz) as valid_to,
                       ? as is_backfilled
                from changed where old_person_id is null or old_person_id <> person_id
                union all
@@ -116,7 +118,8 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
                from changed where old_person_id = person_id
                union all
                -- records that are no longer there
-               select record_id, person_id, match_kind, match_strength, valid_from, greatest(?, valid_from), is_backfilled
+               select record_id, person_id, match_kind, match_strength, valid_from, greatest(?, valid_from),
+                   is_backfilled
                from open_links anti join links using (record_id)
                order by record_id, valid_from""",
             [is_first, moment.now],
@@ -138,23 +141,28 @@ def events(before: pa.Table | None, after: pa.Table, *, run: int, at: datetime, 
             """with old_ids as (select person_id, count(*) as records from before group by person_id),
                     new_ids as (select person_id, count(*) as records from after group by person_id),
                     went as (
-                        select b.person_id as source, a.person_id as target, count(*) as records, min(b.record_id) as first_record
+                        select b.person_id as source, a.person_id as target, count(*) as records,
+                            min(b.record_id) as first_record
                         from before b join after a using (record_id) group by all),
                     flows as (
-                        select source, target, w.records, t.person_id is null as is_new_target, s.person_id is null as is_source_gone,
+                        select source, target, w.records, t.person_id is null as is_new_target,
+                            s.person_id is null as is_source_gone,
                                row_number() over (partition by source order by w.records desc, w.first_record) as place
-                        from went w left join old_ids t on t.person_id = w.target left join new_ids s on s.person_id = w.source),
+                        from went w left join old_ids t on t.person_id = w.target left
+                            join new_ids s on s.person_id = w.source),
                     found as (
                         select 'birth' as event_type, person_id, cast(null as varchar) as other_person_id, records
                         from new_ids anti join old_ids using (person_id)
                         union all
-                        select case when is_source_gone and place = 1 then 'merge' when is_new_target then 'split' else 'move' end,
+                        select case when is_source_gone and place = 1 then 'merge' when is_new_target
+                            then 'split' else 'move' end,
                                target, source, records
                         from flows where source <> target
                         union all
                         select 'end', o.person_id, null, o.records from old_ids o anti join new_ids n using (person_id)
                         where o.person_id not in (select source from went))
-               select concat_ws(':', 'run', ?, event_type, person_id, other_person_id) as event_id, event_type, person_id,
+               select concat_ws(':', 'run', ?, event_type, person_id, other_person_id) as event_id, event_type,
+                   person_id,
                       other_person_id, records, cast(? as timestamptz) as event_at, ? as run, ? as is_backfilled
                from found order by event_type, person_id, other_person_id""",
             [run, at, run, is_backfilled],

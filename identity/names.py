@@ -19,13 +19,35 @@ _LATIN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 #: Passports write the umlaut of pinyin as "yu", keyboards as "v": Lyu, Lv and Lü are one name.
 _UMLAUT = re.compile(r"\b([ln])(?:yu|v)")
 _TITLES = frozenset(
-    "mr mrs ms miss mx dr prof sir madam herr frau dipl ing phd md esq hon rev mister mme mlle monsieur".split()
+    (
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "dr",
+        "prof",
+        "sir",
+        "madam",
+        "herr",
+        "frau",
+        "dipl",
+        "ing",
+        "phd",
+        "md",
+        "esq",
+        "hon",
+        "rev",
+    )
 )
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "2", "iii": "3", "iv": "4"}
 _HANZI_TITLES = re.compile(r"(先生|女士|小姐|太太|夫人|老师|经理|同学|师傅|阿姨)$")
 _COMPOUND_SURNAMES = frozenset(
-    "欧阳 司马 诸葛 上官 东方 夏侯 皇甫 尉迟 公孙 慕容 司徒 令狐 长孙 宇文 轩辕 端木 独孤 南宫 西门 歐陽 諸葛 東方".split()
-)
+    (
+        "欧阳", "司马", "诸葛", "上官", "东方", "夏侯", "皇甫", "尉迟", "公孙", "慕容", "司徒", "令狐", "长孙", "宇文",
+        "轩辕", "端木", "独孤", "南宫", "西门", "歐陽", "諸葛", "東方",
+    )
+)  # fmt: skip
 #: Characters read otherwise as a surname than in the dictionary (Xinhua Zidian).
 _SURNAME_READINGS = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "区": "ou", "朴": "piao", "翟": "zhai",
@@ -34,14 +56,23 @@ _SURNAME_READINGS = {
 }  # fmt: skip
 #: The hundred commonest Chinese family names in passport spelling: in "Zhang Wei" the family comes first.
 _PINYIN_SURNAMES = frozenset(
-    "wang li zhang liu chen yang huang zhao wu zhou xu sun ma zhu hu guo he lin gao luo zheng liang xie song tang han feng "
-    "deng cao peng zeng xiao tian dong pan yuan cai jiang yu du ye cheng wei su lu ding ren yao shen zhong cui tan fan liao "
-    "shi jin jia xia fu fang zou xiong bai meng qin qiu hou yin xue yan duan lei long tao he gu mao hao gong shao wan qian "
-    "dai mo kong xiang chang ouyang sima shangguan zhuge murong situ".split()
-)
+    (
+        "wang", "li", "zhang", "liu", "chen", "yang", "huang", "zhao", "wu", "zhou", "xu", "sun", "ma",
+        "zhu", "hu", "guo", "he", "lin", "gao", "luo", "zheng", "liang", "xie", "song", "tang", "han",
+        "feng", "deng", "cao", "peng", "zeng", "xiao", "tian", "dong", "pan", "yuan", "cai", "jiang", "yu",
+        "du", "ye", "cheng", "wei", "su", "lu", "ding", "ren", "yao", "shen", "zhong", "cui", "tan", "fan",
+        "liao", "shi", "jin", "jia", "xia", "fu", "fang", "zou", "xiong", "bai", "meng", "qin", "qiu",
+        "hou", "yin", "xue", "yan", "duan", "lei", "long", "tao", "he", "gu", "mao", "hao", "gong", "shao",
+        "wan", "qian", "dai", "mo", "kong", "xiang", "chang", "ouyang", "sima", "shangguan", "zhuge",
+        "murong", "situ",
+    )
+)  # fmt: skip
 _PLACEHOLDERS = frozenset(
-    "unknown none null nil na test tester anonymous customer client guest noname user unbekannt xxx 未知 无 匿名 测试 客户 顾客 用户".split()
-)
+    (
+        "unknown", "none", "null", "nil", "na", "test", "tester", "anonymous", "customer", "client",
+        "guest", "noname", "user", "unbekannt", "xxx", "未知", "无", "匿名", "测试", "客户", "顾客", "用户",
+    )
+)  # fmt: skip
 
 
 class Alike(IntEnum):

@@ -83,7 +83,8 @@ def _inherit(
                select person_id, component, count(*) as records, min(born_at) as born_at, min(record_id) as first_record
                from present join past using (record_id) group by person_id, component),
            heirs as (
-               select *, row_number() over (partition by person_id order by records desc, first_record) as place from overlap),
+               select *, row_number() over (partition by person_id order by records desc, first_record) as place
+                   from overlap),
            keepers as (
                select component, person_id,
                       row_number() over (partition by component order by born_at, records desc, first_record) as place

@@ -41,7 +41,8 @@ def read_records(table: pa.Table) -> pa.Table:
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
         raise RecordsError(
-            f"person records lack the column(s) {', '.join(missing)}; there are {', '.join(table.column_names) or 'none'}",
+            f"person records lack the column(s) {', '.join(missing)}; "
+            f"there are {', '.join(table.column_names) or 'none'}",
             cure=f"give {', '.join(REQUIRED)} (text, text, timestamp); all other columns may be null or absent",
         )
     columns = [_column(table, field) for field in SCHEMA]

@@ -103,15 +103,18 @@ def _links_sql() -> str:
         with ends as (
             select left_rid as rid, rule, strength from edges union all select right_rid, rule, strength from edges),
         best as (select rid, max(strength) as strength, min_by(rule, (-strength, rule)) as rule from ends group by rid)
-        select p.record_id, coalesce(b.rule, '{rules.SINGLETON}') as match_kind, coalesce(b.strength, 0.0) as match_strength
+        select p.record_id, coalesce(b.rule, '{rules.SINGLETON}') as match_kind, coalesce(b.strength,
+            0.0) as match_strength
         from people p left join best b using (rid) order by p.rid"""
 
 
 def _pairs_sql() -> str:
     weights = ", ".join(f"weight_{name}" for name in WEIGHTS)
     return f"""
-        select l.record_id as record_id_l, r.record_id as record_id_r, rule as match_kind, strength as match_strength, {weights}
-        from edges join people l on l.rid = left_rid join people r on r.rid = right_rid order by left_rid, right_rid, rule"""
+        select l.record_id as record_id_l, r.record_id as record_id_r, rule as match_kind,
+            strength as match_strength, {weights}
+        from edges join people l on l.rid = left_rid join people r on r.rid = right_rid order by left_rid,
+            right_rid, rule"""
 
 
 def _arrow(con: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:

@@ -89,7 +89,7 @@ PERSONAL_RULES = (
         "cast(birth as varchar) || '|' || street || '|' || coalesce(city, postcode)",
         f"name >= {Alike.PARTIAL.value} or (name = {Alike.GIVEN_ONLY.value} and gender is not false)",
     ),
-    # A slip in the address: the letters differ by one or two, the number in it does not (wang12@, wang13@ are two people).
+    # A slip in the address: letters differ, the number in it does not (wang12@ and wang13@ are two people).
     PersonalRule(
         "SAME_NAME_AND_SIMILAR_EMAIL",
         f"name_key || '|' || {digits_sql('email')}",

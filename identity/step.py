@@ -139,7 +139,8 @@ def _previous(history: pa.Table | None) -> pa.Table | None:
         return (
             con.sql(
                 """with born as (select person_id, min(valid_from) as born_at from history group by person_id)
-                   select record_id, person_id, born_at from history join born using (person_id) where valid_to is null"""
+                   select record_id, person_id, born_at from history join born using (person_id)
+                       where valid_to is null"""
             )
             .to_arrow_table()
             .cast(PREVIOUS)
