@@ -1,6 +1,6 @@
 """An empty lake with a clock, and a small source of one's own whose contract a test can change.
 
-Use it with `pytest_plugins = ["tests.landing_lake"]`.
+The conftest of `integration` and `faults` gives both to every test there.
 """
 
 import json

@@ -17,8 +17,6 @@ from lake.tables import open_table, table_version
 from tests.contract_rows import as_csv
 from tests.landing_lake import NOW, Shop, sale
 
-pytest_plugins = ["tests.landing_lake"]
-
 VERSION = "bronze/shop/sales"
 
 
