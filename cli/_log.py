@@ -6,7 +6,15 @@ import traceback
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from lake.errors import LakeError
+
 _LIKE_A_VALUE = re.compile(r"[^\s'\"<>()]+@[^\s'\"<>()]+\.\w+|(?<![\w-])\+?\d[\d ]{7,}\d(?![\w-])")
+
+
+class HomeError(LakeError):
+    """The lake's own folder cannot be written."""
+
+    exit_code = 2
 
 
 def scrub(text: str) -> str:
@@ -29,7 +37,14 @@ class _Scrubbed(logging.Formatter):
 def start_log() -> Path:
     """Send what libraries log to the file (5 MB, three generations) and nothing of it to the terminal."""
     path = log_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    except OSError as error:
+        raise HomeError(
+            f"cannot write to {path.parent.parent}: {error.strerror}",
+            cure="set LAKE_HOME to a folder that this user may write, or make room there",
+        ) from None
     handler = RotatingFileHandler(path, maxBytes=5_000_000, backupCount=3, encoding="utf-8")
     handler.setFormatter(_Scrubbed("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()

@@ -9,14 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingestion.contract import sources_root
 from lake.clock import today
 from lake.settings import PROJECT_ROOT
 from lake.tables import list_tables, table_version
 from orchestration.ledger import Run, last_complete_run, last_run
 
-#: Rooms whose text decides what the tables hold.
-_RULES = ("ingestion/sources", "dbt_project", "identity", "expectations", "feature_serving")
-_KINDS = {".sql", ".yml", ".yaml", ".py", ".csv", ".md"}
+#: Rooms whose text decides what the tables hold, beside the contracts.
+_RULES = ("dbt_project", "identity", "expectations", "feature_serving")
+_KINDS = {".sql", ".yml", ".yaml", ".py", ".csv"}
 _GENERATED = {"target", "logs", "dbt_packages", "__pycache__"}
 
 
@@ -97,11 +98,11 @@ def table_versions() -> dict[str, int]:
 def code_fingerprint(root: Path = PROJECT_ROOT) -> str:
     """A hash of everything in the repository that decides what the tables hold (some 300 small files, 20 ms)."""
     digest = hashlib.sha256()
-    for room in _RULES:
-        for path in sorted((root / room).rglob("*")):
-            inside = path.relative_to(root)
+    for folder in [sources_root(), *(root / room for room in _RULES)]:
+        for path in sorted(folder.rglob("*")):
+            inside = path.relative_to(folder)
             if path.suffix in _KINDS and not _GENERATED & set(inside.parts) and path.is_file():
-                digest.update(str(inside).encode())
+                digest.update(f"{folder.name}/{inside}".encode())
                 digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

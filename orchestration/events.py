@@ -3,7 +3,7 @@
 The only place that makes asset events and check results; the steps in `defs/` say which tables they touched.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -34,13 +34,17 @@ def table_name(key: dg.AssetKey) -> str:
     return "/".join(key.path)
 
 
-def written(table: str, before: int | None, **metadata: int | float | str | dg.MetadataValue[Any]) -> AssetEvent:
+def written(
+    table: str, before: int | None, metadata: Mapping[str, Any] | None = None, *, is_rebuilt: bool = False
+) -> AssetEvent:
     """The event for a table that a step is done with: materialized where its version moved since `before`.
 
-    A table that did not change keeps its last materialization, so the UI shows what a run really touched.
+    A table that did not change keeps its last materialization, so the UI shows what a run really touched. One that was
+    computed again with the same result (`is_rebuilt`) is materialized with the same data version: it is in step with
+    what it reads.
     """
     facts = table_facts(table)
-    if facts is None or facts.version == before:
+    if facts is None or (facts.version == before and not is_rebuilt):
         return unchanged(asset_key(table))
     picture = bars(rows_per_day(table))
     return dg.MaterializeResult(
@@ -56,7 +60,7 @@ def written(table: str, before: int | None, **metadata: int | float | str | dg.M
                 else {}
             ),
             **({"rows per day": dg.MetadataValue.md(picture)} if picture else {}),
-            **metadata,
+            **(metadata or {}),
         },
     )
 

@@ -42,7 +42,7 @@ class Run:
     """One run of the pipeline.
 
     Attributes:
-        state: `succeeded`, `failed`, or `idle` (nothing was new, nothing was done).
+        state: `succeeded`, `failed`, or `maintained` (not a run: tables have new versions with the same rows).
         is_complete: every layer was brought up to date with what had landed, though a source may have failed.
             The newest complete run is what the next one compares with.
         clock_day: the lake's day, which windows of features depend on.
@@ -93,12 +93,12 @@ def runs() -> list[Run]:
 
 def last_run() -> Run | None:
     """The newest run that did something, or None."""
-    return next((run for run in runs() if run.state != "idle"), None)
+    return next((run for run in runs() if run.state != "maintained"), None)
 
 
 def last_complete_run() -> Run | None:
     """The newest run after which every layer was up to date with what had landed, or None."""
-    return next((run for run in runs() if run.is_complete and run.state != "idle"), None)
+    return next((run for run in runs() if run.is_complete), None)
 
 
 def utc_now() -> datetime:

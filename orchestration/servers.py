@@ -25,6 +25,7 @@ from lake.errors import LakeError
 from lake.settings import PROJECT_ROOT, load_settings
 from orchestration.execute import LOCATION, MODULE, silence
 
+CODE = "code"
 _PATIENCE_SECONDS = 240.0
 _GRACE_SECONDS = 20.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
@@ -109,8 +110,9 @@ def serving(host: str, tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
                 for server in _servers(host, Path(folder)):
                     tell(f"starting {server.name}")
                     started.append((server, _start(server)))
+                    if server.name == CODE:  # the UI and the daemon ask it at once, and complain when it is not there
+                        _wait(server, started)
                 for server, _ in started:
-                    tell(f"waiting for {server.name}")
                     _wait(server, started)
                 yield {server.name: server.url for server, _ in started if server.url is not None} | {"portal": portal}
         finally:
@@ -142,7 +144,7 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
     )
     python = sys.executable
     yield Server(
-        "code",
+        CODE,
         [python, "-m", "dagster", "api", "grpc", "--socket", str(code), "--module-name", MODULE,
          "--working-directory", str(PROJECT_ROOT), "--location-name", LOCATION, "--use-python-environment-entry-point"],
         health=str(code),

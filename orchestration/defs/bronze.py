@@ -82,7 +82,7 @@ def _land(report: Callable[[str], Any], session: Session, source: str, wanted: l
         yield written(
             entity.table,
             before[entity.name],
-            **{"new rows": of_entity.landed, "quarantined": of_entity.quarantined, "exact doubles": of_entity.doubled},
+            {"new rows": of_entity.landed, "quarantined": of_entity.quarantined, "exact doubles": of_entity.doubled},
         )
 
 

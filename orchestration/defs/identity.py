@@ -50,7 +50,7 @@ def resolve_identity(context: dg.AssetExecutionContext, session: Session) -> Ite
         context.log.info(str(update_identity()))
     picture = _sizes_of_persons() if table_version(LINKS_TABLE) != before[LINKS_TABLE] else ""
     sizes = {"records per person": dg.MetadataValue.md(picture)} if picture else {}
-    yield written(LINKS_TABLE, before[LINKS_TABLE], **sizes)
+    yield written(LINKS_TABLE, before[LINKS_TABLE], sizes)
     yield written(EVENTS_TABLE, before[EVENTS_TABLE])
 
 

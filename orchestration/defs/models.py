@@ -107,7 +107,8 @@ def _model_events(model: Mapping[str, Any], before: int | None, node: Any) -> It
     key = dg.AssetKey(path_of(model))
     table = table_of(model)
     if table is not None:
-        yield written(table, before, **({} if node is None else {"seconds": round(node.seconds, 2)}))
+        seconds = {} if node is None else {"seconds": round(node.seconds, 2)}
+        yield written(table, before, seconds, is_rebuilt=node is not None)
     elif node is None:
         yield unchanged(key)
     else:

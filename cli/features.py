@@ -1,0 +1,43 @@
+"""`lake features`: the catalogue of declared features. Where they are declared, `feature_serving.catalog` says."""
+
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add `lake features list`."""
+    features = typer.Typer(help="The features that models draw.", no_args_is_help=True)
+    features.callback()(lambda: None)
+    features.command("list")(list_features)
+    app.add_typer(features, name="features")
+
+
+def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+    """Every feature with its group, unit, owner and the purposes it may be used for."""
+    from cli._screen import print_json, print_table
+    from feature_serving.catalog import load_groups
+
+    found = [feature for group in load_groups() for feature in group.features]
+    if as_json:
+        print_json(
+            {
+                "features": [
+                    {
+                        "name": f.name,
+                        "group": f.group,
+                        "description": f.description,
+                        "owner": f.owner,
+                        "purpose": ", ".join(f.purposes),
+                        "unit": f.unit,
+                    }
+                    for f in found
+                ]
+            }
+        )
+        return
+    print_table(
+        f"{len(found)} features",
+        ["feature", "group", "unit", "purpose", "what it says"],
+        [(f.name, f.group, f.unit, ", ".join(f.purposes), f.description) for f in found],
+    )

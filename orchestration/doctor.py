@@ -1,0 +1,150 @@
+"""What this machine lacks, and the cure. Every function here whose name starts with `_check_` is a check.
+
+Looks only; starts and changes nothing. Imports neither dagster, dbt, Great Expectations nor Feast: they are what may be
+missing.
+"""
+
+import os
+import shutil
+import sqlite3
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from lake.errors import LakeError
+from lake.settings import load_settings
+
+#: A lake of 2,000 persons x 180 days takes 0.2 GB; a run needs room to spill.
+_DISK_NEEDED_GB = 2.0
+_PYTHONS = ((3, 11), (3, 12))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `is_needed` is false for what only some uses need: it never makes the machine unfit."""
+
+    subject: str
+    is_ok: bool
+    found: str
+    cure: str = ""
+    is_needed: bool = True
+
+
+def examine() -> list[Finding]:
+    """Everything looked at, in the order of this file."""
+    checks = [check for name, check in globals().items() if name.startswith("_check_")]
+    return [finding for check in checks for finding in check()]
+
+
+def _check_python() -> Iterator[Finding]:
+    there = sys.version_info[:2]
+    wanted = " or ".join(f"{major}.{minor}" for major, minor in _PYTHONS)
+    yield Finding(
+        "python", there in _PYTHONS, f"{sys.version.split()[0]} at {sys.executable}", f"use Python {wanted}: make setup"
+    )
+
+
+def _check_packages() -> Iterator[Finding]:
+    wrong = []
+    wanted = [Requirement(line) for line in requires("customer-lake") or []]
+    base = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+    for requirement in base:
+        try:
+            if not requirement.specifier.contains(version(requirement.name), prereleases=True):
+                wrong.append(f"{requirement.name} is {version(requirement.name)}")
+        except PackageNotFoundError:
+            wrong.append(f"{requirement.name} is missing")
+    found = "; ".join(wrong[:5]) or f"all {len(base)} as pinned"
+    yield Finding("packages", not wrong, found, "install what requirements.lock pins: make setup")
+
+
+def _check_sqlite() -> Iterator[Finding]:
+    is_new_enough = sqlite3.sqlite_version_info >= (3, 35)
+    yield Finding("sqlite", is_new_enough, sqlite3.sqlite_version, "use a Python built with SQLite 3.35 or newer")
+
+
+def _check_delta_extension() -> Iterator[Finding]:
+    from lake.duck import connect
+
+    try:
+        with connect() as connection:
+            connection.execute("select 1")
+    except Exception as error:
+        cure = str(getattr(error, "cure", "install duckdb and duckdb-extension-delta of the same version: make setup"))
+        yield Finding("duckdb", False, f"{type(error).__name__}: {str(error).splitlines()[0]}", cure)
+    else:
+        yield Finding("duckdb", True, "reads Delta offline")
+
+
+def _check_home() -> Iterator[Finding]:
+    home = load_settings().home
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / f".doctor.{os.getpid()}"
+        probe.write_text("")
+        probe.unlink()
+    except OSError as error:
+        found = f"{home}: {error.strerror}"
+        yield Finding("LAKE_HOME", False, found, "set LAKE_HOME to a folder that this user may write")
+        return
+    yield Finding("LAKE_HOME", True, str(home))
+    free = shutil.disk_usage(home).free / 1e9
+    yield Finding(
+        "disk", free >= _DISK_NEEDED_GB, f"{free:.1f} GB free", f"make {_DISK_NEEDED_GB:.0f} GB free, or move LAKE_HOME"
+    )
+
+
+def _check_token_key() -> Iterator[Finding]:
+    from lake.token import key_path, token
+
+    path = key_path()
+    is_inside = load_settings().home in path.resolve().parents
+    if is_inside:
+        yield Finding("token key", False, f"{path} lies in LAKE_HOME", "set LAKE_TOKEN_KEY_FILE to a place outside it")
+    elif not path.exists():
+        yield Finding("token key", True, f"none yet; the first run makes {path}")
+    else:
+        try:
+            token("")
+        except LakeError as error:
+            yield Finding("token key", False, str(error.args[0]), error.cure)
+        else:
+            yield Finding("token key", True, str(path))
+
+
+def _check_ports() -> Iterator[Finding]:
+    from orchestration.servers import PortTakenError, check_ports
+
+    try:
+        check_ports("127.0.0.1")
+    except PortTakenError as error:
+        yield Finding("ports", False, str(error.args[0]), error.cure, is_needed=False)
+    else:
+        settings = load_settings()
+        yield Finding("ports", True, f"{settings.port_dagster}, {settings.port_portal}, {settings.port_feast} are free")
+
+
+def _check_chromium() -> Iterator[Finding]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    yield Finding(
+        "chromium", found is not None, found or "not found", "for `make test`: apt install chromium", is_needed=False
+    )
+
+
+def _check_services() -> Iterator[Finding]:
+    from infra.services.servers import missing
+
+    lacking = missing()
+    cure = f"for LAKE_SERVICES=1: apt install {' '.join(lacking)}"
+    yield Finding("services", not lacking, ", ".join(lacking) or "all there", cure, is_needed=load_settings().services)
+
+
+def _check_sources() -> Iterator[Finding]:
+    root: Path = load_settings().sources_root
+    found = str(root) if root.exists() else f"{root} is not there"
+    cure = "make the simulated company: lake sandbox create; or set LAKE_SOURCE_ROOT"
+    yield Finding("sources", root.exists(), found, cure, is_needed=False)
