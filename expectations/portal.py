@@ -1,6 +1,6 @@
 """The quality portal: one self-contained page for governance staff, `LAKE_HOME/reports/quality/index.html`.
 
-What it says is gathered in `portal_facts.py`, how it looks is in `templates/`. It needs no server and no network; a
+What it says is gathered in `portal_gather.py`, how it looks is in `templates/`. It needs no server and no network; a
 content security policy in the page forbids what it does not hold itself. `python -m expectations.portal` builds it.
 """
 
@@ -16,7 +16,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from expectations.portal_facts import Counter, Page, TableFacts, gather, is_open, worst
+from expectations.portal_facts import Counter, Page, TableFacts, is_open, worst
+from expectations.portal_gather import gather
 from ingestion.contract import CLASSIFICATIONS
 from lake.settings import load_settings
 
@@ -106,7 +107,8 @@ def render(page: Page) -> str:
 
 def _context(page: Page) -> dict[str, Any]:
     failed = [result for result in page.results if not result.passed]
-    blocking = sum(result.is_blocking for result in failed)
+    blocking = sum(problem.is_blocking for problem in page.problems)
+    warnings = len(page.problems) - blocking
     received = sum(s.received or s.landed + s.quarantined for s in page.sources)
     refused = sum(s.quarantined for s in page.sources)
     by_source: dict[str, Counts[str]] = {}
@@ -117,11 +119,11 @@ def _context(page: Page) -> dict[str, Any]:
     columns = [(e, c) for e in page.entities for c in e.columns]
     return {
         "page": page,
-        "headline": _headline(page, blocking, len(failed) - blocking, len(lost)),
+        "headline": _headline(page, blocking, warnings, len(lost)),
         "lost": lost,
         "passed": len(page.results) - len(failed),
         "blocking": blocking,
-        "warnings": len(failed) - blocking,
+        "warnings": warnings,
         "delivering": sum(s.age is not None for s in page.sources),
         "fresh": sum(s.is_fresh for s in page.sources),
         "refused": refused,
@@ -155,7 +157,7 @@ def _headline(page: Page, blocking: int, warnings: int, lost: int) -> str:
     if not page.results:
         return "Nothing has been checked yet"
     if blocking:
-        return f"{blocking} check{'s' * (blocking != 1)} stop{'s' * (blocking == 1)} publication"
+        return f"{blocking} problem{'s' * (blocking != 1)} stop{'s' * (blocking == 1)} publication"
     if lost:
         return f"Records of {lost} source{'s' * (lost != 1)} are unaccounted for"
     if warnings:

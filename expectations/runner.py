@@ -161,11 +161,12 @@ def _result(layer: str, table: str, check: Check, passed: bool, measured: float 
 
 
 def _amount(number: float, unit: str) -> str:
-    """A number in words: `1 row apart`, `1,234 rows`, `26.50 hours`."""
+    """A number in words: `1 row apart`, `1,234 rows`, `26.5 hours`."""
     noun, _, rest = unit.partition(" ")
     if number == 1 and noun.endswith("s"):
         unit = f"{noun[:-1]} {rest}".rstrip()
-    return f"{number:,.0f} {unit}" if number == int(number) else f"{number:,.2f} {unit}"
+    places = 0 if number == int(number) else 1 if number >= 10 else 2
+    return f"{number:,.{places}f} {unit}"
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def test_page_opens_without_a_complaint_and_calls_nobody(browser: Browser, addre
     opened.on("request", request)
     opened.goto(address)
     assert "Data quality" in opened.title()
-    assert opened.locator("h1").inner_text().startswith("1 check stops publication")
+    assert opened.locator("h1").inner_text().startswith("1 problem stops publication")
     assert not complaints
     assert {url for url in asked if not url.startswith("data:")} == {address}
     opened.close()

@@ -141,7 +141,7 @@ def test_history_is_bounded(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_fault_put_right_passes_and_the_page_says_since_when(runs: Runs) -> None:
-    from expectations.portal_facts import gather
+    from expectations.portal_gather import gather
 
     page = gather()
     profile = next(t for t in page.tables if t.name == "marts/person_profile")
@@ -179,11 +179,11 @@ def test_page_tells_what_fails_first_whom_it_concerns_and_what_is_unaccounted_fo
     )
     assert "Head of Sales Operations" in text
     assert "✕ off by 2" in text
-    assert f"{len(blocking_failures(runs.broken))} checks stop publication" in text
+    assert f"{len(blocking_failures(runs.broken))} problems stop publication" in text
 
 
 def test_silent_source_is_told_once_for_all_its_tables(runs: Runs) -> None:
-    from expectations.portal_facts import gather
+    from expectations.portal_gather import gather
 
     fresh = [p for p in gather().problems if p.check.result.name == "source_is_fresh"]
     assert len(fresh) == 1
