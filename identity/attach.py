@@ -46,6 +46,8 @@ def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:
     if evidence is Evidence.CONTACT:
         _join_owner(con, rule, weight, column, seekers=_NUMBERED, owners=_NAMED)
     _join_owner(con, rule, weight, column, seekers=_LOOSE, owners=_NUMBERED)
+    if kind == "email":
+        _join_namesake(con, rule, weight, column)
     _group(con, rule, weight, column, level=_NUMBERED if evidence is Evidence.ISSUED else _LOOSE)
     con.execute("drop table shown")
 
@@ -73,6 +75,28 @@ def _join_owner(
     con.execute("update state set component = m.owner, level = m.level from moves m where state.component = m.seeker")
     for table in ("held", "moves"):
         con.execute(f"drop table {table}")
+
+
+def _join_namesake(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str) -> None:
+    """An e-mail that two people show goes to the one whose family and given name it spells, where only one is."""
+    con.execute(
+        f"""create table moves as
+            with spelled as (
+                select distinct u.value, s.component, p.rid
+                from shown u join state s using (rid) join people p using (rid)
+                where p.name_id is not null and not exists (
+                    select 1 from name_parts n where n.name_id = p.name_id
+                    and not contains(regexp_replace(split_part(u.value, '@', 1), '[^a-z]', '', 'g'), n.part))),
+            owned as (
+                select value, min(component) as component, min(rid) as rid from spelled
+                group by value having count(distinct component) = 1)
+            select s.component as seeker, min(o.component) as owner, min(o.rid) as owner_rid, min(u.rid) as seeker_rid
+            from shown u join state s using (rid) join owned o using (value)
+            where s.level < {_NAMED} group by s.component having count(distinct o.component) = 1"""
+    )
+    _insert_edges(con, "select seeker_rid as a, owner_rid as b from moves", rule, weight, column)
+    con.execute(f"update state set component = m.owner, level = {_NAMED} from moves m where state.component = m.seeker")
+    con.execute("drop table moves")
 
 
 def _group(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str, *, level: int) -> None:

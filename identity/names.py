@@ -275,6 +275,8 @@ def _likely_given(name: Name) -> str:
 def _is_typing_error(a: str, b: str) -> bool:
     """One slip of the finger (two in long names), not another name: short parts must be transposed to count."""
     shorter = min(len(a), len(b))
+    if len(a) == len(b) == 2 and a == b[::-1]:
+        return (a in _PINYIN_SURNAMES) != (b in _PINYIN_SURNAMES)  # Hu typed uH; but Na and An are two names
     if shorter < 3 or abs(len(a) - len(b)) > 2:
         return False
     distance = edit_distance(a, b)

@@ -1,11 +1,12 @@
 """Values of person records in comparable form: what cannot identify anybody becomes null.
 
 One pass of DuckDB over all records; only distinct names and unusual phone numbers go through Python. The result is
-two tables of the scratch connection, which `rules`, `anchors` and `attach` work on:
+three tables of the scratch connection, which `rules`, `anchors` and `attach` work on:
 
     people    rid, record_id, source, name_id, name_key, birth, gender, email, phone, national_id, id_is_checked,
               street, city, postcode       (rid = place in the order of record_id: independent of arrival)
     holdings  rid, kind, value             (every identifier that a record holds, doubles removed)
+    name_parts  name_id, part              (family and given name in Latin letters)
 
 and a list of `Name`, indexed by `name_id`. Whether records belong together is not decided here.
 """
@@ -66,6 +67,10 @@ def _create_names(con: duckdb.DuckDBPyConnection) -> list[Name]:
     _register(con, "spelling_name", {"spelling_id": range(len(name_of)), "name_id": name_of}, (pa.int64(), pa.int64()))
     _register(
         con, "name_keys", {"name_id": range(len(names)), "name_key": [n.key for n in names]}, (pa.int64(), pa.string())
+    )
+    parts = [(number, token) for number, name in enumerate(names) for token in name.tokens]
+    _register(
+        con, "name_parts", {"name_id": [p[0] for p in parts], "part": [p[1] for p in parts]}, (pa.int64(), pa.string())
     )
     con.execute(
         """create table raw_names as
