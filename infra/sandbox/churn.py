@@ -46,7 +46,7 @@ def churn(
     base = effects.CHURN_BASE_LOGIT + effects.CHURN_RISK_LOGIT * people.risk + loyalty
     contacted = monthly(listed.person, listed.at, listed.is_trial & listed.is_contacted) > 0
     waived = monthly(listed.person, listed.at, ~listed.is_trial & listed.is_contacted) > 0
-    after_contact = _contact_ratio(people, base)
+    after_contact = contact_ratio(people, base)
     chance = np.zeros((count, months))
     memory, kindness = np.zeros(count), np.zeros(count)
     was_contacted = np.zeros(count, dtype=np.bool_)
@@ -59,7 +59,8 @@ def churn(
         logit += effects.CHURN_SUPERVISOR_LOGIT * supervisor[:, max(month - 2, 0) : month + 1].sum(axis=1)
         logit += effects.LIST_PROTECTION_LOGIT * waived[:, max(month - 2, 0) : month + 1].any(axis=1)
         hazard = 1 / (1 + np.exp(-logit))
-        chance[:, month] = np.where(was_contacted, 1 - (1 - hazard) ** after_contact, hazard)
+        moved = after_contact ** np.where(was_contacted, 1.0, effects.HOUSEHOLD_SHARE * _near(people, was_contacted))
+        chance[:, month] = 1 - (1 - hazard) ** moved
     leaves = draw.rng.random((count, months)) < chance
     first = np.where(leaves.any(axis=1), leaves.argmax(axis=1), 0)
     at = window.start + first * MONTH + draw.between(0, MONTH, count)
@@ -68,7 +69,13 @@ def churn(
     return left, 1 - np.prod(1 - chance, axis=1)
 
 
-def _contact_ratio(people: People, base: Floats) -> Floats:
+def _near(people: People, was_contacted: Flags) -> Flags:
+    """Whether anybody of the household was contacted: what is done to one is felt by the others."""
+    place = people.household - people.household[0]
+    return np.asarray(np.bincount(place, weights=was_contacted)[place] > 0)
+
+
+def contact_ratio(people: People, base: Floats) -> Floats:
     """How the monthly hazard changes by being contacted, so that a year's retention moves by the planted points."""
     yearly = 1 - (1 - 1 / (1 + np.exp(-base))) ** (365 / 30)
     points = np.array([0.0, effects.PERSUADABLE_POINTS, effects.SLEEPING_POINTS])[people.segment]

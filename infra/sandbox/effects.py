@@ -26,6 +26,8 @@ BEST_AUC = 0.80
 #: Being contacted: points of a year's retention by segment.
 PERSUADABLE_SHARE, SLEEPING_SHARE = 0.20, 0.10
 PERSUADABLE_POINTS, SLEEPING_POINTS = 0.06, -0.03
+#: Share of it that the rest of the household feels: controls are not untouched (interference).
+HOUSEHOLD_SHARE = 0.25
 #: The old list gave the riskiest a fee waiver that worked: the feedback trap.
 LIST_PROTECTION_LOGIT = -1.5
 #: Goodwill: logit per log(1 + amount/100), more for worse experience (severity 0, 1, 2).
@@ -50,6 +52,8 @@ PREFERENCE_OBEYED = 0.70
 COMPLEMENT_CHANCE = 0.45
 FAVOUR_SHARE = 0.08
 WRONG_IDENTITY_SHARE = 0.03
+#: One order, delivery or log-in in so many goes over the account of somebody else at home.
+BORROWED_EVERY = 150
 TWIN_SHARE = 0.2
 SAME_NAME_SON_SHARE = 0.25
 

@@ -1,7 +1,7 @@
 """Rows that were made and wait for their day: block by block on disk, so that memory does not grow with the world.
 
 One stretch of time is one folder `truth/pending/<stretch>/<source>.<entity>/<block>.parquet`. What a source delivers
-on a day is read back from all stretches; nothing is ever taken out, so a day can be released again.
+on a day is read back from all stretches; an advanced day is never taken out, so that it can be released again.
 """
 
 from collections.abc import Iterator
@@ -25,6 +25,17 @@ def put(folder: Path, entity: Entity, block: int, table: pa.Table) -> None:
     place = folder / f"{entity.source}.{entity.name}"
     place.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, place / f"{block:05d}.parquet", compression="lz4", row_group_size=262_144)
+
+
+def keep_from(connection: duckdb.DuckDBPyConnection, folder: Path, first: int) -> None:
+    """Forget what was delivered before a day (days since 1970): it is with its readers now."""
+    for path in sorted(folder.glob("*/*.parquet")):
+        table = connection.execute(
+            f"select * from read_parquet($file) where {RELEASED} >= $first", {"file": str(path), "first": first}
+        ).to_arrow_table()
+        path.unlink()
+        if table.num_rows:
+            pq.write_table(table, path, compression="lz4")
 
 
 def parts(folders: list[Path], entity: Entity) -> list[str]:

@@ -24,9 +24,12 @@ from infra.sandbox.draw import DAY
 from infra.sandbox.stretch import Progress, World, live, pending
 from infra.sandbox.troubles import plan
 from ingestion.contract import Contract, Entity, load_contracts
+from lake.crash import crash_point
 from lake.errors import LakeError
 
 WORLD_END = date(2026, 7, 1)
+#: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of a day.
+CRASH_POINTS = ("sandbox.stretch_lived", "sandbox.half_delivered", "sandbox.truth_written", "sandbox.day_passed")
 _EPOCH = date(1970, 1, 1)
 
 
@@ -65,6 +68,7 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
                         _deliver(connection, beside, contract, entity, table)
                         ledger.add(truth.as_records(entity, table))
         ledger.save()
+        spool.keep_from(connection, pending(beside, 0), end)
     writers.replace_file(
         beside / "truth" / "effects.json",
         json.dumps(known.document(world, planned), indent=2, ensure_ascii=False).encode(),
@@ -95,6 +99,7 @@ def advance(root: Path, days: int = 1, progress: Progress | None = None) -> None
         is_last = day == now + days - 1
         _release(root, world, day, since)
         _set_clock(root, _EPOCH + timedelta(days=day + 1), advancing_since=None if is_last else since)
+        crash_point("sandbox.day_passed")
 
 
 def _release(root: Path, world: World, day: int, since: int) -> None:
@@ -103,12 +108,14 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
     stretch = world.stretch_of(day)
     for earlier in range(1, stretch + 1):
         live(world, root, earlier, planned)
-    # Nothing is delivered later than two stretches after the one that made it, but for slow claims and outcomes.
+    crash_point("sandbox.stretch_lived")
     folders = [pending(root, number) for number in range(stretch + 1)]
     with _workshop(root) as connection, truth.Ledger(root / "truth") as ledger:
         for earlier_records in truth.earlier_records(root / "truth", databases_before=since, others_before=day):
             ledger.add(earlier_records)
-        for contract in load_contracts():
+        for place, contract in enumerate(load_contracts()):
+            if place == 5:
+                crash_point("sandbox.half_delivered")
             if contract.server("embedded").format == "sqlite":
                 _update_database(connection, root, contract, folders, day)
                 for entity in contract.entities.values():
@@ -120,6 +127,7 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
                         _deliver(connection, root, contract, entity, known.with_new_column(connection, entity, table))
                         ledger.add(truth.as_records(entity, table))
         ledger.save()
+    crash_point("sandbox.truth_written")
 
 
 def _deliver(

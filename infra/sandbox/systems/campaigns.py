@@ -31,7 +31,7 @@ def make(journeys: Journeys) -> Shaped:
 
 def _messages(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     people, window = journeys.people, journeys.window
-    counts = draw.rng.poisson(9.0 * window.years, len(people))
+    counts = draw.rng.poisson(11.0 * window.years, len(people))
     person = np.repeat(np.arange(len(people), dtype=np.int64), counts)
     size = len(person)
     # Every Tuesday and Friday a campaign goes out; the hour is the person's own for who is treated to it.

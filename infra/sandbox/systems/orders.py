@@ -51,8 +51,12 @@ def employee_ids(number: Ints) -> Text:
 
 
 def account_of(journeys: Journeys, accounts: Accounts, person: Ints, at: Ints) -> Ints:
-    """Which account a person uses: who has a second one uses it every other day."""
-    return np.where((at // DAY) % 2 == 0, accounts.second[person], accounts.of_person[person])
+    """Which account a person uses: who has two takes turns; now and then one is borrowed at home."""
+    own = np.where((at // DAY) % 2 == 0, accounts.second[person], accounts.of_person[person])
+    household = journeys.people.household
+    neighbour = np.maximum(person - 1, 0)
+    borrows = (household[neighbour] == household[person]) & ((person * 31 + at // DAY) % effects.BORROWED_EVERY == 0)
+    return np.where(borrows, accounts.of_person[neighbour], own)
 
 
 def make(journeys: Journeys, accounts: Accounts) -> Shaped:
@@ -95,10 +99,10 @@ def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> 
     keep = np.flatnonzero(journeys.orders_kept())
     person, at = orders.person[keep], orders.at[keep]
     account = account_of(journeys, accounts, person, at)
+    staff = np.append(people.number[people.is_employee], -1)
+    seller = staff[draw.between(0, len(staff), len(keep))]
     seller = np.where(
-        orders.is_favour[keep],
-        people.favour_seller[person],
-        np.where(draw.flags(len(keep), 0.25), people.number[draw.between(0, len(people), len(keep))], -1),
+        orders.is_favour[keep], people.favour_seller[person], np.where(draw.flags(len(keep), 0.25), seller, -1)
     )
     channel = np.where(orders.is_favour[keep], 2, draw.index(len(keep), [40, 30, 15, 8, 7]))
     columns: dict[str, object] = {

@@ -62,7 +62,7 @@ def make(journeys: Journeys, accounts: Accounts, digital: Digital) -> Shaped:
 
 def _sessions(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts, digital: Digital) -> Sessions:
     people, window = journeys.people, journeys.window
-    person, at = window.happen(draw, people, 3.2 * people.digital)
+    person, at = window.happen(draw, people, 3.6 * people.digital)
     keep = np.flatnonzero(journeys.here(person, at))
     person, at = person[keep], at[keep]
     humans = len(person)
@@ -77,7 +77,7 @@ def _sessions(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts, d
     platform = np.where(in_app, 1 + (people.number[who] % 2), np.where(draw.flags(size, 0.2), 3, 0))
     browser = draw.flags(size, 0.35)
     cookie = where(browser, text(digital.cookies[1], who), text(digital.cookies[0], who))
-    cookie = where(is_bot, numbered("ck-bot-", window.numbers(size) % 1_000_003), cookie)
+    cookie = where(is_bot, numbered("ck-", draw.between(2**60, 2**62, size)), cookie)
     logs_in = draw.flags(size, np.where(in_app, 0.6, 0.3)) & ~is_bot
     account = text(accounts.account_id, account_of(journeys, accounts, who, at))
     pages = np.where(is_bot, 10 + draw.rng.poisson(4, size), 1 + draw.rng.poisson(1.0, size))

@@ -1,0 +1,142 @@
+"""Real servers around a sandbox: started on free ports, filled with the same rows, and gone afterwards."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as mqtt
+import psycopg
+import pytest
+import redis
+from paho.mqtt.enums import CallbackAPIVersion
+
+from infra.sandbox.world import advance
+from infra.services import databases, live, servers
+from infra.services.stand_in import StandIn, serve
+from ingestion.contract import load_contract
+from tests.unit import sandbox_worlds
+
+absent = servers.missing()
+pytestmark = pytest.mark.skipif(bool(absent), reason=f"packages of the distribution are missing: {', '.join(absent)}")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sandbox_worlds.make(tmp_path_factory.mktemp("services"), persons=80, days=30)
+
+
+@pytest.fixture(scope="module")
+def stand_in(root: Path) -> Iterator[StandIn]:
+    with serve(root) as made:
+        yield made
+
+
+def test_postgresql_holds_the_rows_of_the_sandbox(root: Path, stand_in: StandIn) -> None:
+    for contract in databases.contracts():
+        with psycopg.connect(stand_in.environment[f"LAKE_SOURCE_{contract.source.upper()}_URL"]) as connection:
+            for entity in contract.entities.values():
+                key = entity.primary_key[0]
+                found = {row[0] for row in connection.execute(f'select "{key}" from "{entity.physical_name}"')}
+                assert found == {row[key] for row in sandbox_worlds.rows(root, contract, entity)}
+
+
+def test_only_columns_with_a_wrong_value_are_text(root: Path, stand_in: StandIn) -> None:
+    contract = load_contract("orders")
+    with psycopg.connect(stand_in.services.database("orders")) as connection:
+        types = {
+            (table, column): kind
+            for table, column, kind in connection.execute(
+                "select table_name, column_name, data_type from information_schema.columns"
+                " where table_schema = 'public'"
+            )
+        }
+    assert types["orders", "updated_at"] == types["payments", "delivered_at"] == "timestamp with time zone"
+    loosened = {
+        (entity.name, column.name)
+        for entity in contract.entities.values()
+        for column in entity.columns
+        if column.logical_type != "string" and types[entity.name, column.name] == "text"
+    }
+    broken = {
+        (entity.name, column.name)
+        for entity in contract.entities.values()
+        for column in entity.columns
+        for row in sandbox_worlds.rows(root, contract, entity)
+        if column.logical_type != "string" and row[column.name] in ("n/a", "maybe", "yesterday", "last spring")
+    }
+    assert loosened == broken != set()
+
+
+def test_postgresql_follows_when_the_sandbox_advances(root: Path, stand_in: StandIn) -> None:
+    advance(root, days=4)
+    stand_in.reload()
+    contract = load_contract("orders")
+    with psycopg.connect(stand_in.services.database("orders")) as connection:
+        row = connection.execute("select count(*), max(updated_at)::text from orders").fetchone()
+    rows = sandbox_worlds.rows(root, contract, contract.entities["orders"])
+    assert row is not None
+    assert (row[0], row[1][:19]) == (len(rows), max(row["updated_at"] for row in rows)[:19])
+    assert row[1] > "2026-07-01"
+
+
+def test_the_devices_last_day_comes_live_and_only_live(root: Path, stand_in: StandIn) -> None:
+    held = live.hold_back_last_day(root)
+    expected = sorted(row["reading_id"] for row in sandbox_worlds.file_rows(held["readings"]))
+    assert not (root / "devices" / "readings" / held["readings"].name).exists()
+    received: list[bytes] = []
+    complete = threading.Event()
+    address = urlsplit(stand_in.services.mqtt or "")
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="test")
+    subscribed = threading.Event()
+    client.on_subscribe = lambda *_: subscribed.set()
+
+    def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+        received.append(message.payload)
+        assert message.qos == 1
+        if len(received) == sum(len(sandbox_worlds.file_rows(path)) for path in held.values()):
+            complete.set()
+
+    client.on_message = on_message
+    client.connect(address.hostname or "", address.port or 0)
+    client.subscribe("devices/#", qos=1)
+    client.loop_start()
+    try:
+        assert subscribed.wait(20)
+        sent = stand_in.publish()
+        assert complete.wait(20)
+    finally:
+        client.disconnect()
+        client.loop_stop()
+    ids = sorted(json.loads(line)["reading_id"] for line in received if b'"reading_id"' in line)
+    assert ids == expected
+    assert sent == len(received)
+
+
+def test_redis_answers(stand_in: StandIn) -> None:
+    assert redis.Redis.from_url(stand_in.services.redis or "").ping()
+
+
+def test_a_broker_that_is_not_there_is_named_with_the_cure(root: Path) -> None:
+    with pytest.raises(servers.ServiceError, match="no broker") as refused:
+        live.publish_day(live.hold_back_last_day(root), "mqtt://127.0.0.1:1")
+    assert "Mosquitto" in refused.value.cure
+
+
+def test_servers_are_gone_afterwards() -> None:
+    with servers.running(["redis"]) as services:
+        port = urlsplit(services.redis or "").port or 0
+        socket.create_connection(("127.0.0.1", port)).close()
+    with pytest.raises(OSError, match=r"refused|reset"):
+        socket.create_connection(("127.0.0.1", port)).close()
+
+
+def test_a_server_that_does_not_come_up_says_what_it_printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    false = tmp_path / "redis-server"
+    false.write_text("#!/bin/sh\necho no memory for you; exit 1\n")
+    false.chmod(0o755)
+    monkeypatch.setattr(servers, "program", lambda name: false)
+    with pytest.raises(servers.ServiceError, match="no memory for you"), servers.running(["redis"]):
+        pass
