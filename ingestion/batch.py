@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from ingestion import drift, refused, staging
 from ingestion.connectors.base import Connector, Delivery, Trouble
 from ingestion.contract import Contract, Entity
-from ingestion.doubles import Doubles, copies_in_overlap, find_doubles
+from ingestion.doubles import Doubles, copies_in_overlap, find_doubles, known_in_batch
 from ingestion.drift import DriftError
 from ingestion.result import Counts
 from lake import clock
@@ -100,7 +100,7 @@ class Batches:
         crash_point("landing.quarantined")
         files = staging.accepted_files(self.connection, self.entity, staged, table_folder(self.entity.table))
         landed = sum(file.rows for file in files)
-        doubled = _doubled(delivery, found)
+        doubled = self._doubled(delivery, found, number)
         counts = Counts(landed + quarantined + doubled, landed, quarantined, doubled)
         if delivery.overlap is not None:
             delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
@@ -113,6 +113,16 @@ class Batches:
         )
         crash_point("landing.committed")
         return files, counts
+
+    def _doubled(self, delivery: Delivery, found: Doubles, number: int) -> int:
+        """Doubles to count: rows read again that are here already were counted when they came first."""
+        if delivery.is_redelivered and found.known:
+            batch_id = f"{self.connector.stream}-{number - 1:08d}"
+            return found.copies_of_new + found.known - known_in_batch(self.connection, self.entity, batch_id)
+        if not delivery.is_reread:
+            return found.rows
+        before = delivery.doubles_before
+        return found.copies_of_new + (0 if before is None else max(0, found.copies_of_known - before))
 
     def _stage(self, table: DeltaTable | None, delivery: Delivery, batch_id: str) -> staging.Staged | None:
         """Stage a delivery with the columns beyond the contract that are to be kept; None where it has to be read anew.
@@ -194,11 +204,3 @@ def added_columns(table: DeltaTable | None, entity: Entity) -> list[str]:
     """Columns of bronze beyond the contract: what earlier batches brought and was kept."""
     known = set(entity.bronze_schema().names)
     return [] if table is None else [field.name for field in table.schema().fields if field.name not in known]
-
-
-def _doubled(delivery: Delivery, doubles: Doubles) -> int:
-    """Doubles to count: rows of an overlap that are here already were counted when they came first."""
-    if not delivery.is_reread:
-        return doubles.rows
-    before = delivery.doubles_before
-    return doubles.copies_of_new + (0 if before is None else max(0, doubles.copies_of_known - before))

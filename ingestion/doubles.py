@@ -121,6 +121,18 @@ def _known_contents(
     return int((connection.execute("select count(*) from known_contents").fetchone() or (0,))[0])
 
 
+def known_in_batch(connection: duckdb.DuckDBPyConnection, entity: Entity, batch_id: str) -> int:
+    """How many of the contents that are known already came with one earlier batch."""
+    tables = [(entity.table, "content_hash"), (entity.quarantine_table, "refused_id")]
+    found = " union ".join(
+        f"select {name} as content_hash from {scan(table)} where batch_id = {literal(batch_id)}"
+        for table, name in tables
+        if table_exists(table)
+    )
+    row = connection.execute(f"select count(*) from known_contents semi join ({found}) using (content_hash)").fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _between(column: str, low: datetime, high: datetime) -> str:
     return f"{column} between timestamptz '{low.isoformat(sep=' ')}' and timestamptz '{high.isoformat(sep=' ')}'"
 

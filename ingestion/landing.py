@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
 import duckdb
@@ -75,14 +75,9 @@ def land_source(
     result.entities = [EntityResult(source, entity.name) for entity in chosen]
     with ExitStack() as stack:
         compute = cache(lambda: stack.enter_context(connect()))  # an idle source needs none
+        landing = _SourceLanding(contract, compute, full_refresh, progress or (lambda line: None))
         for entity, entity_result in zip(chosen, result.entities, strict=True):
-            try:
-                _land_entity(compute, contract, entity, entity_result, full_refresh, progress or (lambda line: None))
-            except SourceError as error:
-                entity_result.troubles.append(Trouble(f"{source}/{entity.name}", str(error.args[0]), error.cure))
-                if isinstance(error, UnreachableError):
-                    result.fail(error)
-                    break
+            landing.land(entity, entity_result)
     if result.error is None and (troubles := [t for e in result.entities for t in e.troubles]):
         more = f" (and {len(troubles) - 1} more)" if len(troubles) > 1 else ""
         result.error, result.cure = f"{troubles[0].place}: {troubles[0].message}{more}", troubles[0].cure
@@ -145,32 +140,45 @@ class UnknownEntityError(LakeError):
     exit_code = 2
 
 
-def _land_entity(
-    compute: Callable[[], duckdb.DuckDBPyConnection],
-    contract: Contract,
-    entity: Entity,
-    result: EntityResult,
-    full_refresh: bool,
-    progress: Progress,
-) -> None:
-    place = f"{contract.source}/{entity.name}"
-    for connector in connectors_for(contract, entity):
-        try:
-            with table_lock(entity.table):
-                if not full_refresh and not connector.has_new(_cursor(entity, connector)):
-                    continue
-                batches = Batches(compute(), contract, entity, connector, full_refresh)
-                while (counts := batches.land()) is not None:
-                    result.counts += counts
-                    result.batches += 1
-                    progress(f"{contract.source}/{entity.name}: {counts.landed} rows landed")
-        except DriftError as error:
-            result.troubles.append(Trouble(place, str(error.args[0]), error.cure, "blocked"))
-        except (duckdb.Error, DeltaError, OSError) as error:
-            result.troubles.append(_unforeseen(place, error))
-        finally:
-            result.troubles.extend(connector.troubles())
-            connector.close()
+@dataclass
+class _SourceLanding:
+    """One source's landing: what its entities share."""
+
+    contract: Contract
+    compute: Callable[[], duckdb.DuckDBPyConnection]
+    full_refresh: bool
+    progress: Progress
+    unreachable: dict[str, UnreachableError] = field(default_factory=dict)  # by stream: asked once, not per entity
+
+    def land(self, entity: Entity, result: EntityResult) -> None:
+        """Land every stream of an entity; what goes wrong with one is noted, and the others go on."""
+        place = f"{entity.source}/{entity.name}"
+        for connector in connectors_for(self.contract, entity):
+            try:
+                if connector.stream in self.unreachable:
+                    raise self.unreachable[connector.stream]
+                self._land_stream(entity, connector, result)
+            except SourceError as error:
+                if isinstance(error, UnreachableError):
+                    self.unreachable[connector.stream] = error
+                result.troubles.append(Trouble(place, str(error.args[0]), error.cure))
+            except DriftError as error:
+                result.troubles.append(Trouble(place, str(error.args[0]), error.cure, "blocked"))
+            except (duckdb.Error, DeltaError, OSError) as error:
+                result.troubles.append(_unforeseen(place, error))
+            finally:
+                result.troubles.extend(connector.troubles())
+                connector.close()
+
+    def _land_stream(self, entity: Entity, connector: Connector, result: EntityResult) -> None:
+        with table_lock(entity.table):
+            if not (self.full_refresh or connector.is_live) and not connector.has_new(_cursor(entity, connector)):
+                return
+            batches = Batches(self.compute(), self.contract, entity, connector, self.full_refresh)
+            while (counts := batches.land()) is not None:
+                result.counts += counts
+                result.batches += 1
+                self.progress(f"{entity.source}/{entity.name}: {counts.landed} rows landed")
 
 
 def _cursor(entity: Entity, connector: Connector) -> Cursor | None:

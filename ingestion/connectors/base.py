@@ -56,6 +56,8 @@ class Delivery:
         columns: DuckDB types of the source's columns by name; None where the rows are lines of JSON.
         cursor: where to go on after this batch; committed with it.
         is_reread: rows that are in the lake already are not counted again (an overlap, a rewritten file).
+        is_redelivered: as `is_reread`, but only rows of the stream's last batch (sent again since their
+            acknowledgement was lost).
         doubles_before: exact doubles among re-read rows that an earlier batch has counted; None means all of them.
         refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`.
         locate: SQL that finds the positions of raw rows in one source file: columns `raw`, `source_position`.
@@ -67,6 +69,7 @@ class Delivery:
     columns: Mapping[str, str] | None
     cursor: dict[str, Any]
     is_reread: bool = False
+    is_redelivered: bool = False
     doubles_before: int | None = None
     refused: str | None = None
     locate: Callable[[str], str] | None = None
@@ -79,6 +82,8 @@ class Connector(Protocol):
     """Reads one entity of one source over one transport. `stream` names its cursor in the table's commits."""
 
     stream: str
+    #: Whether looking disturbs what is looked at: landing then reads without asking `has_new` first.
+    is_live: bool
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a read would bring anything; quick, and True in doubt."""

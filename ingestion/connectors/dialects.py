@@ -94,6 +94,14 @@ class _Adbc:
         self._streaming = self._execute(query)
         return self._streaming.fetch_record_batch()
 
+    def instant(self, at: datetime, *, like: str | None) -> str:
+        # Without offset and fraction it sorts before every fuller text of the same second, whatever its form.
+        return at.astimezone(UTC).strftime("%Y-%m-%d" + (like[10:11] if like else " ") + "%H:%M:%S")
+
+    def parse(self, watermark: str) -> datetime:
+        at = datetime.fromisoformat(watermark)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
     def close(self) -> None:
         if self._streaming is not None:
             self._streaming.close()
@@ -137,14 +145,6 @@ class Sqlite(_Adbc):
     def is_time(self, watermark: str) -> str:
         return f"{watermark} glob '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'"
 
-    def instant(self, at: datetime, *, like: str | None) -> str:
-        # Without offset and fraction it sorts before every fuller text of the same second, whatever its form.
-        return at.astimezone(UTC).strftime("%Y-%m-%d" + (like[10:11] if like else " ") + "%H:%M:%S")
-
-    def parse(self, watermark: str) -> datetime:
-        at = datetime.fromisoformat(watermark)
-        return at if at.tzinfo else at.replace(tzinfo=UTC)
-
     def rows(self, table: str, names: Sequence[str], where: str) -> pa.RecordBatchReader:
         null = f"char({ord(_NULL)})"
         values = ", ".join(
@@ -186,16 +186,11 @@ class PostgreSql(_Adbc):
             return [str(name) for (name,) in cursor.fetchall()]
 
     def watermark(self, column: str) -> str:
-        return f"to_char({quoted(column)}, 'YYYY-MM-DD HH24:MI:SS.US')"
+        # As text, whatever the column's type is: a system that let a bad time in holds them as text too.
+        return f'{quoted(column)}::text collate "C"'
 
     def is_time(self, watermark: str) -> str:
-        return f"({watermark} is not null)"
-
-    def instant(self, at: datetime, *, like: str | None) -> str:
-        return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-
-    def parse(self, watermark: str) -> datetime:
-        return datetime.fromisoformat(watermark).replace(tzinfo=UTC)
+        return f"{watermark} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}'"
 
     def rows(self, table: str, names: Sequence[str], where: str) -> pa.RecordBatchReader:
         values = ", ".join(map(quoted, names))

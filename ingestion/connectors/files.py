@@ -45,6 +45,7 @@ class FilesConnector:
     """One entity's drop folder: `root` is the source's folder, the contract's `physicalName` the glob below it."""
 
     stream = "files"
+    is_live = False
 
     def __init__(self, root: Path, entity: Entity, file_format: str, delimiter: str = ",") -> None:
         self.root = root

@@ -32,6 +32,7 @@ class RestConnector:
     """One entity's endpoint."""
 
     stream = "rest"
+    is_live = False
 
     def __init__(self, base_url: str, entity: Entity) -> None:
         self.entity = entity

@@ -39,6 +39,7 @@ class SqlConnector:
     """One entity's table, read by the watermark its contract names."""
 
     stream = "sql"
+    is_live = False
 
     def __init__(self, dialect: Dialect, entity: Entity) -> None:
         if entity.watermark is None:
