@@ -5,6 +5,7 @@ corrections, late older versions, corrected identities, and two persons who turn
 """
 
 import random
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 from dbt_project import runner
 from dbt_project.delta_plugin import Write
 from dbt_project.runner import DbtError, run_dbt
-from ingestion.contract import Entity, load_contracts
+from dbt_project.scaffold import write_staging
+from ingestion.contract import CONTRACT_FILE, Entity, load_contract, load_contracts, sources_root
 from lake.duck import connect
 from lake.settings import reset_settings
 from lake.tables import list_tables, scan, table_version
@@ -254,3 +256,47 @@ def test_two_lakes_in_one_process_do_not_meet(
         monkeypatch.undo()
         reset_settings()
     assert contents("marts/person_profile")
+
+
+def test_a_tenth_source_is_one_folder_and_edits_no_file(
+    first_day: dict[tuple[str, str], list[Row]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, contracts = tmp_path / "dbt_project", tmp_path / "sources"
+    shutil.copytree(runner.PROJECT, project, ignore=shutil.ignore_patterns("__pycache__", "features"))
+    shutil.copytree(sources_root(), contracts, ignore=shutil.ignore_patterns("__pycache__", "*.py"))
+    text = (contracts / "service_delivery" / CONTRACT_FILE).read_text(encoding="utf-8")
+    (contracts / "parcel_lockers").mkdir()
+    (contracts / "parcel_lockers" / CONTRACT_FILE).write_text(
+        text.replace("service_delivery", "parcel_lockers"), encoding="utf-8"
+    )
+    monkeypatch.setenv("LAKE_CONTRACTS", str(contracts))
+    monkeypatch.setattr(runner, "PROJECT", project)
+    reset_settings()
+    try:
+        contract = load_contract("parcel_lockers")
+        write_staging(contract, project / "models" / "staging")
+        folder = project / "models" / "staging" / "parcel_lockers"
+        (folder / "int_parcel_lockers__identified.sql").write_text(
+            "{{ identified('parcel_lockers', ['claims'], {'full_name': 'booking_name'}) }}"
+        )
+        (folder / "int_parcel_lockers__attributed.sql").write_text(
+            "{{ attributed('parcel_lockers', 'claims', 'locker_claimed') }}"
+        )
+        claims = contract.entities["claims"]
+        for row in first_day["service_delivery", "claims"][:3]:
+            land(claims, [row | {"record_id": row["record_id"].replace("service_delivery", "parcel_lockers")}])
+        run_dbt("run", select=["person_records", "journey_events"])
+        with connect() as connection:
+            found = connection.sql(
+                f"select count(distinct event_id) from {scan('marts/journey_events')} where source = 'parcel_lockers'"
+            ).fetchone()
+            records = connection.sql(
+                f"select count(*) from {scan('identity/person_records')} where source = 'parcel_lockers'"
+            ).fetchone()
+    finally:
+        monkeypatch.undo()
+        reset_settings()
+    assert found is not None
+    assert records is not None
+    assert found[0] > 0
+    assert records[0] > 0
