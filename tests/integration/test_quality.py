@@ -211,7 +211,9 @@ def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:
             connection = HTTPConnection("127.0.0.1", server.server_port)
             connection.putrequest("GET", path, skip_host=False)
             connection.endheaders()
-            answers[path] = connection.getresponse().status
+            answer = connection.getresponse()
+            answer.read()
+            answers[path] = answer.status
             connection.close()
         server.shutdown()
     assert answers == {"/": 200, "/../../token.key": 404, "/%2e%2e/%2e%2e/token.key": 404, "/empty/": 404}
