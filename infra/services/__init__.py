@@ -1,6 +1,7 @@
 """Real servers for `LAKE_SERVICES=1`: PostgreSQL, Mosquitto and Redis from the distribution's packages.
 
 `servers.running` starts them on free loopback ports with data of their own and stops them; `databases.load` fills
-PostgreSQL from a sandbox, `live.publish_day` sends its devices' last day over MQTT, `stand_in.serve` does all of it and
-says by which `LAKE_SOURCE_*_URL` the lake finds them. Nothing here is needed by the embedded default.
+PostgreSQL from a sandbox, `live.publish_day` sends its devices' last day over MQTT. `stand_in.serve` does all of it and
+says by which `LAKE_SOURCE_*_URL` the lake finds them; `python -m infra.services` keeps it up until interrupted. Nothing
+here is needed by the embedded default.
 """

@@ -6,6 +6,7 @@ The day's drop files are put aside first, so that its rows come over the broker 
 
 import gzip
 import json
+import queue
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -70,3 +71,21 @@ def publish_day(files: dict[str, Path], address: str, *, patience: float = 60.0)
 def _in_order(content: bytes) -> list[bytes]:
     """Lines by time of delivery."""
     return sorted(content.splitlines(), key=lambda line: str(json.loads(line).get("delivered_at", "")))
+
+
+def subscriptions(address: str, *, patience: float = 10.0) -> int:
+    """How many subscriptions the broker keeps, also of sessions that are away (Mosquitto's own count, a second old)."""
+    parts = urlsplit(address)
+    counted: queue.SimpleQueue[int] = queue.SimpleQueue()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    client.on_message = lambda _client, _data, message: counted.put(int(message.payload))
+    try:
+        client.connect(parts.hostname or "127.0.0.1", parts.port or 1883)
+        client.subscribe("$SYS/broker/subscriptions/count")
+        client.loop_start()
+        return counted.get(timeout=patience)
+    except (OSError, queue.Empty):
+        return 0
+    finally:
+        client.disconnect()
+        client.loop_stop()

@@ -116,8 +116,10 @@ def _mosquitto(folder: Path) -> Iterator[str]:
     folder.mkdir()
     port = _free_port()
     settings = folder / "mosquitto.conf"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n"
-                        f"max_queued_messages 0\nmax_inflight_messages 0\nuser {getpass.getuser()}\n")  # fmt: skip
+    limits = "max_queued_messages 0\nmax_inflight_messages 0\nsys_interval 1\n"
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{limits}user {getpass.getuser()}\n"
+    )
     command = [program("mosquitto"), "-c", settings]
     with _process("Mosquitto", command, folder, None, lambda: _answers(port, b"", b"")):
         yield f"mqtt://127.0.0.1:{port}"

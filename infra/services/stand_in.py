@@ -1,5 +1,6 @@
-"""All servers around one sandbox, as `LAKE_SERVICES=1` wants them: started, filled, and told to the lake."""
+"""All servers around one sandbox, as `LAKE_SERVICES=1` wants them: started, filled and kept up to date."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -7,6 +8,8 @@ from pathlib import Path
 
 from infra.services import databases, live
 from infra.services.servers import Services, running
+
+_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -25,8 +28,23 @@ class StandIn:
         databases.load(self.root, self.services.postgresql or "")
 
     def publish(self) -> int:
-        """Send the devices' last day over the broker; number of messages. Subscribe first: nothing is kept."""
+        """Send the devices' last day over the broker; number of messages. Who has not subscribed by now misses them."""
         return live.publish_day(live.hold_back_last_day(self.root), self.services.mqtt or "")
+
+    def watch(self, stop: threading.Event) -> None:
+        """Until `stop`: follow the sandbox's clock, and send each last day once somebody has subscribed."""
+        seen, unsent = self._clock(), True
+        while not stop.wait(_POLL_SECONDS):
+            if (now := self._clock()) != seen:
+                seen, unsent = now, True
+                live.hold_back_last_day(self.root)
+                self.reload()
+            if unsent and live.subscriptions(self.services.mqtt or "") > 0:
+                self.publish()
+                unsent = False
+
+    def _clock(self) -> str:
+        return (self.root / "clock.json").read_text()
 
 
 @contextmanager

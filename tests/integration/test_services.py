@@ -1,7 +1,10 @@
 """Real servers around a sandbox: started on free ports, filled with the same rows, and gone afterwards."""
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +16,13 @@ import pytest
 import redis
 from paho.mqtt.enums import CallbackAPIVersion
 
+from infra.sandbox.reconcile import differences
 from infra.sandbox.world import advance
 from infra.services import databases, live, servers
 from infra.services.stand_in import StandIn, serve
 from ingestion.contract import load_contract
+from ingestion.landing import counters, land_source
+from lake.settings import reset_settings
 from tests.unit import sandbox_worlds
 
 absent = servers.missing()
@@ -32,6 +38,29 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stand_in(root: Path) -> Iterator[StandIn]:
     with serve(root) as made:
         yield made
+
+
+def test_the_lake_lands_over_servers_what_the_sandbox_produced(
+    stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over PostgreSQL and MQTT the counters reconcile with the truth as they do over files (no day has passed yet)."""
+    for name, value in stand_in.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LAKE_SOURCE_ROOT", str(stand_in.root))
+    monkeypatch.setenv("LAKE_TOKEN_KEY_FILE", str(tmp_path / "token.key"))
+    reset_settings()
+    sources = [contract.source for contract in databases.contracts()] + [live.SOURCE]
+    try:
+        states = [land_source(source).state for source in sources]
+        stand_in.publish()  # the first landing has subscribed
+        states.append(land_source(live.SOURCE).state)
+        found = counters()
+    finally:
+        reset_settings()
+    assert not {"failed", "blocked"} & set(states)
+    wrong = [row for row in differences(stand_in.root, found).to_pylist() if row["source"] in sources]
+    assert not wrong
 
 
 def test_postgresql_holds_the_rows_of_the_sandbox(root: Path, stand_in: StandIn) -> None:
@@ -123,6 +152,27 @@ def test_a_broker_that_is_not_there_is_named_with_the_cure(root: Path) -> None:
     with pytest.raises(servers.ServiceError, match="no broker") as refused:
         live.publish_day(live.hold_back_last_day(root), "mqtt://127.0.0.1:1")
     assert "Mosquitto" in refused.value.cure
+
+
+def test_servers_stay_until_they_are_interrupted(root: Path, tmp_path: Path) -> None:
+    environment = {**os.environ, "LAKE_HOME": str(tmp_path), "LAKE_SOURCE_ROOT": str(root)}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "infra.services"], env=environment, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert child.stdout is not None
+        assert "the servers run" in child.stdout.readline()
+        told = tmp_path / "services.env"
+        assert told.stat().st_mode & 0o077 == 0
+        address = dict(line.split("=", 1) for line in told.read_text().splitlines())["LAKE_SOURCE_CRM_URL"]
+        with psycopg.connect(address) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+    finally:
+        child.terminate()
+    assert child.wait(30) == 0
+    assert not told.exists()
+    with pytest.raises(psycopg.OperationalError):
+        psycopg.connect(address)
 
 
 def test_servers_are_gone_afterwards() -> None:
