@@ -263,11 +263,12 @@ class ByHand:
 
         if not path.exists():
             return None
-        columns = ", ".join(f'cast("{c.name}" as text) as "{c.name}"' for c in entity.columns)
+        # ADBC takes a column's type from its first rows, where null is a number: a mark stands for null on the way.
+        columns = ", ".join(f'ifnull(cast("{c.name}" as text), char(1)) as "{c.name}"' for c in entity.columns)
         with adbc.connect(f"file:{path}?mode=ro") as database, database.cursor() as cursor:
             cursor.execute(f'select {columns} from "{entity.physical_name}"')
             self.sql.register("raw", cursor.fetch_arrow_table())
-        return "raw"
+        return f"(select {', '.join(f'nullif({c.name}, chr(1)) as {c.name}' for c in entity.columns)} from raw)"
 
     def _rules(self, column: Column) -> Iterator[str]:
         """What the contract asks of a column, as SQL."""
