@@ -39,6 +39,8 @@ _GROUP_KEYS = {"source", "owner", "windows", "entities"}
 _ENTITY_KEYS = {"parent", "where", "durations", "measures"}
 _MEASURE_KEYS = {"aggregates", "value", "where", "windows", "unit", "description", "purpose"}
 _REQUIRED_KEYS = {"aggregates", "unit", "description"}
+# Safe like `safe_load`, and ten times as fast: an idle run and every command read the declarations.
+_LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 _MEASURE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -184,7 +186,7 @@ def list_features(root: Path = MODELS_ROOT) -> dict[str, list[dict[str, str]]]:
 def _documents(root: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(root.glob("**/*.yml")):
         try:
-            yield path, yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            yield path, yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
         except yaml.YAMLError as error:
             raise CatalogError(f"{path}: not YAML: {error}", cure="correct the file") from None
 

@@ -218,6 +218,23 @@ def test_outcome_filled_in_later_reaches_no_snapshot_before_it_was_known(rows: R
     assert leaks > 5, "the trap is not in this world"
 
 
+def test_late_delivery_reaches_no_snapshot_before_it_was_delivered(rows: Rows) -> None:
+    """Orders that happened before a snapshot and came after it: counted by `event_at` alone, they would leak."""
+    table = read("features/purchases", "person_id, event_timestamp, orders_count_365d as found")
+    leaks = 0
+    for moment, held in table.groupby("event_timestamp"):
+        known = Known(rows, moment.to_pydatetime())
+        everything = Known(rows, NOW).of("orders", "orders")
+        for person, found in zip(held.person_id, held.found, strict=True):
+            happened = sum(
+                known.person(row["_person"]) == person
+                and known.moment - timedelta(days=365) <= row["event_at"] < known.moment
+                for row in everything
+            )
+            leaks += happened > found
+    assert leaks > 5, "no delivery is late in this world"
+
+
 def test_merge_learnt_later_does_not_reach_earlier_snapshots() -> None:
     kept, absorbed = MERGED
     table = read("features/purchases", "person_id, event_timestamp, orders_count_365d as orders")
