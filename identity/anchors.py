@@ -165,7 +165,7 @@ def features_sql() -> str:
 def weights_sql() -> dict[str, str]:
     """SQL of the weight of each comparison, over the columns of `features_sql`."""
     fields = {
-        name: f"case {column} when true then {weights[0]} when false then {weights[1]} else 0.0 end"
+        name: f"case {column} when true then {weights[0]} when false then {weights[1]} end"
         for name, column, weights in (
             ("gender", "gender", rules.FIELD_WEIGHTS["gender"]),
             *((name, name, weights) for name, weights in rules.IDENTIFIER_WEIGHTS.items()),
@@ -186,7 +186,7 @@ def weights_sql() -> dict[str, str]:
         "birth_date": f"case birth {birth_weight} end",
         **fields,
         "identifier": f"case rule {issued} else case when evidence = 'issued' and rule <> 'SAME_NATIONAL_ID' "
-        f"then {rules.UNKNOWN_KIND.weight} else 0.0 end end",
+        f"then {rules.UNKNOWN_KIND.weight} end end",
     }
 
 
@@ -199,7 +199,7 @@ def _create_edges(con: duckdb.DuckDBPyConnection) -> None:
     agreement = " ".join(f"when evidence = '{evidence}' then {sql}" for evidence, sql in rules.AGREEMENT.items())
     personal = " ".join(f"when rule = '{rule.name}' then {rule.accepts}" for rule in rules.PERSONAL_RULES)
     weights = ", ".join(f"cast({sql} as double) as weight_{name}" for name, sql in weights_sql().items())
-    total = " + ".join(f"weight_{name}" for name in WEIGHTS)
+    total = " + ".join(f"coalesce(weight_{name}, 0.0)" for name in WEIGHTS)
     con.execute(
         f"""create table edges as
             with features as ({features_sql()}),
@@ -209,8 +209,9 @@ def _create_edges(con: duckdb.DuckDBPyConnection) -> None:
                           and (case {personal} {agreement} end)),
             ranked as (select *, {total} as strength from weighed)
             select left_rid, right_rid, rule, strength, {", ".join(f"weight_{name}" for name in WEIGHTS)}
-            from (select *, row_number() over (partition by left_rid, right_rid order by strength desc,
-                rule) as place from ranked)
+            from (select *, row_number() over (
+                      partition by left_rid, right_rid order by strength desc, evidence = 'personal', rule) as place
+                  from ranked)
             where place = 1"""
     )
     for table in ("candidates", "name_pairs", "rare_names"):

@@ -160,7 +160,7 @@ def _parse_latin(text: str, given: str, family: str) -> Name | None:
             generation = _GENERATIONS[token]
         elif token not in _TITLES:
             tokens.append(token)
-    if not tokens or all(token in _PLACEHOLDERS for token in tokens):
+    if all(token in _PLACEHOLDERS or len(token) == 1 for token in tokens):
         return None
     family_key, given_key = ("".join(_latin_tokens(part)) for part in (family, given))
     if not (family_key and given_key):

@@ -62,6 +62,8 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
             return _identifiers(column)
         if pa.types.is_floating(column.type) and pa.types.is_string(field.type):
             column = column.cast(pa.int64())  # numbers with gaps arrive from pandas as floats: no ".0" in a phone
+        if field.name == "updated_at" and pa.types.is_string(column.type):
+            column = column.cast(pa.timestamp("us"))
         if field.name == "updated_at" and pa.types.is_timestamp(column.type) and column.type.tz is None:
             column = pc.assume_timezone(column.cast(pa.timestamp("us"), safe=False), "UTC")
         return column.cast(field.type, safe=field.name != "updated_at")

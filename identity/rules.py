@@ -122,10 +122,10 @@ MOST_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE
 RARE_NAME_BIRTH_DATES = 3
 
 NAME_WEIGHTS = {
-    Alike.SAME: 9.0, Alike.SIMILAR: 6.0, Alike.PARTIAL: 3.0, Alike.GIVEN_ONLY: 1.0, Alike.UNKNOWN: 0.0,
+    Alike.SAME: 9.0, Alike.SIMILAR: 6.0, Alike.PARTIAL: 3.0, Alike.GIVEN_ONLY: 1.0,
     Alike.FAMILY_ONLY: -5.0, Alike.DIFFERENT: -9.0,
 }  # fmt: skip
-BIRTH_WEIGHTS = {"SAME": 13.0, "CLOSE": 6.0, "UNKNOWN": 0.0, "CONFLICT": -8.0}
+BIRTH_WEIGHTS = {"SAME": 13.0, "CLOSE": 6.0, "CONFLICT": -8.0}
 #: Agreement, disagreement; nothing where one of the two is null.
 FIELD_WEIGHTS = {"gender": (1.0, -5.0), "street": (9.0, -1.0), "postcode": (5.0, -1.0), "city": (2.0, -1.0)}
 IDENTIFIER_WEIGHTS = {

@@ -100,17 +100,15 @@ def e164(value: str, region: str | None) -> str | None:
         number = phonenumbers.parse(text, region if region in phonenumbers.SUPPORTED_REGIONS else DEFAULT_COUNTRY)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_possible_number(number) or phonenumbers.number_type(number) in _CALL_CENTRE_NUMBERS:
+    is_whole = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
+    if not is_whole or len(str(number.national_number)) < 7 or phonenumbers.number_type(number) in _CALL_CENTRE_NUMBERS:
         return None
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def placeholder_phone_sql(phone: str) -> str:
-    """SQL: whether an E.164 number is one that people type to get past a form (13800000000, 12345678, 13800138000)."""
-    return (
-        f"(replace(right({phone}, 7), right({phone}, 1), '') = '' or right({phone}, 8) in "
-        f"('12345678', '23456789', '01234567', '87654321', '98765432', '00138000'))"
-    )
+    """SQL: whether an E.164 number is one that people type to get past a form (13800000000, 13800138000)."""
+    return f"(replace(right({phone}, 7), right({phone}, 1), '') = '' or {phone} = '+8613800138000')"
 
 
 def country_sql(column: str) -> str:
