@@ -16,28 +16,15 @@ def register(app: typer.Typer) -> None:
 def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Every feature with its group, unit, owner and the purposes it may be used for."""
     from cli._screen import print_json, print_table
-    from feature_serving.catalog import load_groups
+    from feature_serving import catalog
 
-    found = [feature for group in load_groups() for feature in group.features]
+    found = catalog.list_features()
     if as_json:
-        print_json(
-            {
-                "features": [
-                    {
-                        "name": f.name,
-                        "group": f.group,
-                        "description": f.description,
-                        "owner": f.owner,
-                        "purpose": ", ".join(f.purposes),
-                        "unit": f.unit,
-                    }
-                    for f in found
-                ]
-            }
-        )
+        print_json(found)
         return
+    columns = ["name", "group", "unit", "purpose", "description"]
     print_table(
-        f"{len(found)} features",
-        ["feature", "group", "unit", "purpose", "what it says"],
-        [(f.name, f.group, f.unit, ", ".join(f.purposes), f.description) for f in found],
+        f"{len(found['features'])} features",
+        columns,
+        [tuple(feature[column] for column in columns) for feature in found["features"]],
     )
