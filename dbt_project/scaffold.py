@@ -43,6 +43,7 @@ _ADDED = (
     ("known_at", "When the source made this version available (UTC)."),
     ("first_known_at", "When the source first made the key available (UTC)."),
     ("landed_at", "When the lake took this version in (UTC)."),
+    ("batch_id", "The landing that brought this version."),
 )
 
 
@@ -99,9 +100,8 @@ def _model(contract: Contract, entity: Entity, key_owner: dict[str, Entity]) -> 
         parent = key_owner.get(column.name)
         if parent is not None and parent is not entity and not column.primary_key:
             to = f"ref('{model_name(parent)}')"
-            # A child may be delivered before its parent: worth a look, no reason to stop.
             described["data_tests"] = [
-                {"relationships": {"arguments": {"to": to, "field": column.name}, "config": {"severity": "warn"}}}
+                {"parent_arrived": {"arguments": {"to": to, "field": column.name}, "config": {"severity": "warn"}}}
             ]
         columns.append(described)
     columns += [{"name": name, "description": text} for name, text in _ADDED]

@@ -10,7 +10,7 @@ from dbt_project.scaffold import STAGING, identity_columns, model_name, write_st
 from dbt_project.sources import LANDED, write_sources
 from ingestion.contract import Contract, discover_sources, load_contract, load_contracts
 
-ADDED = ["known_at", "first_known_at", "landed_at", "person_record_id"]
+ADDED = ["known_at", "first_known_at", "landed_at", "batch_id", "person_record_id"]
 
 
 def declared(source: str) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,9 @@
     takes its parent's: `parent` names the model, the shared key, and whether the key is unique there; where it is
     not (the contacts of a case) the earliest row that knows somebody decides. With `after_own` the row's own words
     come first. `also` brings further columns of a
-    unique parent, for `not_about_a_person`: the condition under which the row is nobody's. -#}
+    unique parent, for `not_about_a_person`: the condition under which the row is nobody's.
+
+    `batch_id` names the landings that made the row what it is; null where too many may have. -#}
 {% macro attributed(source_name, entity, event_type, columns={}, parent=none, not_about_a_person=none) %}
     select
         entity.record_id as event_id,
@@ -23,7 +25,11 @@
         entity.event_at,
         entity.known_at,
         entity.first_known_at,
-        {{ 'greatest(entity.landed_at, parent.landed_at)' if parent else 'entity.landed_at' }} as landed_at
+        {{ 'greatest(entity.landed_at, parent.landed_at)' if parent else 'entity.landed_at' }} as landed_at,
+        {% if parent and not parent.is_unique %}cast(null as {{ dbt.type_string() }})
+        {%- elif parent %}coalesce(entity.batch_id || '+' || parent.batch_id, entity.batch_id)
+        {%- else %}entity.batch_id
+        {%- endif %} as batch_id
     from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }} as entity
     {%- if parent %}
     left join (
@@ -36,7 +42,7 @@
 
 {% macro parent_rows(parent) %}
     {%- if parent.is_unique -%}
-    select {{ ([parent.key, 'person_record_id', 'landed_at'] + parent.get('also', [])) | join(', ') }}
+    select {{ ([parent.key, 'person_record_id', 'landed_at', 'batch_id'] + parent.get('also', [])) | join(', ') }}
     from {{ ref(parent.model) }}
     {%- else -%}
     select {{ parent.key }}, person_record_id, landed_at

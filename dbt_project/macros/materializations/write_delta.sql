@@ -38,5 +38,17 @@
     {% if not execute or config.get('materialized') != 'incremental' or should_full_refresh() %}
         {{ return(false) }}
     {% endif %}
-    {{ return(relation_is_registered(this)) }}
+    {%- set strategy = config.get('incremental_strategy') or ('merge' if config.get('unique_key') else 'append') -%}
+    {{ return(relation_is_registered(this) and (strategy != 'merge' or holds_every_column(this))) }}
+{% endmacro %}
+
+
+{#- Whether a table has all columns of its model's contract. One that a column was added to since is merged with the
+    whole query once, so that the column is filled for old rows too. -#}
+{% macro holds_every_column(relation) %}
+    {%- set held = [] -%}
+    {%- for row in run_query('describe select * from ' ~ relation).rows -%}
+        {%- do held.append(row[0]) -%}
+    {%- endfor -%}
+    {{ return(model.columns.keys() | reject('in', held) | list | length == 0) }}
 {% endmacro %}

@@ -8,7 +8,8 @@
         {% endfor -%}
         known_at,
         known_at as first_known_at,
-        landed_at
+        landed_at,
+        batch_id
     from {{ source(source_name, entity) }}
 {%- endmacro %}
 

@@ -15,7 +15,8 @@
         {% endfor -%}
         known_at,
         first_known_at,
-        landed_at
+        landed_at,
+        batch_id
     from (
         select
             *,

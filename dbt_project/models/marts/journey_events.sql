@@ -6,6 +6,18 @@ links as (
     {{ current_links() }}
 ),
 
+{% if is_incremental() -%}
+-- The landings of the last hour that this table has read already: all their rows came with them.
+known as (
+    select distinct
+        source,
+        entity,
+        batch_id
+    from {{ this }}
+    where landed_at >= {{ last_landing(this) }}
+),
+
+{% endif -%}
 landed as (
     select
         events.event_id,
@@ -20,11 +32,20 @@ landed as (
         events.event_at,
         events.known_at,
         events.first_known_at,
-        events.landed_at
+        events.landed_at,
+        events.batch_id
     from events
     left join links on events.person_record_id = links.record_id
     {% if is_incremental() -%}
-    where events.landed_at >= {{ last_landing(this) }}
+    where
+        events.landed_at >= {{ last_landing(this) }}
+        and not exists (
+            select 1 from known
+            where
+                events.source = known.source
+                and events.entity = known.entity
+                and events.batch_id = known.batch_id
+        )
     {%- endif %}
 ),
 {% if is_incremental() %}
@@ -43,12 +64,12 @@ relinked as (
         held.event_at,
         held.known_at,
         held.first_known_at,
-        held.landed_at
+        held.landed_at,
+        held.batch_id
     from {{ this }} as held
     left join links on held.person_record_id = links.record_id
     where
         held.person_id is distinct from links.person_id
-        and held.landed_at < {{ last_landing(this) }}
         and not exists (select 1 from landed where landed.event_id = held.event_id)
 ),
 {% endif %}

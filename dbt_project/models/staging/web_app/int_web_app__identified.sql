@@ -1,4 +1,5 @@
--- A bot is nobody: what its sessions saw makes no record.
+-- A bot is nobody: what its sessions saw makes no record (but for a session that lands after its pages: then until the
+-- next full refresh).
 {{ identified(
     'web_app',
     ['sessions', 'logins', 'page_views', 'clicks'],
