@@ -1,6 +1,7 @@
 """What the tests of the house's rules look at: our own files, found, parsed once, never listed by hand."""
 
 import ast
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,14 +16,15 @@ class Source:
     """One Python file of ours. `room` is the top folder it lies in."""
 
     path: Path
+    root: Path = ROOT
 
     @property
     def room(self) -> str:
-        return self.path.relative_to(ROOT).parts[0]
+        return self.path.relative_to(self.root).parts[0]
 
     @property
     def where(self) -> str:
-        return str(self.path.relative_to(ROOT))
+        return str(self.path.relative_to(self.root))
 
     @cached_property
     def text(self) -> str:
@@ -42,7 +44,7 @@ class Source:
             elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
-                package = self.path.relative_to(ROOT).with_suffix("").parts[: -node.level]
+                package = self.path.relative_to(self.root).with_suffix("").parts[: -node.level]
                 found += [(node.lineno, ".".join((*package, node.module or "", a.name))) for a in node.names]
         return found
 
@@ -79,6 +81,19 @@ def rooms(modules: list[Source]) -> dict[str, list[Source]]:
         if module.room != "tests" and module.path.parent != ROOT:
             found.setdefault(module.room, []).append(module)
     return found
+
+
+@pytest.fixture
+def planted(tmp_path: Path) -> Callable[[str, str], dict[str, list[Source]]]:
+    """Writes a file that breaks a rule, elsewhere, and gives it as rooms: a rule that nothing can break is no rule."""
+
+    def plant(where: str, text: str) -> dict[str, list[Source]]:
+        path = tmp_path / where
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return {path.relative_to(tmp_path).parts[0]: [Source(path, tmp_path)]}
+
+    return plant
 
 
 @pytest.fixture(scope="session")

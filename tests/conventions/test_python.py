@@ -78,37 +78,57 @@ def test_no_function_is_too_long_for_two_screens(rooms: dict[str, list[Any]]) ->
     assert not long, "\n".join(long)
 
 
-def test_sources_are_discovered_never_listed(rooms: dict[str, list[Any]]) -> None:
-    """A literal that names three sources is a list that the tenth source would have to be added to.
+def hand_kept_lists(rooms: dict[str, list[Any]]) -> list[str]:
+    """Literals that name three sources or more.
 
     The sandbox is free to: which of the systems it simulates have a wrong clock is what it is there to say.
     """
     sources = set(discover_sources())
     offences = []
-    for room in rooms.values():
-        for module in (m for m in room if not m.where.startswith("infra/sandbox/")):
-            for node in ast.walk(module.tree):
-                held: list[ast.expr | None] = []
-                if isinstance(node, ast.List | ast.Tuple | ast.Set):
-                    held = list(node.elts)
-                elif isinstance(node, ast.Dict):
-                    held = list(node.keys)
-                named = {e.value for e in held if isinstance(e, ast.Constant) and isinstance(e.value, str)} & sources
-                if len(named) >= 3:
-                    offences.append(f"{module.where}:{held[0].lineno if held[0] else 0} lists {sorted(named)}")
+    for module in (m for room in rooms.values() for m in room if not m.where.startswith("infra/sandbox/")):
+        for node in ast.walk(module.tree):
+            held: list[ast.expr | None] = []
+            if isinstance(node, ast.List | ast.Tuple | ast.Set):
+                held = list(node.elts)
+            elif isinstance(node, ast.Dict):
+                held = list(node.keys)
+            named = {e.value for e in held if isinstance(e, ast.Constant) and isinstance(e.value, str)} & sources
+            if len(named) >= 3:
+                offences.append(f"{module.where}:{held[0].lineno if held[0] else 0} lists {sorted(named)}")
+    return offences
+
+
+def spoken_secrets(rooms: dict[str, list[Any]]) -> list[str]:
+    """Calls that print or log something named like a secret."""
+    offences = []
+    for module in (m for room in rooms.values() for m in room):
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and name_of(node.func) in SPOKEN:
+                names = {name_of(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)}
+                offences += [f"{module.where}:{node.lineno} speaks of {n}" for n in names if SECRET.search(n)]
+    return offences
+
+
+def test_sources_are_discovered_never_listed(rooms: dict[str, list[Any]]) -> None:
+    """A list of sources is one that the tenth source would have to be added to."""
+    offences = hand_kept_lists(rooms)
     assert not offences, "\n".join(offences)
+
+
+def test_planted_list_of_sources_is_found(planted: Any) -> None:
+    assert hand_kept_lists(planted("cli/a.py", "SOURCES = ['crm', 'orders', 'campaigns']"))
+    assert hand_kept_lists(planted("cli/b.py", "OWNER = {'crm': 1, 'orders': 2, 'web_app': 3}"))
+    assert not hand_kept_lists(planted("cli/c.py", "PAIR = ('crm', 'orders')"))
 
 
 def test_nothing_prints_or_logs_a_secret(rooms: dict[str, list[Any]]) -> None:
-    offences = []
-    for room in rooms.values():
-        for module in room:
-            for node in ast.walk(module.tree):
-                if not isinstance(node, ast.Call) or name_of(node.func) not in SPOKEN:
-                    continue
-                names = {name_of(n) for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute)}
-                offences += [f"{module.where}:{node.lineno} speaks of {n}" for n in names if SECRET.search(n)]
+    offences = spoken_secrets(rooms)
     assert not offences, "\n".join(offences)
+
+
+def test_planted_secret_in_a_log_is_found(planted: Any) -> None:
+    assert spoken_secrets(planted("lake/a.py", "log.info('key %s', settings.token_key)"))
+    assert spoken_secrets(planted("lake/b.py", "print(f'{password}')"))
 
 
 def test_no_secret_lies_in_the_code(root: Path, modules: list[Any]) -> None:
