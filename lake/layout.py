@@ -62,7 +62,8 @@ def layout_version() -> int | None:
     table = open_table(TABLE)
     if table is None:
         return None
-    return int(table.to_pyarrow_table().column("version")[0].as_py())
+    versions = table.to_pyarrow_table().column("version").to_pylist()
+    return int(versions[0]) if versions else None
 
 
 def ensure_writable() -> None:

@@ -114,7 +114,7 @@ class _Adbc:
 class Sqlite(_Adbc):
     """SQLite, whose columns have no types to rely on.
 
-    Every value is read as the text that says it exactly (`quote` for floats: `cast` keeps 15 digits), so that one
+    Every value is read as the text that says it exactly (`quote` for floats and bytes: `cast` keeps 15 digits), so that one
     bad value refuses a row and not the table; and null as a mark, since the driver takes a column whose first
     rows are null for integers and then fails on text.
     """
@@ -148,7 +148,8 @@ class Sqlite(_Adbc):
     def rows(self, table: str, names: Sequence[str], where: str) -> pa.RecordBatchReader:
         null = f"char({ord(_NULL)})"
         values = ", ".join(
-            f"case typeof({q}) when 'null' then {null} when 'real' then quote({q}) else cast({q} as text) end as {q}"
+            f"case typeof({q}) when 'null' then {null} when 'text' then {q} when 'integer' then cast({q} as text)"
+            f" else quote({q}) end as {q}"
             for q in map(quoted, names)
         )
         return self._stream(f"select {values} from {table} where {where}")
