@@ -8,6 +8,7 @@
         {% endfor -%}
         known_at,
         landed_at,
+        batch_id,
         min(known_at) over (partition by record_id) as first_known_at,
         coalesce(
             lead(known_at) over (
