@@ -26,7 +26,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         table.add_column(column, justify="right" if numeric else "left", no_wrap=number == 0)
     for row in body:
         table.add_row(*(_cell(value) for value in row))
-    # Without a terminal rich would fold lines at 80 columns, which breaks grep; the table is only as wide as it has to be.
+    # Without a terminal rich would fold lines at 80 columns, which breaks grep; the table is as wide as it has to be.
     Console(width=None if sys.stdout.isatty() else 10_000, highlight=False).print(table)
 
 

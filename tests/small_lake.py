@@ -1,0 +1,130 @@
+"""A whole small lake, made by the real commands, and how tests give commands to it.
+
+Shared by all tests that need a pipeline run (`small_lake` in conftest.py): read it, do not change it. A test that
+writes takes a copy (`lake_copy`).
+"""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lake.settings import PROJECT_ROOT, reset_settings
+from lake.tables import list_tables, table_version
+
+PERSONS, DAYS, SEED = 300, 60, 7
+_FOREIGN = ("LAKE_NOW", "LAKE_SOURCE_ROOT", "LAKE_DELTA_ROOT", "LAKE_CONTRACTS", "LAKE_SERVICES", "DAGSTER_HOME")
+
+
+class SmallLake:
+    """A LAKE_HOME, its environment, and the commands that are given to it."""
+
+    def __init__(self, home: Path, key: Path) -> None:
+        self.home, self.key = home, key
+        self.ports = {name: _free_port() for name in ("DAGSTER", "PORTAL", "FEAST")}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of a child process: this lake, free ports, nothing of the developer's own."""
+        kept = {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("LAKE_SOURCE_")}
+        own = {"LAKE_HOME": str(self.home), "LAKE_TOKEN_KEY_FILE": str(self.key)}
+        return kept | own | {f"LAKE_PORT_{name}": str(port) for name, port in self.ports.items()}
+
+    def lake(self, *arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Give a command, as a person would: `lake("run")`."""
+        return subprocess.run(
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=PROJECT_ROOT, env=self.environment | environment, capture_output=True, text=True, timeout=timeout,
+            check=False,
+        )  # fmt: skip
+
+    def json(self, *arguments: str) -> Any:
+        """The document of a command with `--json`; anything else on stdout breaks it."""
+        return json.loads(self.ok(*arguments, "--json").stdout)
+
+    def ok(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """A command that has to end well."""
+        done = self.lake(*arguments)
+        assert done.returncode == 0, f"lake {' '.join(arguments)}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """A command that goes on by itself; the test stops it."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "cli", *arguments],
+            cwd=PROJECT_ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            start_new_session=True,
+        )  # fmt: skip
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """This lake as the lake of the test's own process."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name in _FOREIGN:
+                patch.delenv(name, raising=False)
+            for name, value in self.environment.items():
+                if name.startswith("LAKE_"):
+                    patch.setenv(name, value)
+            reset_settings()
+            try:
+                yield
+            finally:
+                patch.undo()
+                reset_settings()
+
+    def versions(self) -> dict[str, int]:
+        """Version of every table outside `ops/`."""
+        with self.opened():
+            names = [name for name in list_tables() if not name.startswith("ops/")]
+            return {name: version for name in names if (version := table_version(name)) is not None}
+
+    def copy(self, home: Path) -> "SmallLake":
+        """The same lake somewhere else, to be changed."""
+        shutil.copytree(self.home, home)
+        return SmallLake(home, self.key)
+
+
+def make(home: Path, key: Path) -> SmallLake:
+    """A sandbox and one run over it."""
+    lake = SmallLake(home, key)
+    lake.ok("sandbox", "create", "--persons", str(PERSONS), "--days", str(DAYS), "--seed", str(SEED))
+    first = lake.ok("run")
+    (home / "first-run.txt").write_text(first.stdout)
+    return lake
+
+
+def stop(process: subprocess.Popen[str], patience: float = 60) -> str:
+    """Ask a started command to end, as Ctrl-C does; returns what it printed."""
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=patience)
+    return printed
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str, patience: float = 300) -> str:
+    """Read what a started command prints until a line holds `text`."""
+    assert process.stdout is not None
+    lines, until = [], time.monotonic() + patience
+    while time.monotonic() < until:
+        line = process.stdout.readline()
+        if not line:
+            break
+        lines.append(line)
+        if text in line:
+            return "".join(lines)
+    raise AssertionError(f"{text!r} was never printed:\n{''.join(lines)}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
