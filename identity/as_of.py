@@ -12,7 +12,7 @@ PERSON_LINKS = "identity/person_links"
 
 
 def links_as_of(moment: datetime) -> pa.Table:
-    """The links that held at a moment (timezone-aware): `HISTORY`, at most one row per record.
+    """The links that held at a moment (timezone-aware): `HISTORY`, at most one row per record, their end not yet known.
 
     Moments before the last run's clock are final: no later run changes what stands here for them.
     """
@@ -20,7 +20,8 @@ def links_as_of(moment: datetime) -> pa.Table:
         return HISTORY.empty_table()
     with connect() as con:
         found = con.execute(
-            f"select * from {scan(PERSON_LINKS)} where {held_at('?')}", [moment, moment]
+            f"select * replace (cast(null as timestamptz) as valid_to) from {scan(PERSON_LINKS)} where {held_at('?')}",
+            [moment, moment],
         ).to_arrow_table()
     return found.select(HISTORY.names).cast(HISTORY)
 

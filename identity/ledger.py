@@ -103,19 +103,14 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
             times,
         )
         changes = con.execute(
-            """-- new records, and records that went to another person
+            """-- new records, and records that went to another person or belong to the same for another reason
                select record_id, person_id, match_kind, match_strength, valid_from,
-                   cast(null as timestamptz) as valid_to,
-                      ? as is_backfilled
-               from changed where old_person_id is null or old_person_id <> person_id
+                      cast(null as timestamptz) as valid_to, ? as is_backfilled
+               from changed
                union all
                -- the link that they leave; one that would have held for no time at all is replaced instead
                select record_id, old_person_id, old_kind, old_strength, old_from, valid_from, old_backfilled
-               from changed where old_person_id <> person_id and old_from < valid_from
-               union all
-               -- the same person for another or stronger reason
-               select record_id, person_id, match_kind, match_strength, old_from, null, old_backfilled
-               from changed where old_person_id = person_id
+               from changed where old_from < valid_from
                union all
                -- records that are no longer there
                select record_id, person_id, match_kind, match_strength, valid_from, greatest(?, valid_from),
