@@ -153,7 +153,7 @@ def _landing_checks(entity: Entity) -> list[Check]:
 def _delivery(contract: Contract, entity: Entity) -> list[Check]:
     hours = contract.freshness.total_seconds() / 3600
     newest = f"(select newest from {NEWEST_ROWS} where source = {_literal(contract.source)})"
-    unusual = f"(select count(*) from {UNUSUAL_DAYS} where table_name = {_literal(entity.table)})"
+    unusual = f"(select count(*) from {UNUSUAL_DAYS} where is_watched and table_name = {_literal(entity.table)})"
     return [
         Check(
             name="source_is_fresh",

@@ -12,13 +12,13 @@ DAILY_ROWS = "lake_daily_rows"
 NEWEST_ROWS = "lake_newest_rows"
 UNUSUAL_DAYS = "lake_unusual_days"
 
-CHARTED_DAYS = 60  # the days counted at all
-WATCHED_DAYS = 7  # the newest days that are held against the days before
-HABIT_DAYS = 28  # the days before, which make the habit
+CHARTED_DAYS = 180  # the days judged and drawn
+WATCHED_DAYS = 7  # the newest of them, whose unusual days are a warning
+HABIT_DAYS = 28  # the days before a day, which make its habit
 LEAST_HABIT = 20  # rows a day, in the median, below which even silence may be chance
 #: A day is unusual beyond this many robust standard deviations of the habit *and* beyond these factors of its median.
-DEVIATIONS = 4.0
-LEAST_FACTOR, MOST_FACTOR = 0.5, 3.0
+DEVIATIONS = 3.0
+LEAST_FACTOR, MOST_FACTOR = 1 / 3, 3.0
 
 
 def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[str]]) -> None:
@@ -34,7 +34,7 @@ def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str,
             connection.execute(
                 f"""insert into {DAILY_ROWS}
                     select ?, cast(known_at as date), count(*) from "{name}"
-                    where known_at >= cast(lake_now() as date) - {CHARTED_DAYS} and known_at <= lake_now()
+                    where known_at >= cast(lake_now() as date) - {CHARTED_DAYS + HABIT_DAYS} and known_at <= lake_now()
                     group by 2""",
                 [name],
             )
@@ -46,31 +46,35 @@ def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str,
 
 
 def _unusual_days() -> str:
-    """Days of the last week whose rows are far from the habit (median and median absolute deviation, Hampel 1974).
+    """Days far from the habit of the four weeks before: their median and median absolute deviation (Hampel 1974).
 
-    Counted days without a row are zeros. The present day is left out: it is not over.
+    Both are of square roots, in which a count's chance is the same for few and for many (0.5 for pure chance: Bartlett
+    1936), so that a drop from 30 to 5 stands out as much as a flood does. Counted days without a row are zeros. The
+    present day is left out: it is not over. `is_watched`: of the last week.
     """
     return f"""
         with calendar as (
             select t.table_name, cast(d.day as date) as day
             from (select table_name, min(day) as first_day from {DAILY_ROWS} group by 1) as t,
-                generate_series(
-                    greatest(t.first_day, cast(lake_now() as date) - {HABIT_DAYS + WATCHED_DAYS}),
-                    cast(lake_now() as date) - 1, interval 1 day
-                ) as d(day)
+                generate_series(t.first_day, cast(lake_now() as date) - 1, interval 1 day) as d(day)
         ),
         counted as (
-            select c.table_name, c.day, coalesce(r.rows, 0) as rows,
-                c.day >= cast(lake_now() as date) - {WATCHED_DAYS} as is_watched
+            select c.table_name, c.day, coalesce(r.rows, 0) as rows
             from calendar as c left join {DAILY_ROWS} as r using (table_name, day)
         ),
-        habit as (
-            select table_name, median(rows) as usual, mad(rows) as spread, count(*) as days
-            from counted where not is_watched group by 1
+        judged as (
+            select table_name, day, rows, median(sqrt(rows)) over habit as usual, mad(sqrt(rows)) over habit as spread,
+                count(*) over habit as days
+            from counted
+            window habit as (
+                partition by table_name order by day rows between {HABIT_DAYS} preceding and 1 preceding
+            )
         )
-        select c.table_name, c.day, c.rows, h.usual
-        from counted as c join habit as h using (table_name)
-        where c.is_watched and h.days >= {HABIT_DAYS // 2} and h.usual >= {LEAST_HABIT}
-            and abs(c.rows - h.usual) > {DEVIATIONS} * greatest(1.4826 * h.spread, sqrt(h.usual))
-            and (c.rows < {LEAST_FACTOR} * h.usual or c.rows > {MOST_FACTOR} * h.usual)
+        select table_name, day, rows, usual * usual as usual,
+            day >= cast(lake_now() as date) - {WATCHED_DAYS} as is_watched
+        from judged
+        where days >= {HABIT_DAYS // 2} and usual * usual >= {LEAST_HABIT}
+            and day >= cast(lake_now() as date) - {CHARTED_DAYS}
+            and abs(sqrt(rows) - usual) > {DEVIATIONS} * greatest(1.4826 * spread, 0.5)
+            and (rows < {LEAST_FACTOR} * usual * usual or rows > {MOST_FACTOR} * usual * usual)
     """

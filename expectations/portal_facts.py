@@ -95,8 +95,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class Day:
-    """Rows that a source made available on a day; `is_unusual` where an entity of it was far from its habit."""
+    """Rows that a source made available on a day, `place` days after the first shown.
 
+    `is_unusual`: an entity of it was far from its habit.
+    """
+
+    place: int
     day: date
     rows: int
     is_unusual: bool

@@ -139,7 +139,10 @@ def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Day, ...]]:
         counted[source][day] = (before[0] + int(rows), before[1] or is_unusual)
     last = clock.today() - timedelta(days=1)
     calendar = [last - timedelta(days=n) for n in range(CHARTED_DAYS - 1, -1, -1)]
-    return {source: tuple(Day(d, *own.get(d, (0, False))) for d in calendar) for source, own in counted.items()}
+    return {
+        source: tuple(Day(place, day, *own.get(day, (0, False))) for place, day in enumerate(calendar))
+        for source, own in counted.items()
+    }
 
 
 def _refused(

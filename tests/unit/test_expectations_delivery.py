@@ -28,7 +28,10 @@ def unusual() -> Iterator[Unusual]:
                     select cast(day as timestamptz) + interval 3 hour as known_at from days, range(days.rows)"""
             )
             measure_delivery(connection, {"s": ["bronze/s/e"]})
-            return [row[0] for row in connection.execute(f"select day from {UNUSUAL_DAYS} order by 1").fetchall()]
+            return [
+                row[0]
+                for row in connection.execute(f"select day from {UNUSUAL_DAYS} where is_watched order by 1").fetchall()
+            ]
 
         yield find
 
@@ -47,6 +50,11 @@ def test_habit_with_weekends_and_chance_is_not_unusual(unusual: Unusual) -> None
 
 def test_silent_days_are_unusual_also_when_nothing_came_since(unusual: Unusual) -> None:
     assert unusual(lambda day: 0 if day <= 2 else 100) == [ago(2), ago(1)]
+
+
+def test_thin_day_of_a_small_entity_is_unusual_and_its_chance_is_not(unusual: Unusual) -> None:
+    chance = [33, 29, 43, 25, 49, 29, 49, 42, 45, 23]
+    assert unusual(lambda day: 5 if day == 4 else chance[day % 10]) == [ago(4)]
 
 
 def test_thin_day_is_unusual(unusual: Unusual) -> None:
