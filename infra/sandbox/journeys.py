@@ -49,7 +49,7 @@ def simulate(people: People, window: Window, left_before: Ints) -> Journeys:
 def _orders(draw: Draw, people: People, window: Window) -> Orders:
     person, at = window.happen(draw, people, 2.4 * people.spending / 1.28)
     # Relatives of employees are sold policies that they do not need: easy to foresee, never repeated.
-    is_favour = (people.favour_seller[person] >= 0) & draw.flags(len(person), 0.62) & (window.stretch == 0)
+    is_favour = (people.favour_seller[person] >= 0) & draw.flags(len(person), 0.8) & (window.stretch == 0)
     first = np.unique(person[is_favour], return_index=True)[1]
     once = np.zeros(len(person), dtype=np.bool_)
     once[np.flatnonzero(is_favour)[first]] = True

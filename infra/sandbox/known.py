@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -64,7 +65,36 @@ def _day(day: int) -> str:
     return (date(1970, 1, 1) + timedelta(days=day)).isoformat()
 
 
-def document(world: World, planned: Plan) -> dict[str, Any]:
+def measured(folder: Path, world: World) -> dict[str, float | None]:
+    """What came of it by chance, for those who were customers from the start; null where nobody left or stayed.
+
+    `churn_per_year`, and `best_auc`: how well the true chances of leaving foretell who left, which no model can beat.
+    """
+    with duckdb.connect() as connection:
+        row = connection.execute(
+            """
+            with ranked as (
+                select left_at is not null as gone,
+                       rank() over (order by churn_chance)
+                           + (count(*) over (partition by churn_chance) - 1) / 2.0 as place
+                from read_parquet($file)
+                where joined_at < make_timestamptz($start)
+            )
+            select count(*) filter (gone), count(*) filter (not gone), sum(place) filter (gone) from ranked
+            """,
+            {"file": str(folder / "persons.parquet"), "start": world.start},
+        ).fetchone()
+    gone, stayed, places = row or (0, 0, None)
+    if not gone or not stayed:
+        return {"churn_per_year": None, "best_auc": None}
+    yearly = 1 - (stayed / (gone + stayed)) ** (365 / world.days)
+    return {
+        "churn_per_year": round(yearly, 4),
+        "best_auc": round((float(places) - gone * (gone + 1) / 2) / (gone * stayed), 4),
+    }
+
+
+def document(world: World, planned: Plan, folder: Path) -> dict[str, Any]:
     """The document `truth/effects.json`."""
     source, entity, column = NEW_COLUMN
     return {
@@ -76,6 +106,7 @@ def document(world: World, planned: Plan) -> dict[str, Any]:
             "end": _moment(world.end),
         },
         "effects": effects_of(world),
+        "measured": measured(folder, world),
         "troubles": {
             "silent": {
                 "source": troubles.SILENT_SOURCE,

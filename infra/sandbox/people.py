@@ -117,7 +117,7 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
     )
     streets = _streets(draw, count, is_chinese)
     scattered = (number * _SCATTER + 12_345) % 100_000_000
-    is_employee = draw.flags(count, 0.035)
+    is_employee = draw.flags(count, 0.045)
     tier = draw.index(count, [55, 25, 14, 6])
     risk = draw.rng.standard_normal(count)
     join_share = draw.rng.random(count)

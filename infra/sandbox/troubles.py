@@ -101,7 +101,7 @@ def _breakable(entity: Entity, column: Column) -> list[str]:
         return found
     if column.required:
         found.append("missing_required")
-    if column.logical_type != "string":
+    if column.logical_type != "string" and column.name != "event_at":
         found.append("wrong_type")
     if column.allowed and column.severity == "block":
         found.append("not_allowed")

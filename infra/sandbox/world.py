@@ -6,6 +6,7 @@ again and comes to the same state. What a day brings depends only on the seed an
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -50,9 +51,16 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
         raise SandboxError(f"{root} holds a sandbox already", cure="delete the folder to make another")
     end = (WORLD_END - _EPOCH).days
     world = World(persons=persons, days=days, seed=seed, end=end * DAY)
+    if root.exists() and any(root.iterdir()):
+        raise SandboxError(f"{root} holds something else", cure="empty the folder, or choose another LAKE_HOME")
     beside = root.with_name(f".{root.name}.making")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    try:
+        beside.mkdir(parents=True)
+    except OSError as error:
+        raise SandboxError(
+            f"{beside} cannot be made: {error.strerror}", cure="choose a LAKE_HOME you may write to"
+        ) from None
     planned = plan(seed, world.start, world.end)
     live(world, beside, 0, planned, progress)
     first = world.start // DAY
@@ -71,7 +79,7 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
         spool.keep_from(connection, pending(beside, 0), end)
     writers.replace_file(
         beside / "truth" / "effects.json",
-        json.dumps(known.document(world, planned), indent=2, ensure_ascii=False).encode(),
+        json.dumps(known.document(world, planned, beside / "truth"), indent=2, ensure_ascii=False).encode(),
     )
     writers.replace_file(beside / "truth" / "world.json", json.dumps(asdict(world)).encode())
     _set_clock(beside, WORLD_END)
@@ -84,11 +92,17 @@ def advance(root: Path, days: int = 1, progress: Progress | None = None) -> None
     """Let days pass: new rows, late ones, corrections, doubles; from the first day on, one entity has a new column."""
     if days < 1:
         raise SandboxError(f"{days} days cannot pass", cure="give at least one day")
-    clock = _clock(root)
+    _clock(root)
     if not (root / "truth" / "world.json").exists():
         raise SandboxError(
             f"{root} holds a world of real data; its days do not pass", cure="make a sandbox: lake sandbox create"
         )
+    with _alone(root):
+        _pass(root, days, progress)
+
+
+def _pass(root: Path, days: int, progress: Progress | None) -> None:
+    clock = _clock(root)
     world = World(**json.loads((root / "truth" / "world.json").read_text()))
     now = (datetime.fromisoformat(clock["now"]).date() - _EPOCH).days
     # A call that was killed is finished by the next one: what a database shows counts from where that one began.
@@ -194,6 +208,14 @@ def _workshop(root: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute("set autoinstall_known_extensions = false; set TimeZone = 'UTC'")
         yield connection
     shutil.rmtree(spill, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Days pass in one process at a time."""
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _clock(root: Path) -> dict[str, Any]:

@@ -212,6 +212,23 @@ def test_a_sandbox_that_is_there_is_not_overwritten(root: Path) -> None:
     assert sandbox_worlds.fingerprint(root) == before
 
 
+def test_what_lies_in_the_way_is_named_with_the_cure(tmp_path: Path) -> None:
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "letter.txt").write_text("mine")
+    (tmp_path / "file").touch()
+    for place, said in (("taken", "holds something else"), ("file/sandbox", "cannot be made")):
+        with pytest.raises(LakeError, match=said) as refused:
+            world.create(tmp_path / place, persons=2, days=2)
+        assert refused.value.cure
+    assert (tmp_path / "taken" / "letter.txt").read_text() == "mine"
+
+
+def test_the_truth_says_how_well_leaving_can_be_foretold(tmp_path: Path) -> None:
+    told = effects(sandbox_worlds.make(tmp_path, persons=1500, days=120))["measured"]
+    assert 0.06 < told["churn_per_year"] < 0.20
+    assert 0.7 < told["best_auc"] < 0.9
+
+
 def test_a_world_of_nobody_is_refused_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(LakeError) as refused:
         world.create(tmp_path / "none", persons=0, days=5)

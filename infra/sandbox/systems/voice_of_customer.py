@@ -94,7 +94,7 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
             "event_at": at,
         },
     )
-    logit = -2.72 - effects.SURVEY_UNHAPPY_LOGIT * felt
+    logit = -2.86 - effects.SURVEY_UNHAPPY_LOGIT * felt
     first = draw.flags(size, 1 / (1 + np.exp(-logit)))
     # Who has not answered in three days is reminded or not by chance.
     reminded = ~first & treated & journeys.here(person, at + 3 * DAY)
