@@ -144,7 +144,7 @@ def test_nobody_does_anything_after_leaving(lived: Journeys, rows: dict[tuple[st
         ("devices", "readings"),
     ):
         frame = rows[name][rows[name]._person >= 0]
-        at = frame.event_at.to_numpy().astype("datetime64[us]").astype(np.int64)
+        at = frame.event_at.dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
         assert (at < lived.left_at[frame._person]).all()
 
 
