@@ -18,7 +18,8 @@ from ingestion.landing import EntityCounters, counters, land_source
 from ingestion.result import SourceResult
 from lake.duck import connect
 from lake.settings import reset_settings
-from lake.tables import scan, table_exists
+from lake.state import STATE_KEY, read_state
+from lake.tables import open_table, scan, table_exists
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 AT = "2026-06-30T12:00:00+00:00"
@@ -87,13 +88,30 @@ class Shop:
         with connect() as connection:
             return connection.execute(f"select {columns} from {scan(f'{zone}/shop/sales')} order by all").fetchall()
 
-    def counts(self) -> EntityCounters:
-        """The entity's counters; in = accepted + quarantined + doubled holds, and the tables hold what they say."""
+    def counters(self) -> EntityCounters:
+        """The entity's counters."""
         (found,) = [c for c in counters() if c.source == "shop"]
+        return found
+
+    def counts(self) -> EntityCounters:
+        """The counters; in = accepted + quarantined + doubled holds, and the tables hold what they say."""
+        found = self.counters()
         assert found.received == found.landed + found.quarantined + found.doubled
         assert len(self.rows("record_id")) == found.landed
         assert len(self.rows("refused_id", "quarantine")) == found.quarantined
         return found
+
+    def last_batch(self) -> int:
+        """Number of the last batch of files that bronze has, -1 before the first."""
+        return int(read_state("bronze/shop/sales").get("streams", {}).get("files", {}).get("batch", -1))
+
+    def rows_by_commit(self) -> dict[str, int]:
+        """Rows that bronze's commits say they added, by batch."""
+        table = open_table("bronze/shop/sales")
+        states = [json.loads(commit[STATE_KEY]) for commit in (table.history() if table else []) if STATE_KEY in commit]
+        landed = {state["streams"]["files"]["batch"]: state["counters"]["landed"] for state in states}
+        numbers = sorted(landed)
+        return {f"files-{n:08d}": landed[n] - landed.get(n - 1, 0) for n in numbers if landed[n] > landed.get(n - 1, 0)}
 
     def table(self) -> Any:
         """The contract's entity."""

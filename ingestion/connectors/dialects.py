@@ -114,9 +114,9 @@ class _Adbc:
 class Sqlite(_Adbc):
     """SQLite, whose columns have no types to rely on.
 
-    Every value is read as the text that says it exactly (`quote` for floats and bytes: `cast` keeps 15 digits), so that one
-    bad value refuses a row and not the table; and null as a mark, since the driver takes a column whose first
-    rows are null for integers and then fails on text.
+    Every value is read as the text that says it exactly (`quote` for floats and bytes: `cast` keeps 15 digits), so
+    that one bad value refuses a row and not the table; and null as a mark, since the driver takes a column whose
+    first rows are null for integers and then fails on text.
     """
 
     def __init__(self, source: str, path: Path) -> None:

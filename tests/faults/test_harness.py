@@ -1,0 +1,72 @@
+"""The tests of the fault tests: a planted loss, double, half batch and miscount are each seen."""
+
+import pyarrow as pa
+import pytest
+
+from ingestion import batch
+from lake import writer
+from lake.tables import open_table
+from tests.faults.reconcile import Delivered, Verdict, reconcile
+from tests.landing_lake import Shop, sale
+
+BRONZE = "bronze/shop/sales"
+
+
+@pytest.fixture
+def delivered(shop: Shop) -> Delivered:
+    """Two batches: good rows, bad rows, doubles."""
+    delivered = Delivered()
+    for day in range(2):
+        good = delivered.add([sale(10 * day + n, buyer=None, amount_cny=n / 3) for n in range(5)])
+        bad = delivered.add([sale(10 * day + 8, pieces="many")], bad=True)
+        shop.deliver(f"{day}.jsonl", good + bad + delivered.add(good[:2]))
+        shop.land()
+    assert reconcile(shop, delivered).is_sound
+    return delivered
+
+
+def rows_of(table: str) -> pa.Table:
+    found = open_table(table)
+    assert found is not None
+    return pa.table(found.to_pyarrow_table())
+
+
+def test_planted_loss_is_seen(shop: Shop, delivered: Delivered) -> None:
+    writer.delete(BRONZE, "sale_id = 'S3'")
+    assert reconcile(shop, delivered) == Verdict(lost=1, doubled=0, half_batches=1, miscounted=1)
+
+
+def test_planted_loss_in_quarantine_is_seen(shop: Shop, delivered: Delivered) -> None:
+    writer.delete("quarantine/shop/sales", "source_file = 'sales/0.jsonl'")
+    assert reconcile(shop, delivered) == Verdict(lost=1, doubled=0, half_batches=0, miscounted=1)
+
+
+def test_planted_double_is_seen(shop: Shop, delivered: Delivered) -> None:
+    writer.append(BRONZE, rows_of(BRONZE).slice(0, 1))
+    assert reconcile(shop, delivered) == Verdict(lost=0, doubled=1, half_batches=1, miscounted=1)
+
+
+def test_bent_value_is_seen(shop: Shop, delivered: Delivered) -> None:
+    row = rows_of(BRONZE).slice(0, 1)
+    writer.delete(BRONZE, f"record_id = '{row['record_id'][0].as_py()}'")
+    position = row.schema.get_field_index("amount_cny")
+    writer.append(BRONZE, row.set_column(position, "amount_cny", pa.array([0.333333], pa.float64())))
+    assert reconcile(shop, delivered) == Verdict(lost=1, doubled=1, half_batches=0, miscounted=0)
+
+
+def test_planted_half_batch_is_seen(shop: Shop, delivered: Delivered, monkeypatch: pytest.MonkeyPatch) -> None:
+    class PowerCut(BaseException):
+        pass
+
+    def cut(reached: str) -> None:
+        if reached == "landing.quarantined":
+            raise PowerCut
+
+    shop.deliver("2.jsonl", delivered.add([sale(99, pieces="many")], bad=True))
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "crash_point", cut)
+        with pytest.raises(PowerCut):
+            shop.land()
+    assert reconcile(shop, delivered).half_batches == 1
+    shop.land()
+    assert reconcile(shop, delivered).is_sound

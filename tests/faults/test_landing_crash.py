@@ -1,0 +1,109 @@
+"""Power cuts: wherever landing is killed, the next run loses nothing, doubles nothing and leaves no half batch."""
+
+import random
+
+import pytest
+
+from ingestion.batch import CRASH_POINTS
+from ingestion.landing import has_new
+from lake.files import DataFile, table_folder
+from lake.maintenance import maintain
+from lake.state import read_state
+from lake.tables import open_table, table_version
+from lake.writer import Commit, commit_files
+from tests.faults.reconcile import Delivered, kill_after, land_in_child, reconcile
+from tests.landing_lake import Shop, sale
+
+BRONZE = "bronze/shop/sales"
+SIGKILLED = -9
+
+
+def deliver(shop: Shop, delivered: Delivered, day: int, rows: int = 20) -> None:
+    """A day's file: good rows, bad rows, doubles of both and of the day before."""
+    good = delivered.add([sale(1000 * day + n, buyer=None, amount_cny=n / 7) for n in range(rows)])
+    bad = delivered.add([sale(1000 * day + n, channel="fax") for n in range(3)], bad=True)
+    again = delivered.add(good[:2]) + delivered.add(bad[:1], bad=True)
+    before = delivered.add([sale(1000 * (day - 1), buyer=None, amount_cny=0.0)]) if day else []
+    shop.deliver(f"{day:04d}.jsonl", good + bad + again + before)
+
+
+@pytest.mark.parametrize("point", CRASH_POINTS)
+def test_killed_at_a_named_point_nothing_is_lost_or_doubled(shop: Shop, point: str) -> None:
+    delivered = Delivered()
+    deliver(shop, delivered, 0)
+    shop.land()
+    deliver(shop, delivered, 1)
+    assert land_in_child(LAKE_CRASH_AT=point).wait(120) == SIGKILLED
+    deliver(shop, delivered, 2)  # more has come before anybody looks again
+    shop.land()
+    assert reconcile(shop, delivered).is_sound
+    assert not has_new("shop")
+
+
+@pytest.mark.parametrize("rounds", [8, pytest.param(200, marks=pytest.mark.prove)])
+def test_killed_at_random_times_again_and_again_nothing_is_lost_or_doubled(shop: Shop, rounds: int) -> None:
+    rng = random.Random(rounds)
+    delivered = Delivered()
+    killed = 0
+    for day in range(rounds):
+        deliver(shop, delivered, day)
+        killed += kill_after(land_in_child(), rng.uniform(0.3, 2.5))
+    shop.land()
+    verdict = reconcile(shop, delivered)
+    print(f"{rounds} rounds, {killed} killed: {verdict}")
+    assert verdict.is_sound
+    maintain()
+    assert reconcile(shop, delivered).is_sound
+
+
+def test_batch_committed_twice_adds_nothing(shop: Shop) -> None:
+    delivered = Delivered()
+    deliver(shop, delivered, 0)
+    shop.land()
+    table = open_table(BRONZE)
+    assert table is not None
+    version = table.version()
+    some = next(path for path in table_folder(BRONZE).glob("*.parquet") if path.stat().st_size)
+    again = DataFile(some, 20, some.stat().st_size)
+    assert not commit_files(BRONZE, [again], shop.table().bronze_schema(), commit=Commit("shop/sales/files", 0))
+    assert table_version(BRONZE) == version
+    assert reconcile(shop, delivered).is_sound
+
+
+def test_every_batch_delivered_again_adds_no_row(shop: Shop) -> None:
+    delivered = Delivered()
+    for day in range(3):
+        deliver(shop, delivered, day)
+        shop.land()
+    rows = shop.rows()
+    quarantined = shop.rows(zone="quarantine")
+    for path in sorted(shop.folder.glob("*.jsonl")):
+        (shop.folder / f"again-{path.name}").write_bytes(path.read_bytes())
+    shop.land()
+    assert shop.rows() == rows
+    assert shop.rows(zone="quarantine") == quarantined
+    shop.counts()
+
+
+def test_two_landings_at_once_take_turns(shop: Shop) -> None:
+    delivered = Delivered()
+    for day in range(4):
+        deliver(shop, delivered, day, rows=500)
+    children = [land_in_child() for _ in range(3)]
+    assert [child.wait(120) for child in children] == [0, 0, 0]
+    assert reconcile(shop, delivered).is_sound
+
+
+def test_restored_table_lands_again_what_the_restore_took_away(shop: Shop) -> None:
+    delivered = Delivered()
+    deliver(shop, delivered, 0)
+    shop.land()
+    deliver(shop, delivered, 1)
+    shop.land()
+    table = open_table(BRONZE)
+    assert table is not None
+    table.restore(0)
+    assert read_state(BRONZE)["streams"]["files"]["batch"] == 0
+    assert has_new("shop")
+    shop.land()
+    assert [row for (row,) in shop.rows("count(distinct sale_id)")] == [40]
