@@ -283,8 +283,11 @@ def test_a_tenth_source_is_one_folder_and_edits_no_file(
             "{{ attributed('parcel_lockers', 'claims', 'locker_claimed') }}"
         )
         claims = contract.entities["claims"]
-        for row in first_day["service_delivery", "claims"][:3]:
-            land(claims, [row | {"record_id": row["record_id"].replace("service_delivery", "parcel_lockers")}])
+        rows = [
+            row | {"record_id": row["record_id"].replace("service_delivery", "parcel_lockers"), "landed_at": TOMORROW}
+            for row in first_day["service_delivery", "claims"][:3]
+        ]
+        land(claims, rows)
         run_dbt("run", select=["person_records", "journey_events"])
         with connect() as connection:
             found = connection.sql(

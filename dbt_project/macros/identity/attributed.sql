@@ -24,7 +24,6 @@
         {% endfor -%}
         entity.event_at,
         entity.known_at,
-        entity.first_known_at,
         {{ 'greatest(entity.landed_at, parent.landed_at)' if parent else 'entity.landed_at' }} as landed_at,
         {% if parent and not parent.is_unique %}cast(null as {{ dbt.type_string() }})
         {%- elif parent %}coalesce(entity.batch_id || '+' || parent.batch_id, entity.batch_id)

@@ -31,7 +31,6 @@ landed as (
         {% endfor -%}
         events.event_at,
         events.known_at,
-        events.first_known_at,
         events.landed_at,
         events.batch_id
     from events
@@ -63,7 +62,6 @@ relinked as (
         {% endfor -%}
         held.event_at,
         held.known_at,
-        held.first_known_at,
         held.landed_at,
         held.batch_id
     from {{ this }} as held
