@@ -19,7 +19,7 @@ def delta_extension() -> Path:
 #: What a connection has to be made with. DuckDB would check the delta extension's signature each time it is loaded, by
 #: hashing 82 MB (0.35 s of CPU per connection, 1 ms without); the file comes from a package that pip has held to
 #: its hash, and nothing else is ever loaded.
-CONFIGURATION = {"allow_unsigned_extensions": "true"}
+CONFIGURATION: dict[str, str | bool | int | float | list[str]] = {"allow_unsigned_extensions": "true"}
 
 
 def connection_settings() -> dict[str, str]:
