@@ -198,6 +198,38 @@ def test_command_builds_the_page(runs: Runs) -> None:
     assert Path(done.output.strip()) == runs.home / "reports" / "quality" / "index.html"
 
 
+def test_command_opens_the_page_and_where_no_browser_is_says_where_it_lies(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import webbrowser
+
+    from cli import build_app
+
+    opened: list[str] = []
+
+    class Browser:
+        def open(self, address: str) -> None:
+            opened.append(address)
+
+    def none() -> Browser:
+        raise webbrowser.Error("no browser")
+
+    page = portal.build()
+    monkeypatch.setattr(webbrowser, "get", Browser)
+    assert CliRunner().invoke(build_app(), ["quality", "open"]).output.strip() == str(page)
+    assert opened == [page.as_uri()]
+    monkeypatch.setattr(webbrowser, "get", none)
+    assert CliRunner().invoke(build_app(), ["quality", "open"]).output.strip() == str(page)
+
+
+def test_port_that_is_taken_is_told_with_its_cure(runs: Runs) -> None:
+    from expectations.portal_server import PortTakenError
+
+    with portal_server() as first, pytest.raises(PortTakenError) as refused:
+        portal_server(port=first.server_port)
+    assert refused.value.exit_code == 2
+
+
 def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:
     from http.client import HTTPConnection
     from threading import Thread
