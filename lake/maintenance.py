@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 
@@ -22,6 +23,8 @@ SMALL_BYTES = 32 << 20
 TARGET_BYTES = 256 << 20
 #: Readers may hold an old version this long; after it, its files go.
 RETENTION = timedelta(days=7)
+#: Whether a table's own, longer retention overrules ours.
+ENFORCE_RETENTION = True
 
 Progress = Callable[[str], None]
 
@@ -87,9 +90,14 @@ def _compact(table: DeltaTable) -> int:
 def _vacuum(table: DeltaTable) -> int:
     """Remove files that no version of the last days refers to, those that a crash left included."""
     hours = int(RETENTION / timedelta(hours=1))
-    if not table.vacuum(retention_hours=hours, dry_run=True, full=True):  # a run that finds none still makes versions
+    policy: dict[str, Any] = {
+        "retention_hours": hours,
+        "full": True,
+        "enforce_retention_duration": ENFORCE_RETENTION,
+    }
+    if not table.vacuum(dry_run=True, **policy):  # a vacuum that finds nothing makes versions all the same
         return 0
-    return len(table.vacuum(retention_hours=hours, dry_run=False, full=True, commit_properties=_with_state(table)))
+    return len(table.vacuum(dry_run=False, commit_properties=_with_state(table), **policy))
 
 
 def _sweep(folder: Path) -> int:
