@@ -15,7 +15,7 @@ from infra.sandbox.shape import RELEASED
 from ingestion.contract import Entity
 
 #: Rows that are brought into memory at once when days are read back.
-ROWS_AT_ONCE = 1_500_000
+ROWS_AT_ONCE = 750_000
 
 
 def put(folder: Path, entity: Entity, block: int, table: pa.Table) -> None:

@@ -72,6 +72,7 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
                 _fill_database(connection, beside, contract, ledger, first, end)
             else:
                 for entity in contract.entities.values():
+                    _place(beside, contract, entity)
                     for table in spool.days(connection, [pending(beside, 0)], entity, first, end):
                         _deliver(connection, beside, contract, entity, table)
                         ledger.add(truth.as_records(entity, table))
@@ -144,25 +145,34 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
     crash_point("sandbox.truth_written")
 
 
+def _place(root: Path, contract: Contract, entity: Entity) -> Path:
+    """Where an entity is delivered: its drop folder, or the file behind the API, which is there without rows too."""
+    if contract.server("embedded").type != "api":
+        place = root / contract.source / entity.physical_name.partition("/")[0]
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+    place = root / contract.source / f"{entity.name}.jsonl"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    return place
+
+
 def _deliver(
     connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, entity: Entity, table: pa.Table
 ) -> None:
     """Write whole days of an entity to where its readers look."""
-    server = contract.server("embedded")
+    server, place = contract.server("embedded"), _place(root, contract, entity)
     if server.type == "api":
-        place = root / contract.source / f"{entity.name}.jsonl"
-        place.parent.mkdir(parents=True, exist_ok=True)
         lines = writers.json_lines(connection, table)
-        _append(place, _committed(root).get(entity.name, 0), writers.text_of(lines, 0, len(lines)))
+        _append(place, _committed(root).get(entity.name), writers.text_of(lines, 0, len(lines)))
     else:
-        folder = root / contract.source / entity.physical_name.partition("/")[0]
-        writers.write_days(connection, table, entity, folder, server.format or "jsonl")
+        writers.write_days(connection, table, entity, place, server.format or "jsonl")
 
 
-def _append(path: Path, committed: int, content: bytes) -> None:
+def _append(path: Path, committed: int | None, content: bytes) -> None:
     """Append after what the clock vouches for; what a killed run left behind that is cut off."""
     with path.open("r+b" if path.exists() else "w+b") as file:
-        if committed:
+        if committed is not None:
             file.truncate(committed)
         file.seek(0, os.SEEK_END)
         file.write(content)
