@@ -119,7 +119,7 @@ def _facts(found: "Profile") -> "RenderableType | None":
     told = [
         (name.replace("_", " "), _value(value))
         for name, value in found.facts.items()
-        if value not in (None, 0, False, [], "") and not isinstance(value, dict) and not name.endswith("_token")
+        if value not in (None, 0, False, [], "") and not isinstance(value, dict) and name not in ("emails", "phones")
         and not (isinstance(value, list) and value and isinstance(value[0], dict))
     ]  # fmt: skip
     half = (len(told) + 1) // 2

@@ -68,7 +68,7 @@ def find_person(*, person_id: str | None = None, email: str | None = None, phone
     with connect() as con:
         if person_id is not None:
             found = _by_id(con, person_id)
-            asked, cure = "id", "take an id from `lake status` tables or look up by --email or --phone"
+            asked, cure = "id", "take an id from marts/person_profile, or look up by --email or --phone"
         elif email is not None:
             found = _by_email(con, email)
             asked, cure = "e-mail", "check its spelling; an address that many share, or a placeholder, leads to nobody"
