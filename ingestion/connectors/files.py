@@ -56,9 +56,13 @@ class FilesConnector:
         self._offered: dict[str, Path] = {}
 
     def has_new(self, cursor: Cursor | None) -> bool:
-        """Whether a file is new or looks changed (name, size, time of change); nothing is opened."""
+        """Whether a file is new or rewritten. Only what looks changed is opened: one that was merely touched, as by a
+        copy of the folder, must not make every later run a busy one."""
         known = unpack(cursor)
-        return any(name not in known or not known[name].looks_like(path) for name, path in self._files())
+        present = dict(self._files())
+        if present.keys() - known.keys() and not known.keys() - present.keys():
+            return True
+        return any(self._changed(known, present, {}))
 
     def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         """The files with new content, up to `BATCH_BYTES`; rewritten ones in a batch of their own."""

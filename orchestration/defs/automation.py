@@ -46,7 +46,7 @@ def new_drops(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipRea
         return dg.SkipReason(f"nothing new in the folders of {', '.join(sorted(held)) or 'any source'}")
     context.update_cursor(json.dumps(held, sort_keys=True))
     key = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
-    return dg.RunRequest(run_key=key, tags={"lake/new in": ", ".join(moved)})
+    return dg.RunRequest(run_key=key, tags={"lake/new_in": ",".join(moved)})
 
 
 @dg.definitions

@@ -53,6 +53,10 @@ def _check_step(border: str, tables: Sequence[str]) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, session: Session) -> Iterator[dg.AssetCheckResult]:
         asked = {table_name(key.asset_key) for key in context.selected_asset_check_keys}
         due = _due(session, [table for table in tables if table in asked])
+        if border == "bronze" and not any(table_exists(table) for table in tables):
+            raise dg.Failure(
+                "nothing has landed from any source, so there is nothing to build from", allow_retries=False
+            )
         for event in check_events(due, _run(due)):
             if (
                 event.asset_key is not None
