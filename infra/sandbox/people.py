@@ -51,6 +51,7 @@ class People:
     town: Ints
     old_town: Ints
     postcode: Text
+    old_postcode: Text
     branch: Ints
     tier: Ints
     is_employee: Flags
@@ -77,6 +78,16 @@ class People:
     def region_name(self, index: Ints) -> Text:
         """Region of the given people, as text."""
         return text(names.REGIONS, self.region[index])
+
+    def address(self, index: Ints, is_new: Flags) -> dict[str, Text]:
+        """Street, city, region and postcode of the given people, before or after their move."""
+        town = np.where(is_new, self.town[index], self.old_town[index])
+        return {
+            "street": where(is_new, text(self.street, index), text(self.old_street, index)),
+            "city": text([name for name, *_ in names.TOWNS], town),
+            "region": text(names.REGIONS, TOWN_REGION[town]),
+            "postcode": where(is_new, text(self.postcode, index), text(self.old_postcode, index)),
+        }
 
     def full_name(self, index: Ints) -> Text:
         """The name as its owner would write it."""
@@ -112,9 +123,8 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
     name = _names(draw, role, head, is_male, is_chinese)
     town = draw.index(count, [weight for *_, weight in names.TOWNS])[head]
     old_town = np.where(draw.flags(count, 0.3), draw.index(count, [w for *_, w in names.TOWNS]), town)
-    postcode = join(
-        text([code for _, _, code, _ in names.TOWNS], town), numbered("", draw.between(0, 999, count)[head], 3)
-    )
+    codes = [code for _, _, code, _ in names.TOWNS]
+    postcode = join(text(codes, town), numbered("", draw.between(0, 999, count)[head], 3))
     streets = _streets(draw, count, is_chinese)
     scattered = (number * _SCATTER + 12_345) % 100_000_000
     is_employee = draw.flags(count, 0.045)
@@ -141,10 +151,11 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
             numbered("_", scattered % 1_000_000),
         ),
         street=text(streets, head),
-        old_street=streets,
+        old_street=_streets(draw, count, is_chinese),
         town=town,
         old_town=old_town,
         postcode=postcode,
+        old_postcode=where(old_town == town, postcode, join(text(codes, old_town), numbered("", scattered % 1_000, 3))),
         branch=_branch_of(draw, town),
         tier=tier,
         is_employee=is_employee,
@@ -165,7 +176,7 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
         hour=np.clip(np.rint(draw.rng.normal(np.where(draw.flags(count, 0.5), 11.0, 20.0), 1.6)), 6, 23).astype(
             np.int64
         ),
-        is_proxy=np.array([code == names.PROXY_POSTCODE for _, _, code, _ in names.TOWNS])[town],
+        is_proxy=np.array([code == names.PROXY_POSTCODE for code in codes])[town],
     )
 
 

@@ -101,7 +101,7 @@ def systems(lived: Journeys) -> Iterator[Shaped]:
     people, window = lived.people, lived.window
     accounts = make_accounts(window.seed, window.block, people)
     digital = make_digital(window.seed, window.block, people)
-    crm_person, crm_records = make_crm_records(window.seed, window.block, people)
+    crm_person, crm_records = make_crm_records(window.seed, window.block, people, since=window.world_start)
     yield crm.make(lived)
     yield orders.make(lived, accounts)
     yield service_delivery.make(lived, accounts)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra.sandbox import effects, names
+from infra.sandbox import effects
 from infra.sandbox.draw import DAY, Draw, Flags, Ints, Text, constant, join, numbered, only, text, where
 from infra.sandbox.people import HEAD, PARTNER, People, branch_ids
 
@@ -161,8 +161,11 @@ def make_digital(seed: int, block: int, people: People) -> Digital:
     return Digital(cookies=tokens[:2], device=only(has_app, tokens[2]), has_app=has_app)
 
 
-def make_crm_records(seed: int, block: int, people: People) -> tuple[Ints, pa.Table]:
-    """CRM's own view: which person each record is about, and its columns (without times and status)."""
+def make_crm_records(seed: int, block: int, people: People, *, since: int) -> tuple[Ints, pa.Table]:
+    """CRM's own view: which person each record is about, and its columns as first typed (without times and status).
+
+    `since` is when the world began: who moved before gave the new address, but for the stale records among copies.
+    """
     draw = Draw(seed, block, 4)
     count = len(people)
     copies = np.select([(chance := draw.rng.random(count)) < 0.03, chance < 0.885, chance < 0.985], [0, 1, 2], 3)
@@ -190,7 +193,7 @@ def make_crm_records(seed: int, block: int, people: People) -> tuple[Ints, pa.Ta
     family_first = unspaced | (in_latin & draw.flags(size, 0.5))
     western = where(draw.flags(size, 0.05), join(family, given, sep=", "), join(given, family, sep=" "))
     full = where(unspaced, join(family, given), where(family_first, join(family, given, sep=" "), western))
-    moved = some(0.35, 0.05)
+    address = people.address(person, (people.moved_at[person] <= since) & ~some(0.35, 0.05))
     household = numbered("H", people.household[person], 8)
     table = pa.table(
         {
@@ -205,12 +208,8 @@ def make_crm_records(seed: int, block: int, people: People) -> tuple[Ints, pa.Ta
             "phone": only(draw.flags(size, 0.93), _crm_phones(draw, people, person, some(0.15))),
             "national_id": only(~some(0.45, 0.12), text(people.national_id, person)),
             "loyalty_no": only(~some(0.5, 0.25), text(people.loyalty_no, person)),
-            "street": where(moved, text(people.old_street, person), text(people.street, person)),
-            "city": text(
-                [town for town, *_ in names.TOWNS], np.where(moved, people.old_town[person], people.town[person])
-            ),
-            "region": people.region_name(person),
-            "postcode": only(draw.flags(size, 0.9) & ~moved, text(people.postcode, person)),
+            **address,
+            "postcode": only(draw.flags(size, 0.85), address["postcode"]),
             "country": constant("CN", size),
             "household_id": only(draw.flags(size, 0.8), household),
             "branch_id": branch_ids(people.branch[person]),

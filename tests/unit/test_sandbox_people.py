@@ -30,7 +30,7 @@ def people() -> People:
 
 @pytest.fixture(scope="module")
 def crm(people: People) -> tuple[Ints, pa.Table]:
-    return make_crm_records(7, 0, people)
+    return make_crm_records(7, 0, people, since=END - 180 * DAY)
 
 
 @pytest.mark.parametrize("column", ["email", "phone", "national_id", "loyalty_no"])

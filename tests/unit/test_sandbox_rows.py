@@ -136,6 +136,20 @@ def test_archive_numbers_follow_the_order_of_leaving(
     assert closed.account_no.max() < customers[customers.status == "active"].account_no.min()
 
 
+def test_who_moves_is_found_at_the_new_address_afterwards(
+    lived: Journeys, rows: dict[tuple[str, str], pd.DataFrame]
+) -> None:
+    people, customers, orders = lived.people, rows["crm", "customers"], rows["orders", "orders"]
+    moved = customers[(customers._kind == "update") & (customers.status == "active")]
+    assert len(moved) > PEOPLE * 0.03
+    assert (moved.street.to_numpy() == people.street.to_numpy(zero_copy_only=False)[moved._person]).all()
+    before = moved.merge(customers[customers._kind == "first"], on="crm_id")
+    assert (before.street_x != before.street_y).all()
+    at = orders.event_at.dt.tz_convert(None).to_numpy().astype("datetime64[us]").astype(np.int64)
+    at_new = orders.delivery_street.to_numpy() == people.street.to_numpy(zero_copy_only=False)[orders._person]
+    assert (at_new == (people.moved_at[orders._person] <= at)).mean() > 0.999
+
+
 def test_nobody_does_anything_after_leaving(lived: Journeys, rows: dict[tuple[str, str], pd.DataFrame]) -> None:
     for name in (
         ("web_app", "sessions"),

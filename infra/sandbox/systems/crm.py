@@ -7,7 +7,21 @@ import numpy as np
 import pyarrow as pa
 
 from infra.sandbox.calendar import NEVER, Window
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, constant, dates, numbered, only, stamps, text
+from infra.sandbox.draw import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Draw,
+    Flags,
+    Ints,
+    constant,
+    dates,
+    numbered,
+    only,
+    stamps,
+    text,
+    where,
+)
 from infra.sandbox.lives import Journeys
 from infra.sandbox.people import CHILD, PARENT, PARTNER, People
 from infra.sandbox.shape import Shaped
@@ -22,40 +36,44 @@ def make(journeys: Journeys) -> Shaped:
     window, people = journeys.window, journeys.people
     draw = window.draw(20)
     out = Shaped(load_contract("crm"))
-    person, columns = make_crm_records(window.seed, window.block, people)
+    person, columns = make_crm_records(window.seed, window.block, people, since=window.world_start)
     made_at = _made_at(window, people, person)
     is_new = (made_at >= window.start) & (made_at < window.end) | ((window.stretch == 0) & (made_at < window.end))
     left = journeys.left_at[person]
     account_no = _archive_numbers(window, people, person, left)
 
-    def customers(rows: Ints, delivered: Ints, *, kind: str, closed: bool) -> None:
+    def customers(rows: Ints, at: Ints, delivered: Ints, *, kind: str, closed: bool = False) -> None:
+        """Records as CRM has them at a moment: who has moved since the record was made has the new address."""
+        who = person[rows]
         chosen = {name: columns[name].combine_chunks().take(pa.array(rows)) for name in columns.column_names}
+        moved = (people.moved_at[who] <= at) & (people.moved_at[who] > made_at[rows])
+        new = people.address(who, np.ones(len(rows), dtype=np.bool_))
         out.add(
             "customers",
-            person=people.number[person[rows]],
+            person=people.number[who],
             delivered=delivered,
             kind=kind,
             columns={
                 **chosen,
-                "account_no": account_no[rows] if closed else 10**9 + (people.number[person[rows]] * 7_919) % 10**9,
+                **{name: where(moved, value, chosen[name]) for name, value in new.items()},
+                "account_no": account_no[rows] if closed else 10**9 + (people.number[who] * 7_919) % 10**9,
                 "status": "closed" if closed else "active",
-                "customer_since": dates(people.joined_at[person[rows]]),
+                "customer_since": dates(people.joined_at[who]),
                 "closed_at": stamps(left[rows]) if closed else None,
-                "event_at": left[rows] if closed else people.joined_at[person[rows]],
+                "event_at": at,
             },
         )
 
     rows = np.flatnonzero(is_new)
-    customers(rows, made_at[rows], kind="first", closed=False)
+    customers(rows, people.joined_at[person[rows]], made_at[rows], kind="first")
+    moved_at = people.moved_at[person]
+    is_moving = (moved_at >= window.start) & (moved_at < window.end) & (moved_at > made_at) & (left == NEVER)
+    moving = np.flatnonzero(is_moving)
+    heard = moved_at[moving] // MINUTE * MINUTE + draw.between(1, 12, len(moving)) * DAY
+    customers(moving, moved_at[moving], heard, kind="update")
     closing = np.flatnonzero((left >= window.start) & (left < window.end) & (left > made_at))
-    customers(closing, left[closing] + draw.between(1, 30, len(closing)) * HOUR, kind="update", closed=True)
-    moving = np.flatnonzero(
-        (people.moved_at[person] >= window.start)
-        & (people.moved_at[person] < window.end)
-        & (left == NEVER)
-        & (made_at < people.moved_at[person])
-    )
-    _moves(out, draw, people, person, moving, columns)
+    gone = left[closing]
+    customers(closing, gone, gone + draw.between(1, 30, len(closing)) * HOUR, kind="update", closed=True)
     _consents(out, window, people, person, columns, made_at, is_new)
     _households(out, people, person, columns, made_at, is_new)
     return out
@@ -75,27 +93,6 @@ def _archive_numbers(window: Window, people: People, person: Ints, left: Ints) -
     """The trap: closed files are numbered from low on in the order of their closing; open files have high numbers."""
     since = (left - window.world_start) // MINUTE
     return np.where(left == NEVER, 0, 100_000 + since * 100 + person % 100)
-
-
-def _moves(out: Shaped, draw: Draw, people: People, person: Ints, rows: Ints, columns: pa.Table) -> None:
-    """A new address, known to the branch some days after the move."""
-    chosen = {name: columns[name].combine_chunks().take(pa.array(rows)) for name in columns.column_names}
-    house = numbered("新村", draw.between(1, 900, len(rows)))
-    delivered = people.moved_at[person[rows]] // MINUTE * MINUTE + draw.between(1, 12, len(rows)) * DAY
-    chosen["street"] = house
-    out.add(
-        "customers",
-        person=people.number[person[rows]],
-        delivered=delivered,
-        kind="update",
-        columns={
-            **chosen,
-            "account_no": 10**9 + (people.number[person[rows]] * 7_919) % 10**9,
-            "status": "active",
-            "customer_since": dates(people.joined_at[person[rows]]),
-            "event_at": people.moved_at[person[rows]],
-        },
-    )
 
 
 def _consents(

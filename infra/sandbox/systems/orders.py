@@ -5,7 +5,7 @@ An order is written when placed and once more when it is completed or cancelled;
 
 import numpy as np
 
-from infra.sandbox import effects, names
+from infra.sandbox import effects
 from infra.sandbox.draw import (
     DAY,
     HOUR,
@@ -26,7 +26,6 @@ from infra.sandbox.draw import (
     where,
 )
 from infra.sandbox.lives import Journeys
-from infra.sandbox.people import People
 from infra.sandbox.shape import Shaped
 from infra.sandbox.views import Accounts
 from ingestion.contract import load_contract
@@ -110,10 +109,7 @@ def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> 
         "account_id": text(accounts.account_id, account),
         "email": text(accounts.email, account),
         "delivery_name": text(accounts.delivery_name, account),
-        "delivery_street": text(people.street, person),
-        "delivery_city": _town_names(people, person),
-        "delivery_region": people.region_name(person),
-        "delivery_postcode": text(people.postcode, person),
+        **{f"delivery_{name}": value for name, value in people.address(person, people.moved_at[person] <= at).items()},
         "delivery_country": "CN",
         "sales_channel": text(_CHANNELS, channel),
         "sold_by_employee_id": only(seller >= 0, employee_ids(seller)),
@@ -139,10 +135,6 @@ def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> 
     delivered_all = np.zeros(len(orders.person), dtype=np.int64)
     delivered_all[keep] = delivered
     _children(out, draw, journeys, keep, delivered_all, total, (line_order, product, quantity, price, line_total))
-
-
-def _town_names(people: People, person: Ints) -> Text:
-    return text([town for town, *_ in names.TOWNS], people.town[person])
 
 
 def _children(
