@@ -53,6 +53,7 @@ class _Target:
     unique_key: tuple[str, ...]
     partition_by: tuple[str, ...]
     not_null: tuple[str, ...]
+    personal: tuple[str, ...]
 
 
 class Plugin(BasePlugin):
@@ -77,6 +78,7 @@ class Plugin(BasePlugin):
             unique_key=_names(target_config.config["unique_key"]),
             partition_by=_names(target_config.config["partition_by"]),
             not_null=_names(target_config.config["not_null"]),
+            personal=_names(target_config.config["personal"]),
         )
         cursor = self._connection.cursor()
         try:
@@ -106,8 +108,21 @@ def _create(cursor: duckdb.DuckDBPyConnection, target: _Target) -> Write:
     """Stream the whole query: a first load never has to fit in memory."""
     counted = [0]
     reader = _reader(cursor, f"select * from {target.query}", target, counted)
-    writer.overwrite(target.table, reader, partition_by=list(target.partition_by) or None)
+    writer.overwrite(
+        target.table,
+        reader,
+        partition_by=list(target.partition_by) or None,
+        configuration=_statistics(reader.schema, target.personal),
+    )
     return Write(target.table, "create", counted[0], table_version(target.table))
+
+
+def _statistics(schema: pa.Schema, personal: tuple[str, ...]) -> dict[str, str]:
+    """Table properties that keep personal values out of the log, where min and max would stay for ever (D14)."""
+    if not personal:
+        return {}
+    plain = [f.name for f in schema if f.name not in personal and not pa.types.is_nested(f.type)]
+    return {"delta.dataSkippingStatsColumns": ",".join(plain)}
 
 
 def _mirror(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:

@@ -194,6 +194,16 @@ def test_open_zones_hold_no_value_that_identifies(first_day: dict[tuple[str, str
     assert not found
 
 
+def test_no_log_of_a_table_holds_a_value_that_identifies(
+    home: Path, first_day: dict[tuple[str, str], list[Row]]
+) -> None:
+    values = {row["email"] for row in first_day["crm", "customers"] if row["email"]}
+    logs = [path.read_text() for table in BUILT for path in (home / "delta" / table / "_delta_log").glob("*.json")]
+    assert values
+    assert logs
+    assert not [value for value in values if any(value in log for log in logs)]
+
+
 def test_a_second_day_writes_only_rows_that_changed(
     first_day: dict[tuple[str, str], list[Row]], second_day: dict[str, Write]
 ) -> None:
@@ -241,6 +251,21 @@ def test_a_selection_that_matches_nothing_is_an_error_and_no_success(home: Path)
     with pytest.raises(DbtError, match="selects nothing") as raised:
         run_dbt("run", select="stg_crm__custmers")
     assert raised.value.cure
+
+
+def test_a_mart_that_breaks_its_contract_writes_nothing_and_says_which(
+    first_day: dict[tuple[str, str], list[Row]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(runner.PROJECT, project, ignore=shutil.ignore_patterns("__pycache__", "features"))
+    broken = project / "models" / "marts" / "unresolved_records.sql"
+    broken.write_text(broken.read_text().replace("known_at\n", "'long ago' as known_at\n", 1))
+    monkeypatch.setattr(runner, "PROJECT", project)
+    before = versions()
+    with pytest.raises(DbtError, match=r"unresolved_records.*(?s:.)*known_at") as raised:
+        run_dbt("run", select="unresolved_records")
+    assert raised.value.cure
+    assert versions() == before
 
 
 def test_two_lakes_in_one_process_do_not_meet(

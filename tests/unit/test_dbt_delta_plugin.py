@@ -27,7 +27,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Duc
 
 def write(lake: duckdb.DuckDBPyConnection, mode: str, query: str, **options: Any) -> Write:
     lake.execute(f"create or replace view query as {query}")
-    target = {"unique_key": (), "partition_by": (), "not_null": ()} | options
+    target = {"unique_key": (), "partition_by": (), "not_null": (), "personal": ()} | options
     return _write(lake, _Target(table=TABLE, query="query", **target), mode)
 
 
@@ -140,3 +140,17 @@ def test_rebuild_replaces_rows_and_schema(lake: duckdb.DuckDBPyConnection) -> No
     write(lake, "merge", "select 1 as id", unique_key=("id",))
     write(lake, "rebuild", "select 'x' as name", unique_key=("name",))
     assert rows(lake) == [("x",)]
+
+
+def test_personal_values_stay_out_of_the_log(lake: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    people = "select {0} as id, '{1}@example.cn' as email, [{{'kind': 'email', 'value': '{1}@example.cn'}}] as ids"
+    options = {"unique_key": ("id",), "personal": ("email", "ids")}
+    write(lake, "merge", people.format(1, "first"), **options)
+    write(lake, "merge", people.format(2, "second"), **options)
+    write(lake, "merge", people.format(2, "third"), **options)
+    write(lake, "mirror", people.format(4, "fourth"), **options)
+    write(lake, "rebuild", people.format(5, "fifth"), **options)
+    log = "".join(path.read_text() for path in (tmp_path / "delta" / TABLE / "_delta_log").glob("*.json"))
+    assert table_version(TABLE) == 4
+    assert '\\"id\\":2' in log, "what is not personal has statistics"
+    assert "example.cn" not in log

@@ -18,13 +18,20 @@
         )
     {%- endcall %}
     {%- set not_null = [] -%}
-    {%- for column in model.columns.values() if column.constraints | selectattr('type', 'eq', 'not_null') | list -%}
-        {%- do not_null.append(column.name) -%}
+    {%- set personal = [] -%}
+    {%- for column in model.columns.values() -%}
+        {%- if column.constraints | selectattr('type', 'eq', 'not_null') | list -%}
+            {%- do not_null.append(column.name) -%}
+        {%- endif -%}
+        {%- if (column.config.meta.classification or '').startswith('pii_') -%}
+            {%- do personal.append(column.name) -%}
+        {%- endif -%}
     {%- endfor -%}
     {% do adapter.store_relation('delta_plugin', query, [], this.schema ~ '/' ~ this.identifier, mode, {
         'unique_key': config.get('unique_key'),
         'partition_by': config.get('partition_by'),
         'not_null': not_null,
+        'personal': personal,
     }) %}
     {% call statement('drop_query') %}drop view {{ query }}{% endcall %}
     {{ run_hooks(post_hooks) }}
