@@ -26,14 +26,14 @@ def run(
     from cli._log import start_log
     from ingestion.contract import discover_sources, load_contract
     from orchestration.changes import find_changes
-    from orchestration.guard import run_lock, survey_api
+    from orchestration.guard import run_lock, source_systems
     from orchestration.summary import idle_summary, print_summary
 
     started = time.monotonic()
     log = start_log()
     for name in source or []:
         load_contract(name)  # an unknown source is refused, with the names there are
-    with run_lock(), survey_api():
+    with run_lock(), source_systems():
         changes = find_changes(source or discover_sources())
         if changes.nothing and not full_refresh:
             print(idle_summary(changes, time.monotonic() - started))

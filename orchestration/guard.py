@@ -1,16 +1,18 @@
-"""Around a run: one at a time on a lake, and the sandbox's survey API while it lasts. Imports no Dagster."""
+"""Around a run: one at a time on a lake, and the sandbox's own servers while it lasts. Imports no Dagster."""
 
 import fcntl
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TextIO
 
 from lake.errors import LakeError
-from lake.settings import load_settings
+from lake.settings import load_settings, source_url
 
-SURVEY_API = "LAKE_SOURCE_VOICE_OF_CUSTOMER_URL"
+#: The source that a sandbox serves over HTTP, and the one whose last day comes live with `LAKE_SERVICES=1`.
+SURVEYS, LIVE = "voice_of_customer", "devices"
 
 #: How deep this process holds the run lock: `lake run` takes it before the job's session does.
 _held = 0
@@ -46,20 +48,53 @@ def run_lock(patience: float = 0) -> Iterator[None]:
 
 
 @contextmanager
-def survey_api() -> Iterator[None]:
-    """Serve the sandbox's survey API while it is needed, where there is a sandbox and no other address is given."""
-    root = load_settings().sources_root
-    if SURVEY_API in os.environ or not (root / "voice_of_customer").exists():
-        yield
-        return
-    from infra.sandbox.survey_api import serve
+def source_systems() -> Iterator[None]:
+    """The sandbox's own servers while they are needed: its survey API, with `LAKE_SERVICES=1` also PostgreSQL and MQTT.
 
-    with serve(root) as url:
-        os.environ[SURVEY_API] = url
-        try:
-            yield
-        finally:
-            del os.environ[SURVEY_API]
+    Nothing is started for a source whose address is given (`LAKE_SOURCE_<SOURCE>_URL`), nor where there is no sandbox.
+    """
+    with ExitStack() as stack:
+        root = load_settings().sources_root
+        is_sandbox = (root / "clock.json").exists()
+        if is_sandbox and source_url(SURVEYS) is None and (root / SURVEYS).exists():
+            from infra.sandbox.survey_api import serve
+
+            stack.enter_context(_environment({f"LAKE_SOURCE_{SURVEYS.upper()}_URL": stack.enter_context(serve(root))}))
+        if is_sandbox and load_settings().services and source_url(LIVE) is None:
+            stack.enter_context(_services(root))
+        yield
+
+
+@contextmanager
+def _services(root: Path) -> Iterator[None]:
+    """PostgreSQL and Mosquitto around the sandbox. A day of the devices is sent live until a run has landed it."""
+    from infra.services.live import hold_back_last_day
+    from infra.services.stand_in import serve
+    from ingestion.landing import has_new
+
+    with serve(root) as stand_in, _environment(stand_in.environment):
+        day = max((path.name for path in hold_back_last_day(root).values()), default="")
+        mark = root / LIVE / ".sent"
+        if day and (not mark.exists() or mark.read_text() != day):
+            has_new(LIVE)  # subscribes: a broker keeps messages only for those it knows
+            stand_in.publish()
+        yield
+        if not has_new(LIVE):
+            mark.write_text(day)
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def _take(lock: TextIO, patience: float) -> None:

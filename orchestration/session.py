@@ -1,4 +1,4 @@
-"""What the steps of one run share: its options, what it is compared with, the survey API of the sandbox, one run lock.
+"""What the steps of one run share: its options, what it is compared with, the sandbox's servers, one run lock.
 
 A Dagster resource, made once per run and closed at its end, whoever started the run (`lake run`, schedule, sensor, UI).
 """
@@ -13,7 +13,7 @@ from pydantic import PrivateAttr
 from lake.clock import today
 from orchestration import ledger
 from orchestration.changes import Changes, code_fingerprint, compare, table_versions
-from orchestration.guard import run_lock, survey_api
+from orchestration.guard import run_lock, source_systems
 from orchestration.ledger import Failure, Run
 
 #: Tag of a run of `lake run --source`: these were asked for, and all that is behind them was brought up to date.
@@ -35,10 +35,10 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Session"]:
-        """Take the run lock, note what the lake is compared with, start the sandbox's survey API."""
+        """Take the run lock, note what the lake is compared with, start the sandbox's servers."""
         with ExitStack() as stack:
             stack.enter_context(run_lock(patience=_PATIENCE_SECONDS))
-            stack.enter_context(survey_api())
+            stack.enter_context(source_systems())
             self._baseline = None if self.full_refresh else ledger.last_complete_run()
             self._code = code_fingerprint()
             try:
