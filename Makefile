@@ -38,7 +38,7 @@ check: setup ## ruff, mypy, sqlfluff and the house's conventions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint -q dbt_project/models
+	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
 	@$(BIN)/python -m pytest tests/conventions
 
 format: setup
