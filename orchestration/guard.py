@@ -76,11 +76,29 @@ def _services(root: Path) -> Iterator[None]:
         day = max((path.name for path in hold_back_last_day(root).values()), default="")
         mark = root / LIVE / ".sent"
         if day and (not mark.exists() or mark.read_text() != day):
-            has_new(LIVE)  # subscribes: a broker keeps messages only for those it knows
+            _subscribe()
             stand_in.publish()
         yield
         if not has_new(LIVE):
             mark.write_text(day)
+
+
+def _subscribe() -> None:
+    """Let every live connector be known to its broker, which keeps messages only for those it knows.
+
+    `has_new` of the whole source would stop at the drops, which always have something at first.
+    """
+    from ingestion.connectors import connectors_for
+    from ingestion.contract import load_contract
+
+    contract = load_contract(LIVE)
+    for entity in contract.entities.values():
+        for connector in connectors_for(contract, entity):
+            try:
+                if connector.is_live:
+                    connector.has_new(None)
+            finally:
+                connector.close()
 
 
 @contextmanager

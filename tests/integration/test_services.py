@@ -17,12 +17,13 @@ import redis
 from paho.mqtt.enums import CallbackAPIVersion
 
 from infra.sandbox.reconcile import differences
-from infra.sandbox.world import advance
+from infra.sandbox.world import advance, create
 from infra.services import databases, live, servers
 from infra.services.stand_in import StandIn, serve
 from ingestion.contract import load_contract
 from ingestion.landing import counters, land_source
 from lake.settings import reset_settings
+from orchestration.guard import source_systems
 from tests.unit import sandbox_worlds
 
 absent = servers.missing()
@@ -61,6 +62,28 @@ def test_the_lake_lands_over_servers_what_the_sandbox_produced(
     assert not {"failed", "blocked"} & set(states)
     wrong = [row for row in differences(stand_in.root, found).to_pylist() if row["source"] in sources]
     assert not wrong
+
+
+def test_a_run_lands_the_devices_last_day_at_once_and_the_next_one_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The servers that a run starts for itself know the lake before they send: no message is lost, none comes twice."""
+    root = tmp_path / "home" / "sandbox"
+    create(root, persons=60, days=20)
+    monkeypatch.setenv("LAKE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LAKE_TOKEN_KEY_FILE", str(tmp_path / "token.key"))
+    monkeypatch.setenv("LAKE_SERVICES", "1")
+    reset_settings()
+    try:
+        states = []
+        for _ in range(2):
+            with source_systems():
+                states.append(land_source(live.SOURCE).state)
+        found = counters()
+    finally:
+        reset_settings()
+    assert states == ["landed", "idle"]
+    assert not [row for row in differences(root, found).to_pylist() if row["source"] == live.SOURCE]
 
 
 def test_postgresql_holds_the_rows_of_the_sandbox(root: Path, stand_in: StandIn) -> None:
