@@ -88,6 +88,14 @@ class SmallLake:
             names = [name for name in list_tables() if not name.startswith("ops/")]
             return {name: version for name in names if (version := table_version(name)) is not None}
 
+    def rows(self, table: str) -> int:
+        """How many rows a table has; 0 where there is none."""
+        from orchestration.facts import table_facts
+
+        with self.opened():
+            facts = table_facts(table, with_events=False)
+            return facts.rows if facts else 0
+
     def copy(self, home: Path) -> "SmallLake":
         """The same lake somewhere else, to be changed."""
         shutil.copytree(self.home, home)

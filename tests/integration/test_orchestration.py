@@ -107,11 +107,13 @@ def test_an_idle_run_imports_nothing_heavy(small_lake: SmallLake) -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
 
 
-def test_dagster_shows_every_entity_with_rows_bytes_and_a_picture(history: History) -> None:
+def test_dagster_shows_every_entity_with_rows_bytes_and_a_picture(small_lake: SmallLake, history: History) -> None:
     from dagster import AssetKey
 
     for contract in load_contracts():
-        for entity in contract.entities.values():
+        delivered = [e for e in contract.entities.values() if small_lake.rows(e.table)]
+        assert delivered, contract.source
+        for entity in delivered:
             event = history.instance.get_latest_materialization_event(AssetKey(entity.table.split("/")))
             assert event is not None, entity.table
             assert event.asset_materialization is not None
