@@ -1,5 +1,6 @@
 """`lake profile`: one person's file on the screen. What is in it is gathered by `identity/profile.py`."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -178,7 +179,7 @@ def _why(found: "Profile") -> "RenderableType | None":
     return _table("Why these records are one person", ("system", "records", "tied by", "strongest"), rows)
 
 
-def _table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> "RenderableType | None":
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> "RenderableType | None":
     from rich import box
     from rich.table import Table
 

@@ -9,6 +9,8 @@ Tables read: `people`, `holdings`. Tables made: `guarded` (kind, value, reason, 
 (left_rid, right_rid, rule, strength, one weight per comparison).
 """
 
+from typing import Any
+
 import duckdb
 import numpy as np
 import pyarrow as pa
@@ -84,9 +86,10 @@ def _create_blocks(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """create table blocks as
            select m.rule, m.evidence, m.value, m.rid,
-                  min(m.rid) over (partition by m.rule, m.value, p.name_id, p.birth, p.national_id) as first_rid,
+                  min(m.rid) over (
+                      partition by m.rule, m.value, p.name_id, p.birth, p.birth_year, p.national_id) as first_rid,
                   -- Father and son of one name in one block: who states no birth date may be either.
-                  coalesce(date_diff('year', min(p.birth) over namesakes, max(p.birth) over namesakes) > 8, false)
+                  coalesce(max(p.birth_year) over namesakes - min(p.birth_year) over namesakes > 8, false)
                       or min(case when p.id_is_checked then p.national_id end) over namesakes
                          <> max(case when p.id_is_checked then p.national_id end) over namesakes as is_contested
            from memberships m join people p using (rid)
@@ -139,7 +142,8 @@ def features_sql() -> str:
         select c.left_rid, c.right_rid, c.rule, c.evidence, c.is_contested,
                case when a.name_id is null or b.name_id is null then {Alike.UNKNOWN.value}
                     when a.name_id = b.name_id then {Alike.SAME.value} else n.level end as name,
-               case when a.birth is null or b.birth is null then 'UNKNOWN'
+               case when abs(a.birth_year - b.birth_year) > 2 and (a.birth is null or b.birth is null) then 'CONFLICT'
+                    when a.birth is null or b.birth is null then 'UNKNOWN'
                     when a.birth = b.birth then 'SAME'
                     when damerau_levenshtein({a_date}, {b_date}) = 1
                          or (year(a.birth) = year(b.birth) and month(a.birth) = day(b.birth)
@@ -218,5 +222,6 @@ def _create_edges(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"drop table {table}")
 
 
-def _ints(values: np.ndarray) -> Ints:  # type: ignore[type-arg]
+def _ints(values: Any) -> Ints:
+    """A column that DuckDB gave as NumPy, as the integers of the graph."""
     return np.ascontiguousarray(values, dtype=np.int64)

@@ -25,12 +25,13 @@ def cut(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     con.execute(
         """create table suspects as
            select component from labels join people using (rid) group by component
-           having count(distinct birth) > 1 or count(distinct national_id) filter (id_is_checked) > 1"""
+           having count(distinct birth) > 1 or max(birth_year) - min(birth_year) > 2
+               or count(distinct national_id) filter (id_is_checked) > 1"""
     )
     facts = con.sql(
-        """select rid, birth, case when id_is_checked then national_id end as national_id
+        """select rid, birth, birth_year, case when id_is_checked then national_id end as national_id
            from labels join suspects using (component) join people using (rid)
-           where birth is not null or id_is_checked"""
+           where birth_year is not null or id_is_checked"""
     ).fetchall()
     edges = con.sql(
         """select l.component, e.left_rid, e.right_rid, e.strength, e.rule from edges e
@@ -50,11 +51,12 @@ def cut(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
 class _Part:
     """A part of a component under construction: its records and the hard facts that they state."""
 
-    __slots__ = ("births", "ids", "rids")
+    __slots__ = ("births", "ids", "rids", "years")
 
     def __init__(self, rid: int) -> None:
         self.rids = [rid]
         self.births: set[date] = set()
+        self.years: set[int] = set()
         self.ids: set[str] = set()
 
     def contradicts(self, other: "_Part") -> bool:
@@ -62,11 +64,14 @@ class _Part:
             return self.ids.isdisjoint(other.ids)
         if self.births and other.births and self.births.isdisjoint(other.births):
             return not any(births_are_close(a, b) for a in self.births for b in other.births)
+        if self.years and other.years and not (self.births and other.births):
+            return min(abs(a - b) for a in self.years for b in other.years) > 2
         return False
 
     def absorb(self, other: "_Part") -> None:
         self.rids += other.rids
         self.births |= other.births
+        self.years |= other.years
         self.ids |= other.ids
 
 
@@ -79,20 +84,21 @@ def births_are_close(a: date, b: date) -> bool:
 
 def _rejoin(
     component: Ints,
-    facts: Iterable[tuple[int, date | None, str | None]],
+    facts: Iterable[tuple[int, date | None, int | None, str | None]],
     edges: Iterable[tuple[int, int, int, float, str]],
 ) -> tuple[Ints, list[tuple[int, int]]]:
     """Kruskal over the suspect components, strongest edge first, refusing contradictions."""
     parts: dict[int, _Part] = {}
-    stated: dict[int, tuple[date | None, str | None]] = {rid: (birth, number) for rid, birth, number in facts}
+    stated = {rid: (birth, year, number) for rid, birth, year, number in facts}
     dropped: list[tuple[int, int]] = []
     touched: dict[int, set[int]] = defaultdict(set)
 
     def part(rid: int) -> _Part:
         if rid not in parts:
             new = parts[rid] = _Part(rid)
-            birth, number = stated.get(rid, (None, None))
+            birth, year, number = stated.get(rid, (None, None, None))
             new.births.update([birth] if birth else [])
+            new.years.update([year] if year else [])
             new.ids.update([number] if number else [])
         return parts[rid]
 

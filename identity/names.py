@@ -150,7 +150,7 @@ def _reading(character: str) -> str:
 
 
 def _parse_latin(text: str, given: str, family: str) -> Name | None:
-    if "," in text and not family:
+    if "," in text:
         family, _, given = (part.strip() for part in text.partition(","))
         text = f"{given} {family}"
     tokens: list[str] = []

@@ -3,8 +3,9 @@
 One pass of DuckDB over all records; only distinct names and unusual phone numbers go through Python. The result is
 three tables of the scratch connection, which `rules`, `anchors` and `attach` work on:
 
-    people    rid, record_id, source, name_id, name_key, birth, gender, email, phone, national_id, id_is_checked,
-              street, city, postcode       (rid = place in the order of record_id: independent of arrival)
+    people    rid, record_id, source, name_id, name_key, birth, birth_year, gender, email, phone, national_id,
+              id_is_checked, street, city, postcode
+              (rid = place in the order of record_id: independent of arrival)
     holdings  rid, kind, value             (every identifier that a record holds, doubles removed)
     name_parts  name_id, part              (family and given name in Latin letters)
 
@@ -158,23 +159,40 @@ def _create_people(con: duckdb.DuckDBPyConnection) -> None:
                          from dated left join raw_names using (rid) where birth is not null group by birth)
            select birth from held where holders > 20 + 8 * (select avg(holders) from held)"""
     )
+    # The first of January is what a form fills in for a year that is known; of 1970 and 2000, for nothing at all.
     # One value per record for comparisons; a record with several e-mails keeps them all in `holdings`.
     con.execute(
         f"""create table people as
-            with one as (select rid, min(value) filter (kind = 'email') as email,
-                min(value) filter (kind = 'phone') as phone,
-                                min(value) filter (kind = 'national_id') as national_id from contacts group by rid)
-            select raw.rid, raw.record_id, raw.source, n.name_id, n.name_key,
-                   case when d.birth not in (select birth from default_dates) and strftime(d.birth,
-                       '%m-%d') <> '01-01' then d.birth end as birth,
-                   {gender_sql("gender")} as gender, one.email, one.phone, one.national_id,
-                   -- An id that contradicts the record's own birth date is borrowed: it proves no difference.
-                   {is_checked_id_sql("one.national_id")} and coalesce(strftime(d.birth,
-                       '%Y%m%d') = one.national_id[7:14], true)
-                       as id_is_checked,
-                   {letters_sql("street")} as street, {letters_sql("city")} as city,
-                       {letters_sql("postcode")} as postcode
-            from raw left join raw_names n using (rid) left join dated d using (rid) left join one using (rid)"""
+            with one as (
+                select rid, min(value) filter (kind = 'email') as email, min(value) filter (kind = 'phone') as phone,
+                       min(value) filter (kind = 'national_id') as national_id
+                from contacts group by rid),
+            identified as (
+                select *, {is_checked_id_sql("national_id")} as is_checked,
+                       case when {is_checked_id_sql("national_id")}
+                            then cast(try_strptime(national_id[7:14], '%Y%m%d') as date) end as id_birth
+                from one),
+            stated as (
+                select rid, case when strftime(birth, '%m-%d') <> '01-01' then birth end as birth,
+                       case when birth not in (date '1970-01-01', date '2000-01-01') then year(birth) end as birth_year
+                from dated where birth not in (select birth from default_dates)),
+            -- An id that contradicts the record's own birth date is borrowed: it proves no difference.
+            sure as (
+                select raw.rid, i.email, i.phone, i.national_id, s.birth, s.birth_year, i.id_birth,
+                       coalesce(i.is_checked, false)
+                       and coalesce(damerau_levenshtein(strftime(s.birth, '%Y%m%d'), i.national_id[7:14]) <= 1, true)
+                       and coalesce(s.birth is not null or abs(s.birth_year - year(i.id_birth)) <= 1, true)
+                           as id_is_checked
+                from raw left join identified i using (rid) left join stated s using (rid)),
+            dates as (
+                select rid, coalesce(birth, case when id_is_checked then id_birth end) as birth,
+                       coalesce(birth_year, case when id_is_checked then year(id_birth) end) as birth_year
+                from sure)
+            select raw.rid, raw.record_id, raw.source, n.name_id, n.name_key, d.birth, d.birth_year,
+                   {gender_sql("raw.gender")} as gender, s.email, s.phone, s.national_id, s.id_is_checked,
+                   {letters_sql("raw.street")} as street, {letters_sql("raw.city")} as city,
+                   {letters_sql("raw.postcode")} as postcode
+            from raw left join raw_names n using (rid) join dates d using (rid) join sure s using (rid)"""
     )
     for table in ("raw_names", "dated", "default_dates"):
         con.execute(f"drop table {table}")

@@ -31,7 +31,7 @@ PERSON_RECORDS = "identity/person_records"
 PERSON_EVENTS = "identity/person_events"
 IDENTITY_RUNS = "ops/identity_runs"
 #: Raise when rules change, so that lakes resolve again although no record is new.
-MATCHER = "rules-2"
+MATCHER = "rules-3"
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ def check(connection: duckdb.DuckDBPyConnection, entity: Entity, values: dict[st
     names = [c.name for c in entity.columns]
     raw = ", ".join(f"?::{types.get(n, 'VARCHAR')} as raw_{n}" for n in names)
     typed = ", ".join(f'{checks.typed(entity.column(n), f"raw_{n}", types.get(n, "VARCHAR"))} as "{n}"' for n in names)
-    rules = list(checks.rules(entity, {n: f"raw_{n}" for n in names}, NOW))
+    rules = list(checks.rules(entity, {n: f"raw_{n}" for n in names}, {n: types.get(n, "VARCHAR") for n in names}, NOW))
     verdict = checks.verdict_case(rules, None)
     query = f"select *, {verdict} as verdict from (select *, {typed} from (select {raw}))"
     relation = connection.execute(query, [values.get(n) for n in names])
