@@ -33,6 +33,14 @@ _DUCKDB_TYPES = {
     "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean",
     "timestamp": "timestamptz", "date": "date",
 }  # fmt: skip
+#: Raw types that are the contract's type as they are.
+_EXACT = {
+    "integer": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"},
+    "number": {"DOUBLE", "FLOAT"},
+    "boolean": {"BOOLEAN"},
+    "timestamp": {"TIMESTAMP WITH TIME ZONE"},
+    "date": {"DATE"},
+}
 _WHOLE = {f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")}
 
 
@@ -93,24 +101,25 @@ def _from_native(kind: str, raw: str, raw_type: str) -> str:
     return f"try_cast({raw} as {target})"
 
 
-def rules(entity: Entity, raw: Mapping[str, str], now: datetime) -> Iterator[Rule]:
+def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now: datetime) -> Iterator[Rule]:
     """Every rule of an entity, in the order of its columns; the first broken one gives a row its reason.
 
     Args:
         raw: SQL of each column's raw value; the typed value is the column by its name.
+        types: DuckDB types of the raw values. What the type itself promises is not checked again: asking 2 million
+            native times for their text cost more than everything else.
     """
     timed = {"event_at", entity.known_at, entity.watermark}
     for column in entity.columns:
-        value, source = quoted(column.name), raw[column.name]
+        value, source, raw_type = quoted(column.name), raw[column.name], types[column.name]
+        is_text = raw_type == "VARCHAR"
         if column.required:
-            missing = f"{source} is null"
-            if column.logical_type != "string" or column.primary_key:
-                missing = f"coalesce({source}::varchar, '') = ''"
+            empty_is_nothing = is_text and (column.logical_type != "string" or column.primary_key)
+            missing = f"coalesce({source}, '') = ''" if empty_is_nothing else f"{source} is null"
             yield Rule(missing, Verdict("missing_required", column.name))
-        if column.logical_type != "string":
-            yield Rule(
-                f"{value} is null and nullif({source}::varchar, '') is not null", Verdict("wrong_type", column.name)
-            )
+        if column.logical_type != "string" and raw_type not in _EXACT[column.logical_type]:
+            there = f"nullif({source}, '')" if is_text else source
+            yield Rule(f"{value} is null and {there} is not null", Verdict("wrong_type", column.name))
         if column.logical_type == "number":
             yield Rule(f"not isfinite({value})", Verdict("wrong_type", column.name))
         if column.allowed:
@@ -158,12 +167,24 @@ def content_hash(entity: Entity, added: Sequence[str]) -> str:
 
     Null columns add nothing, so that a row keeps its hash when the contract later gains a column it lacks.
     """
-    parts = []
+    parts: list[str] = []
     for column in sorted(entity.columns, key=lambda c: c.name):
-        text = _as_text(column)
-        parts.append(f"coalesce({literal(column.name + '=')} || {text} || '\x1f', '')")
-    parts += [f"coalesce({literal(name + '=')} || {quoted(name)} || '\x1f', '')" for name in sorted(added)]
+        parts += _hashed(column.name, _as_text(column), is_required=column.required)
+    for name in sorted(added):
+        parts += _hashed(name, quoted(name), is_required=False)
     return f"md5(concat({', '.join(parts)}))"
+
+
+def _hashed(name: str, text: str, *, is_required: bool) -> list[str]:
+    """Parts of one long `concat` (it skips nulls, and makes no text in between): `name=value` and a separator."""
+    label, end = literal(name + "="), "'\x1f'"
+    if is_required:
+        return [label, text, end]
+    return [
+        f"case when {quoted(name)} is not null then {label} end",
+        text,
+        f"case when {quoted(name)} is not null then {end} end",
+    ]
 
 
 def _as_text(column: Column) -> str:

@@ -102,11 +102,13 @@ def _stage(
 ) -> Staged:
     is_json = delivery.columns is None
     rows = _json_rows(entity, delivery, added, guarded) if is_json else _column_rows(entity, delivery, added)
+    # Made only where a row is refused: as JSON for every row it would cost more than all the checks.
+    whole = RAW if is_json else f"to_json({RAW})::varchar"
     types = {c.name: "VARCHAR" if is_json else (delivery.columns or {}).get(c.name, "VARCHAR") for c in entity.columns}
     raw = {c.name: f"_r.{quoted(c.name)}" for c in entity.columns}
     typed = [f"{checks.typed(c, raw[c.name], types[c.name])} as {quoted(c.name)}" for c in entity.columns]
     typed += [f"_r.{quoted(name)} as {quoted(name)}" for name in added]
-    every = list(checks.rules(entity, raw, now))
+    every = list(checks.rules(entity, raw, types, now))
     blocking = [rule for rule in every if rule.severity == "block"]
     verdict = checks.verdict_case(blocking, f"len(coalesce({KEYS}, [])) = 0" if is_json else None)
     expected = [c.name for c in entity.columns]
@@ -120,9 +122,9 @@ def _stage(
             timestamptz '{now.isoformat(sep=" ")}' as landed_at,
             {literal(batch_id)} as batch_id,
             source_file,
-            case when {VERDICT} is null then {checks.content_hash(entity, added)} else md5({RAW}) end as content_hash,
+            case when {VERDICT} is null then {checks.content_hash(entity, added)} else md5({whole}) end as content_hash,
             {VERDICT},
-            case when {VERDICT} is not null then {RAW} end as {RAW},
+            case when {VERDICT} is not null then {whole} end as {RAW},
             case when {VERDICT} is not null then {POSITION} end as {POSITION},
             {keys} as {KEYS}
         from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))"""
@@ -150,7 +152,7 @@ def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> st
     fields += [f"{quoted(n)} := {quoted(n) if n in there else 'null'}::varchar" for n in added]
     whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in there)
     return f"""
-        select struct_pack({", ".join(fields)}) as _r, to_json(struct_pack({whole}))::varchar as {RAW}, source_file,
+        select struct_pack({", ".join(fields)}) as _r, struct_pack({whole}) as {RAW}, source_file,
             source_position as {POSITION}
         from ({delivery.query})"""
 

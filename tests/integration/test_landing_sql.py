@@ -27,8 +27,13 @@ class Database:
             connection.execute(statement, values)
 
     def add(self, number: int, updated_at: Any, **values: Any) -> None:
-        row = sale(number, **values) | {"updated_at": updated_at}
-        self.run(f"insert into sales values ({', '.join('?' * len(COLUMNS))})", *(row[name] for name in COLUMNS))
+        self.add_all(range(number, number + 1), updated_at, **values)
+
+    def add_all(self, numbers: range, updated_at: Any, **values: Any) -> None:
+        rows = [sale(number, **values) | {"updated_at": updated_at} for number in numbers]
+        with closing(sqlite3.connect(self.path)) as connection, connection:
+            insert = f"insert into sales values ({', '.join('?' * len(COLUMNS))})"
+            connection.executemany(insert, [[row[name] for name in COLUMNS] for row in rows])
 
 
 @pytest.fixture
@@ -88,8 +93,8 @@ def test_rows_that_share_a_watermark_all_land_whatever_the_size_of_a_batch(
     shop: Shop, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sql, "BATCH_ROWS", 3)
-    for number in range(40):
-        database.add(number, at(9 + number // 10))  # ten rows share each
+    for hour in range(4):
+        database.add_all(range(10 * hour, 10 * hour + 10), at(9 + hour))  # ten rows share each
     shop.land()
     assert shop.counts().landed == 40
     assert len({batch for (batch,) in shop.rows("batch_id")}) == 4
@@ -145,8 +150,7 @@ def test_watermarks_without_time_zone_or_with_a_space_are_read_as_utc(shop: Shop
 
 
 def test_columns_of_nulls_and_mixed_types_do_not_break_a_table(shop: Shop, database: Database) -> None:
-    for number in range(2000):
-        database.add(number, at(9), buyer=None, pieces=None, amount_cny=None)
+    database.add_all(range(2000), at(9), buyer=None, pieces=None, amount_cny=None)
     database.add(2000, at(9), buyer="late", pieces="12", amount_cny=b"\x00\xff")
     shop.land()
     counts = shop.counts()
