@@ -40,12 +40,29 @@ def run(
             return
         reasons = "; ".join(changes.reasons()) or "full refresh"
         print(f"run: {reasons}", flush=True)
+        _refuse_broken_contracts(source or discover_sources())
         from orchestration.execute import execute
 
         with _telling() as tell:
             finished = execute(source, full_refresh=full_refresh, tell=tell)
     print_summary(finished, time.monotonic() - started, str(log))
     raise typer.Exit(1 if finished.state == "failed" else 0)
+
+
+def _refuse_broken_contracts(sources: list[str]) -> None:
+    """Where a contract cannot be used, land the other sources and stop: everything after landing needs them all."""
+    from ingestion.contract import broken_contracts
+
+    broken = broken_contracts()
+    if not broken:
+        return
+    from ingestion.landing import land_source
+
+    for name in sources:
+        if name not in broken:
+            landed = land_source(name)
+            print(f"  {name}: {landed.state}, {landed.counts.landed} rows landed", flush=True)
+    raise next(iter(broken.values()))
 
 
 class _telling:

@@ -27,7 +27,7 @@ from lake.settings import load_settings
 __all__ = [
     "ARROW_TYPES", "CLASSIFICATIONS", "IDENTIFIER_KINDS", "LANDING_COLUMNS", "TIMESTAMP",
     "Column", "Contract", "ContractError", "Entity", "UnknownSourceError",
-    "discover_sources", "load_contract", "load_contracts", "parse_contract", "sources_root",
+    "broken_contracts", "discover_sources", "load_contract", "load_contracts", "parse_contract", "sources_root",
 ]  # fmt: skip
 
 SOURCES_ROOT = Path(__file__).parent / "sources"
@@ -91,6 +91,17 @@ def _parsed(path: Path, changed_ns: int) -> Contract:
 def load_contracts(root: Path | None = None) -> list[Contract]:
     """All contracts, by name of source."""
     return [load_contract(source, root) for source in discover_sources(root)]
+
+
+def broken_contracts(root: Path | None = None) -> dict[str, ContractError]:
+    """Contracts that cannot be used, by source, with what is wrong with each."""
+    broken = {}
+    for source in discover_sources(root):
+        try:
+            load_contract(source, root)
+        except ContractError as error:
+            broken[source] = error
+    return broken
 
 
 def parse_contract(text: str, where: str) -> Contract:

@@ -1,17 +1,19 @@
 """What can go wrong outside: a clear message with its cure, nothing lost, and the other sources land."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from ingestion.contract import UnknownSourceError, discover_sources
+from ingestion.contract import SOURCES_ROOT, UnknownSourceError, discover_sources
 from ingestion.landing import UnknownEntityError, counters, has_new, land_source
 from lake import layout, writer
 from lake.layout import LayoutError
 from lake.settings import PROJECT_ROOT, SettingsError, reset_settings
+from lake.tables import list_tables
 from tests.contract_rows import make_sources
 
 
@@ -122,3 +124,24 @@ def test_source_runs_alone_and_its_exit_code_says_how_it_went(nine: Path) -> Non
     wrong = run_alone("devices", Path("/proc/nowhere"))
     assert wrong.returncode == 2
     assert "cure:" in wrong.stderr
+
+
+def test_contract_with_a_wrong_type_is_named_and_the_other_sources_land(nine: Path, tmp_path: Path) -> None:
+    shutil.copytree(SOURCES_ROOT, tmp_path / "contracts", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    broken = tmp_path / "contracts" / "crm" / "contract.odcs.yaml"
+    broken.write_text(broken.read_text().replace("logicalType: boolean", "logicalType: truth", 1))
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "run"],
+        env=os.environ | {"LAKE_CONTRACTS": str(tmp_path / "contracts")},
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 2
+    assert "column 'is_employee': `logicalType` should be one of string" in done.stderr
+    assert "cure: correct the contract" in done.stderr
+    assert {source for _, source, _ in (name.split("/") for name in list_tables("bronze"))} == {
+        "app_performance", "campaigns", "contact_centre", "devices", "orders", "service_delivery", "web_app",
+    }  # fmt: skip
