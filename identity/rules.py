@@ -104,6 +104,7 @@ AGREEMENT: dict[Evidence, str] = {
     Evidence.ISSUED: f"""case
         when name >= {Alike.SIMILAR.value} then true
         when name >= {Alike.GIVEN_ONLY.value} then birth <> 'CONFLICT'
+        when rule = '{rule_of("national_id")}' then birth in ('SAME', 'CLOSE')
         when name = {Alike.DIFFERENT.value} then birth = 'SAME'
         else false end""",
     Evidence.CONTACT: f"""case

@@ -60,16 +60,15 @@ def write_records(rows: list[dict[str, Any]], known_at: datetime) -> None:
 
 def persons() -> dict[str, str]:
     with connect() as con:
-        rows = con.sql(
-            f"select record_id, person_id from {scan('identity/person_links')} where valid_to is null"
-        ).fetchall()
+        rows = con.sql(f"select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null").fetchall()
     return dict(rows)
 
 
 def told() -> list[tuple[str, str, str | None]]:
     with connect() as con:
         return con.sql(
-            rows=con.sql(f"select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null").fetchall()
+            f"""select event_type, person_id, other_person_id from {scan("identity/person_events")}
+                order by run, event_type"""
         ).fetchall()
 
 
