@@ -145,10 +145,11 @@ class Batches:
         except DriftError:
             staged.delete()
             raise
-        if not gone and not new:
+        is_stale = self.connector.leave_out_changed()
+        if not (gone or new or is_stale):
             return staged
         staged.delete()
-        return None if gone else self._stage_with(delivery, batch_id, [*added, *new])
+        return None if gone or is_stale else self._stage_with(delivery, batch_id, [*added, *new])
 
     def _leave_out(self, gone: dict[str, list[str]]) -> bool:
         """Leave out the files whose shape is broken; False where the source cannot part them from the rest."""

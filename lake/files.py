@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 from deltalake.transaction import AddAction
 
+from lake.settings import SettingsError
 from lake.tables import table_uri
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -36,8 +37,17 @@ class DataFile:
 
 
 def table_folder(name: str) -> Path:
-    """The local folder of a table, made where it is missing."""
-    folder = Path(table_uri(name))
+    """The local folder of a table, made where it is missing.
+
+    Raises:
+        SettingsError: the tables are not in a local folder, where DuckDB could write.
+    """
+    uri = table_uri(name)
+    if "://" in uri:
+        raise SettingsError(
+            f"landing writes into the table's folder, and {uri} is none", cure="set LAKE_DELTA_ROOT to a local folder"
+        )
+    folder = Path(uri)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

@@ -101,11 +101,34 @@ class Connector(Protocol):
     def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
         """After a delivery that DuckDB could not read: find and leave out the files that are to blame, if any."""
 
+    def leave_out_changed(self) -> bool:
+        """After a delivery was read: leave out the files that were written meanwhile, if any."""
+
     def troubles(self) -> list[Trouble]:
         """What was left out so far, and why."""
 
     def close(self) -> None:
         """Let go of what was opened."""
+
+
+class Indivisible:
+    """What connectors share whose source comes as a whole: a table, an endpoint, a topic."""
+
+    def leave_out(self, source_file: str, trouble: Trouble) -> bool:
+        """Nothing can be parted from the rest."""
+        return False
+
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """There is nothing to leave out."""
+        return False
+
+    def leave_out_changed(self) -> bool:
+        """There is nothing to leave out."""
+        return False
+
+    def troubles(self) -> list[Trouble]:
+        """Nothing is left out."""
+        return []
 
 
 def literal(value: str) -> str:

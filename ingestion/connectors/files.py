@@ -54,6 +54,7 @@ class FilesConnector:
         self.delimiter = delimiter
         self._left_out: dict[str, Trouble] = {}
         self._offered: dict[str, Path] = {}
+        self._described: dict[str, Known] = {}
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a file is new or rewritten. Only what looks changed is opened: one that was merely touched, as by a
@@ -75,6 +76,7 @@ class FilesConnector:
                 readable = {name: k for name, k in chosen.items() if self._is_readable(name, present[name])}
                 if readable:
                     self._offered = {name: present[name] for name in readable}
+                    self._described = readable
                     reading = self._reading(connection, [present[name] for name in readable])
                     return Delivery(
                         query=reading.query,
@@ -107,6 +109,16 @@ class FilesConnector:
                 place = f"{self.entity.source}/{self.entity.name}, file {name}"
                 message = f"cannot be read as {self.format} ({type(error).__name__})"
                 self.leave_out(name, Trouble(place, message, "deliver the file again, whole and in UTF-8"))
+        return len(self._left_out) > before
+
+    def leave_out_changed(self) -> bool:
+        """Leave out the files of the last delivery that were written while they were read: they are not whole yet."""
+        before = len(self._left_out)
+        for name, path in self._offered.items():
+            if not (path.exists() and self._described[name].looks_like(path)):
+                place = f"{self.entity.source}/{self.entity.name}, file {name}"
+                cure = "write it under a temporary name and rename it when it is whole; it is read in the next run"
+                self.leave_out(name, Trouble(place, "was written while it was read", cure))
         return len(self._left_out) > before
 
     def close(self) -> None:

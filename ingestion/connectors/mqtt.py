@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ingestion.connectors.base import Cursor, Delivery, Trouble, UnreachableError, literal
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, UnreachableError, literal
 from ingestion.contract import Entity
 from lake.settings import load_settings
 
@@ -32,7 +32,7 @@ _FOR_EVER = 0xFFFFFFFF
 _MESSAGES = pa.schema([("line", pa.string())])
 
 
-class MqttConnector:
+class MqttConnector(Indivisible):
     """One entity's topic on a broker."""
 
     stream = "mqtt"
@@ -72,18 +72,6 @@ class MqttConnector:
                 return self._deliver(connection, again, is_redelivered=True)
         fresh, self._fresh = self._fresh, []
         return self._deliver(connection, fresh, is_redelivered=False) if fresh else None
-
-    def leave_out(self, source_file: str, trouble: Trouble) -> bool:
-        """A topic cannot be landed in part."""
-        return False
-
-    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """There is nothing to leave out."""
-        return False
-
-    def troubles(self) -> list[Trouble]:
-        """Nothing is left out."""
-        return []
 
     def close(self) -> None:
         """Send what is to be sent and go; the broker keeps the session."""

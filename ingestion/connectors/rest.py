@@ -15,7 +15,7 @@ import httpx
 import orjson
 import pyarrow as pa
 
-from ingestion.connectors.base import Cursor, Delivery, SourceError, Trouble, UnreachableError
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, UnreachableError
 from ingestion.contract import Entity
 
 PAGE_ROWS = 1000
@@ -28,7 +28,7 @@ LONGEST_WAIT_SECONDS = 30.0
 _PAGES = pa.schema([("body", pa.string()), ("source_file", pa.string())])
 
 
-class RestConnector:
+class RestConnector(Indivisible):
     """One entity's endpoint."""
 
     stream = "rest"
@@ -68,18 +68,6 @@ class RestConnector:
             columns=None,
             cursor={"after": after},
         )
-
-    def leave_out(self, source_file: str, trouble: Trouble) -> bool:
-        """A page cannot be left out: what follows it would be lost."""
-        return False
-
-    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """There is nothing to leave out."""
-        return False
-
-    def troubles(self) -> list[Trouble]:
-        """Nothing is left out."""
-        return []
 
     def close(self) -> None:
         """Close the connection."""

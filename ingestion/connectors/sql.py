@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from ingestion import drift
-from ingestion.connectors.base import Cursor, Delivery, Overlap, SourceError, Trouble, literal, quoted
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, Overlap, SourceError, literal, quoted
 from ingestion.connectors.dialects import Dialect
 from ingestion.contract import ContractError, Entity
 from lake import clock
@@ -35,7 +35,7 @@ class Look:
     odd: int
 
 
-class SqlConnector:
+class SqlConnector(Indivisible):
     """One entity's table, read by the watermark its contract names."""
 
     stream = "sql"
@@ -86,18 +86,6 @@ class SqlConnector:
             doubles_before=int((cursor or {}).get("doubled", 0)),
             overlap=Overlap(self.entity.watermark or "", start or "0001-01-01"),
         )
-
-    def leave_out(self, source_file: str, trouble: Trouble) -> bool:
-        """A table cannot be landed in part."""
-        return False
-
-    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """There is nothing to leave out."""
-        return False
-
-    def troubles(self) -> list[Trouble]:
-        """Nothing is left out."""
-        return []
 
     def close(self) -> None:
         """Close the connection to the source."""

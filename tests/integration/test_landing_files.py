@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion import staging
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, show
 from lake.tables import open_table, table_version
@@ -161,6 +162,30 @@ def test_half_written_file_is_left_alone_until_it_has_its_name(shop: Shop) -> No
     assert shop.land().state == "idle"
     part.rename(shop.folder / "a.jsonl")
     assert shop.land().counts.landed == 1
+
+
+def test_file_written_while_it_is_read_is_left_and_lands_when_it_is_whole(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.deliver("a.jsonl", [sale(1)])
+    growing = shop.deliver("b.jsonl", [sale(2)])
+    stage = staging.stage
+
+    def slow_stage(*arguments: Any, **options: Any) -> staging.Staged:
+        staged = stage(*arguments, **options)
+        with growing.open("a") as file:
+            file.write(json.dumps(sale(3))[:20])
+        return staged
+
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "stage", slow_stage)
+        result = shop.land()
+    assert "b.jsonl: was written while" in (result.error or "")
+    assert shop.rows("sale_id") == [("S1",)]
+    shop.deliver("b.jsonl", [sale(2), sale(3)])
+    assert shop.land().error is None
+    counts = shop.counts()
+    assert (counts.landed, counts.quarantined) == (3, 0)
 
 
 @pytest.fixture(params=["cut", "damaged", "not gzip", "empty", "bomb"])
