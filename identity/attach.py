@@ -43,7 +43,7 @@ def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:
     rule, weight = rules.rule_of(kind), rules.kind_of(kind).weight
     column = f"weight_{kind}" if kind in rules.IDENTIFIER_WEIGHTS else "weight_identifier"
     con.execute(f"create table shown as select value, rid from usable where kind = '{kind}'")
-    if evidence is Evidence.CONTACT:
+    if evidence is not Evidence.ONLINE:
         _join_owner(con, rule, weight, column, seekers=_NUMBERED, owners=_NAMED)
     _join_owner(con, rule, weight, column, seekers=_LOOSE, owners=_NUMBERED)
     if kind == "email":
@@ -71,10 +71,25 @@ def _join_owner(
             from held l join owned o using (value) where l.level = {seekers}
             group by l.component having count(distinct o.component) = 1 and max(o.owners) = 1"""
     )
+    _refuse_other_ids(con)
     _insert_edges(con, "select seeker_rid as a, owner_rid as b from moves", rule, weight, column)
     con.execute("update state set component = m.owner, level = m.level from moves m where state.component = m.seeker")
     for table in ("held", "moves"):
         con.execute(f"drop table {table}")
+
+
+def _refuse_other_ids(con: duckdb.DuckDBPyConnection) -> None:
+    """Take out of `moves` whoever shows a valid national id that is not among those of the owner."""
+    con.execute(
+        """delete from moves where seeker in (
+               with numbers as (
+                   select s.component, p.national_id from people p join state s using (rid) where p.id_is_checked),
+               shown as (
+                   select m.seeker, max(case when n.national_id = o.national_id then 1 else 0 end) as is_same
+                   from moves m join numbers n on n.component = m.seeker join numbers o on o.component = m.owner
+                   group by m.seeker)
+               select seeker from shown where is_same = 0)"""
+    )
 
 
 def _join_namesake(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str) -> None:

@@ -129,6 +129,13 @@ def test_nameless_record_joins_two_records_of_one_name() -> None:
     ) == [[0, 1, 2]]
 
 
+def test_nameless_record_joins_by_any_number_that_somebody_holds_unless_its_id_is_another() -> None:
+    owner = {"full_name": "王小明", "crm_id": "C1", "national_id": FATHER_ID}
+    assert groups(owner, {"account_id": "A1", "crm_id": "C1"}, {"loyalty_no": "L1", "crm_id": "C1"}) == [[0, 1, 2]]
+    assert groups(owner, {"national_id": "AB12345", "crm_id": "C1"}) == [[0, 1]]
+    assert groups(owner, {"national_id": SON_ID, "crm_id": "C1"}) == [[0], [1]]
+
+
 def test_browser_that_saw_two_accounts_joins_neither() -> None:
     assert groups(
         {"full_name": "王小明", "account_id": "A1"},
