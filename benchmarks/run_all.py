@@ -37,6 +37,13 @@ def first_paragraph(path: Path) -> str:
     return path.read_text().split('"""')[1].strip()
 
 
+def busy(described: dict[str, Any]) -> str:
+    """A warning where others were at work on the machine."""
+    if described["load_before"] <= described["cores"] / 2:
+        return ""
+    return " The machine was busy with other work: seconds are too high, and ratios are rougher than on a quiet one."
+
+
 def page(results: dict[Path, dict[str, Any]], quick: bool) -> str:
     """The document: machine and commit first, then each benchmark with its own words."""
     described = next(iter(results.values()))["machine"]
@@ -47,7 +54,7 @@ def page(results: dict[Path, dict[str, Any]], quick: bool) -> str:
 Written by `make bench`; not edited by hand. {datetime.now(UTC):%Y-%m-%d}, commit `{described["commit"]}`, {size}.
 
 {described["cores"]} cores ({described["processor"]}), {described["memory_gb"]} GB, {described["system"]}, \
-Python {described["python"]}; {versions}. Load before the start: {described["load_before"]}.
+Python {described["python"]}; {versions}. Load before the start: {described["load_before"]}.{busy(described)}
 
 Every figure stands beside a reference measured in the same run on the same input. *Ratio* is how many times the
 reference's cost ours is (below 1: ours is cheaper); *goal* is the highest ratio we accept.
