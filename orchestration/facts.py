@@ -38,7 +38,7 @@ def table_facts(name: str, *, with_events: bool = True) -> TableFacts | None:
     return TableFacts(name, rows, size, table.version(), freshest)
 
 
-def rows_per_day(name: str, days: int = 30) -> list[tuple[str, int]]:
+def rows_per_day(name: str, days: int = 10) -> list[tuple[str, int]]:
     """Rows per day of the newest `days` days that have any, oldest first; empty where a table has no event column."""
     from lake.duck import connect
 

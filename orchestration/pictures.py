@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-_WIDTH = 24
+_WIDTH = 16
 
 
 def bars(rows: Sequence[tuple[str, int | float]]) -> str:
@@ -11,7 +11,7 @@ def bars(rows: Sequence[tuple[str, int | float]]) -> str:
         return ""
     top = max(value for _, value in rows) or 1
     widest = max(len(label) for label, _ in rows)
-    lines = [f"{label:<{widest}} {_bar(value / top):<{_WIDTH}} {value:>12,.0f}" for label, value in rows]
+    lines = [f"{label:<{widest}} {_bar(value / top):<{_WIDTH}} {value:>9,.0f}" for label, value in rows]
     return "```\n" + "\n".join(lines) + "\n```"
 
 
