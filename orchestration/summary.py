@@ -32,7 +32,7 @@ def print_summary(run: Run, seconds: float, log: str) -> None:
     lines += ["rows         " + "   ".join(f"{zone} {count:,}" for zone, count in rows_by_zone(facts).items())]
     refused = quarantined_by_reason()
     lines += ["quarantined  " + ("   ".join(f"{reason} {count:,}" for reason, count in refused.items()) or "nothing")]
-    lines += [_reconciliation()]
+    lines += [_reconciliation(run.sources)]
     lines += [f"persons      {rows.get(PERSONS_TABLE, 0):,}{_against_truth()}"]
     lines += [f"unresolved   {rows.get(UNRESOLVED_TABLE, 0):,} records reach no person (listed in {UNRESOLVED_TABLE})"]
     lines += [_checks(run)]
@@ -60,7 +60,7 @@ def _checks(run: Run) -> str:
     )
 
 
-def _reconciliation() -> str:
+def _reconciliation(asked: list[str]) -> str:
     counters = source_counters()
     total = {name: sum(c[name] for c in counters) for name in ("received", "landed", "quarantined", "doubled")}
     is_exact = all(c["received"] == c["landed"] + c["quarantined"] + c["doubled"] for c in counters)
@@ -68,10 +68,10 @@ def _reconciliation() -> str:
         f"reconciled   received {total['received']:,} = bronze {total['landed']:,} + quarantined"
         f" {total['quarantined']:,} + doubles {total['doubled']:,}: {'exact' if is_exact else 'NOT EXACT'}"
     )
-    return text + _against_production()
+    return text + _against_production(asked)
 
 
-def _against_production() -> str:
+def _against_production(asked: list[str]) -> str:
     """What the simulated systems say they produced, where there are such systems."""
     root = load_settings().sources_root
     if not (root / "truth" / "produced.parquet").exists():
@@ -79,7 +79,7 @@ def _against_production() -> str:
     from infra.sandbox.reconcile import differences
     from ingestion.landing import counters
 
-    found = differences(root, counters()).to_pylist()
+    found = [row for row in differences(root, counters()).to_pylist() if not asked or row["source"] in asked]
     if not found:
         return "; what the systems produced: exact"
     places = sorted({f"{row['source']}/{row['entity']}" for row in found})
