@@ -3,6 +3,7 @@
 A Dagster resource, made once per run and closed at its end, whoever started the run (`lake run`, schedule, sensor, UI).
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
@@ -124,8 +125,10 @@ def _stopped(event: dg.DagsterEvent) -> Failure:
     described = data.user_failure_data.description if data.user_failure_data else None
     message = described or (error.message.strip() if error else "failed")
     message, _, cure = message.partition("\n  cure: ")
+    if cure:  # one of our own errors: its class says nothing to the reader
+        message = re.sub(r"^[\w.]+: ", "", message, count=1)
     return Failure(
         where=event.step_key or "run",
-        message=message.removeprefix("lake.errors.").strip(),
+        message=message.strip(),
         cure=cure or "see the step in `lake up`, correct it, and run again: what succeeded stays",
     )
