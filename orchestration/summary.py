@@ -54,7 +54,9 @@ def print_summary(run: Run, seconds: float, log: str) -> None:
 def _checks(run: Run) -> str:
     counts = check_counts()
     dbt = run.checks.get("passed", 0) + run.checks.get("failed", 0)
-    blocked = f"; blocking: {', '.join(counts['blocked'])}" if counts["blocked"] else ""
+    blocked = ""
+    if counts["failed"]:
+        blocked = f"; blocking: {', '.join(counts['blocked'])}" if counts["blocked"] else "; none of them blocks"
     return (
         f"checks       {counts['passed']:,} passed, {counts['failed']:,} failed{blocked} ({dbt:,} results in this run)"
     )
