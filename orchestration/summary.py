@@ -110,5 +110,18 @@ def _next_steps() -> list[str]:
     steps = ["next         lake up                     Dagster UI, quality page, Feast server"]
     if page.exists():
         steps.append(f"             {page}")
+    if person := _someone_well_known():
+        steps.append(f"             lake profile {person}  one person's file")
     steps.append("             lake status                 tables, sources, checks")
     return steps
+
+
+def _someone_well_known() -> str | None:
+    """An example to look at: the person whom most systems know."""
+    if not table_exists(PERSONS_TABLE):
+        return None
+    best_known = "sources_count desc, events_count desc, person_id"
+    query = f"select person_id from {scan(PERSONS_TABLE)} order by {best_known} limit 1"
+    with connect() as connection:
+        found = connection.execute(query).fetchone()
+    return found[0] if found else None
