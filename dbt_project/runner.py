@@ -6,11 +6,9 @@ it costs two seconds that an idle run does not pay.
 """
 
 import hashlib
-import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +18,7 @@ import orjson
 from dbt_project.sources import write_sources
 from ingestion.contract import discover_sources
 from lake.errors import LakeError
-from lake.settings import load_settings
+from lake.settings import load_settings, temporary_environment
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
@@ -136,7 +134,7 @@ def parse() -> Path:
     Returns:
         Path of `manifest.json`, in this lake's own target folder.
     """
-    with _ONE_CALL, _environment():
+    with _ONE_CALL, temporary_environment(environment()):
         _parse(_variables({}), write=True)
     return target_path() / "manifest.json"
 
@@ -164,7 +162,7 @@ def _variables(extra: Mapping[str, Any]) -> str:
 
 
 def _invoke(arguments: list[str], extra: Mapping[str, Any]) -> tuple[tuple[NodeResult, ...], dict[str, "Write"]]:
-    with _ONE_CALL, _environment():
+    with _ONE_CALL, temporary_environment(environment()):
         from dbt_project.delta_plugin import WRITES
 
         variables = _variables(extra)
@@ -232,17 +230,3 @@ def _listed(flag: str, words: str | Iterable[str] | None) -> list[str]:
     if words is None:
         return []
     return [flag, *([words] if isinstance(words, str) else words)]
-
-
-@contextmanager
-def _environment() -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in environment()}
-    os.environ.update(environment())
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -5,6 +5,8 @@ resolved where they are used, so that imports work without them.
 """
 
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -81,3 +83,18 @@ def source_url(source: str) -> str | None:
 def reset_settings() -> None:
     """Forget what was read, so that the next `load_settings` sees a changed environment (tests, `lake up`)."""
     load_settings.cache_clear()
+
+
+@contextmanager
+def temporary_environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables for the body of a `with`, then put back what was there."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -3,13 +3,13 @@
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TextIO
 
 from lake.errors import LakeError
-from lake.settings import load_settings, source_url
+from lake.settings import load_settings, source_url, temporary_environment
 
 #: The source that a sandbox serves over HTTP, and the one whose last day comes live with `LAKE_SERVICES=1`.
 SURVEYS, LIVE = "voice_of_customer", "devices"
@@ -59,7 +59,9 @@ def source_systems() -> Iterator[None]:
         if is_sandbox and source_url(SURVEYS) is None and (root / SURVEYS).exists():
             from infra.sandbox.survey_api import serve
 
-            stack.enter_context(_environment({f"LAKE_SOURCE_{SURVEYS.upper()}_URL": stack.enter_context(serve(root))}))
+            stack.enter_context(
+                temporary_environment({f"LAKE_SOURCE_{SURVEYS.upper()}_URL": stack.enter_context(serve(root))})
+            )
         if is_sandbox and load_settings().services and source_url(LIVE) is None:
             stack.enter_context(_services(root))
         yield
@@ -72,7 +74,7 @@ def _services(root: Path) -> Iterator[None]:
     from infra.services.stand_in import serve
     from ingestion.landing import has_new
 
-    with serve(root) as stand_in, _environment(stand_in.environment):
+    with serve(root) as stand_in, temporary_environment(stand_in.environment):
         day = max((path.name for path in hold_back_last_day(root).values()), default="")
         mark = root / LIVE / ".sent"
         if day and (not mark.exists() or mark.read_text() != day):
@@ -99,20 +101,6 @@ def _subscribe() -> None:
                     connector.has_new(None)
             finally:
                 connector.close()
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _take(lock: TextIO, patience: float) -> None:
