@@ -17,6 +17,7 @@ from open_data_contract_standard.model import (
     OpenDataContractStandard,
     SchemaObject,
     SchemaProperty,
+    Server,
 )
 from pydantic import BaseModel, ValidationError
 
@@ -27,7 +28,7 @@ from lake.settings import load_settings
 __all__ = [
     "ARROW_TYPES", "CLASSIFICATIONS", "IDENTIFIER_KINDS", "LANDING_COLUMNS", "TIMESTAMP",
     "Column", "Contract", "ContractError", "Entity", "UnknownSourceError",
-    "broken_contracts", "discover_sources", "load_contract", "load_contracts", "parse_contract", "sources_root",
+    "broken_contracts", "discover_sources", "load_contract", "load_contracts", "parse_contract", "server_options", "sources_root",
 ]  # fmt: skip
 
 SOURCES_ROOT = Path(__file__).parent / "sources"
@@ -41,6 +42,8 @@ IDENTIFIER_KINDS = (
     "device_serial", "social_handle",
 )  # fmt: skip
 ON_DRIFT = ("add", "ignore", "block")
+#: What a server may say beyond the standard, under its `customProperties`: how its transport is to be read.
+SERVER_OPTIONS: tuple[str, ...] = ()
 DELETES = ("none", "soft", "compare")
 _HOURS = {"h": 1, "hours": 1, "d": 24, "days": 24}
 
@@ -123,6 +126,8 @@ def parse_contract(text: str, where: str) -> Contract:
     team = document.team
     if team is None or isinstance(team, list) or not team.name or not team.members:
         _fail(where, "team", "a name and at least one member with the role `data owner`")
+    for server in document.servers or []:
+        _custom(server.customProperties, f"{where}: server {server.server!r}", allowed=SERVER_OPTIONS)
     entities = {e.name: e for e in (_entity(s, source, purposes, where) for s in document.schema_ or [])}
     if not entities:
         _fail(where, "schema", "at least one entity")
@@ -217,6 +222,11 @@ def _freshness(document: OpenDataContractStandard, where: str) -> timedelta:
         if sla.property == "freshness" and sla.unit in _HOURS and isinstance(sla.value, int | float | str):
             return timedelta(hours=float(sla.value) * _HOURS[sla.unit])
     _fail(where, "slaProperties", "a property `freshness` with a value and the unit h or d")
+
+
+def server_options(server: Server) -> dict[str, Any]:
+    """What a server of a contract says under `customProperties`, by name."""
+    return {p.property: p.value for p in server.customProperties or [] if p.property}
 
 
 def _custom(properties: list[CustomProperty] | None, where: str, *, allowed: tuple[str, ...]) -> dict[str, Any]:
