@@ -28,7 +28,8 @@ from lake.settings import load_settings
 __all__ = [
     "ARROW_TYPES", "CLASSIFICATIONS", "IDENTIFIER_KINDS", "LANDING_COLUMNS", "TIMESTAMP",
     "Column", "Contract", "ContractError", "Entity", "UnknownSourceError",
-    "broken_contracts", "discover_sources", "load_contract", "load_contracts", "parse_contract", "server_options", "sources_root",
+    "broken_contracts", "discover_sources", "load_contract", "load_contracts", "parse_contract", "server_options",
+    "sources_root",
 ]  # fmt: skip
 
 SOURCES_ROOT = Path(__file__).parent / "sources"
