@@ -51,7 +51,10 @@ if [ "$purpose" = test ]; then
   command -v chromium >/dev/null || missing="$missing chromium fonts-noto-cjk"
   command -v mosquitto >/dev/null || missing="$missing mosquitto"
   command -v redis-server >/dev/null || missing="$missing redis-server"
+  command -v java >/dev/null || missing="$missing default-jre-headless"
   ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
   # shellcheck disable=SC2086
   if [ -n "$missing" ]; then apt_install $missing; fi
+  .venv/bin/python -m infra.services.jars >/dev/null ||
+    say "Kafka's archives are not here: the tests against Kafka will be skipped"
 fi

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     threads: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, description="Threads of one DuckDB step.")
     memory_limit: str = Field(default="4GB", description="Memory of one DuckDB step; beyond it, it spills to HOME/tmp.")
     crash_at: str | None = Field(default=None, description="Tests only: the named point at which to die (lake.crash).")
+    maven_repository: str = Field(
+        default="https://repo1.maven.org/maven2", description="Tests only: where Kafka's released archives are."
+    )
     port_dagster: int = 3000
     port_portal: int = 8080
     port_feast: int = 6566

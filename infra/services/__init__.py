@@ -1,4 +1,4 @@
-"""Real servers for `LAKE_SERVICES=1`: PostgreSQL, Mosquitto and Redis from the distribution's packages.
+"""Real servers: PostgreSQL, Mosquitto and Redis for `LAKE_SERVICES=1` from packages, Kafka for tests from its archives.
 
 `servers.running` starts them on free loopback ports with data of their own and stops them; `databases.load` fills
 PostgreSQL from a sandbox, `live.publish_day` sends its devices' last day over MQTT. `stand_in.serve` does all of it and

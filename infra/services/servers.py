@@ -1,6 +1,7 @@
-"""PostgreSQL, Mosquitto and Redis as child processes: found, started on free loopback ports, waited for, stopped.
+"""PostgreSQL, Mosquitto, Redis and Kafka: found, started on free loopback ports, waited for, stopped.
 
-Their data lies in a temporary folder and goes with them: the sandbox's own files are what lasts.
+Their data lies in a temporary folder and goes with them: the sandbox's own files are what lasts. Kafka needs Java and
+is started for tests only.
 """
 
 import contextlib
@@ -9,39 +10,40 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
-from lake.errors import LakeError
+from infra.services import jars, kafka
+from infra.services.processes import Process, ServiceError, answers, free_port
 
-#: Seconds that a server may take until it answers, on a busy machine.
-PATIENCE = 60.0
+__all__ = ["AROUND_A_SANDBOX", "PROGRAMS", "ServiceError", "Services", "missing", "program", "running"]
+
 #: Server -> its program, and the package that brings it.
 PROGRAMS = {
     "postgresql": ("initdb", "postgresql"),
     "mosquitto": ("mosquitto", "mosquitto"),
     "redis": ("redis-server", "redis-server"),
+    "kafka": ("java", "default-jre-headless"),
 }
+#: What `LAKE_SERVICES=1` starts.
+AROUND_A_SANDBOX = ("postgresql", "mosquitto", "redis")
 #: Below the root folder; Debian puts programs here that are not on everybody's path.
 _OUTSIDE_PATH = ("usr/lib/postgresql/*/bin", "usr/sbin", "usr/local/sbin")
 
 
-class ServiceError(LakeError):
-    """A server cannot be started."""
-
-
 @dataclass(frozen=True)
 class Services:
-    """Addresses of the servers that run; None for one that was not asked for."""
+    """Addresses of the servers that run, None for one that was not asked for; their processes by name."""
 
     postgresql: str | None = None
     mqtt: str | None = None
     redis: str | None = None
+    kafka: str | None = None
+    processes: Mapping[str, Process] = field(default_factory=dict)
 
     def database(self, name: str) -> str:
         """Address of one PostgreSQL database."""
@@ -57,40 +59,44 @@ def program(name: str) -> Path | None:
     return Path(found) if found else None
 
 
-def missing(names: Sequence[str] = tuple(PROGRAMS)) -> list[str]:
-    """Packages that would have to be installed for these servers."""
-    return [PROGRAMS[name][1] for name in names if program(PROGRAMS[name][0]) is None]
+def missing(names: Sequence[str] = AROUND_A_SANDBOX) -> list[str]:
+    """Packages that would have to be installed for these servers, and archives to be fetched."""
+    packages = [PROGRAMS[name][1] for name in names if program(PROGRAMS[name][0]) is None]
+    return packages + [jar.name for jar in (jars.absent() if "kafka" in names else [])]
 
 
 @contextlib.contextmanager
-def running(names: Sequence[str] = tuple(PROGRAMS)) -> Iterator[Services]:
+def running(names: Sequence[str] = AROUND_A_SANDBOX) -> Iterator[Services]:
     """Start the named servers, give their addresses, and stop them whatever happens.
 
     Raises:
         ServiceError: a program is not installed, or a server does not come up; says what it printed.
     """
-    if absent := missing(names):
+    if absent := [PROGRAMS[name][1] for name in names if program(PROGRAMS[name][0]) is None]:
         raise ServiceError(f"not installed: {', '.join(absent)}", cure=f"apt-get install {' '.join(absent)}")
     folder = Path(tempfile.mkdtemp(prefix="lake-services-"))
     # The servers run as users of their own where we are root; they must be able to pass through.
     folder.chmod(0o711)
     found: dict[str, str] = {}
+    processes: dict[str, Process] = {}
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in names:
-            found["mqtt" if name == "mosquitto" else name] = stack.enter_context(_STARTERS[name](folder / name))
-        yield Services(**found)
+            (folder / name).mkdir()
+            address, process = _PREPARED[name](folder / name)
+            found["mqtt" if name == "mosquitto" else name], processes[name] = address, process
+            stack.callback(process.stop)
+            process.start()
+        yield Services(**found, processes=processes)
 
 
-@contextlib.contextmanager
-def _postgresql(folder: Path) -> Iterator[str]:
+def _postgresql(folder: Path) -> tuple[str, Process]:
     """A cluster of its own, with a password, reachable over loopback only. It refuses to run as root."""
     found = program("initdb")
     assert found is not None
     initdb = found.resolve()  # a link on the path; the server lies beside the real one
     user = _other_user("postgres")
-    data, password, port = folder / "data", secrets.token_hex(16), _free_port()
-    folder.mkdir()
+    data, password, port = folder / "data", secrets.token_hex(16), free_port()
     secret = folder / "password"
     secret.write_text(password)
     if user:
@@ -107,28 +113,22 @@ def _postgresql(folder: Path) -> Iterator[str]:
         *(part for k, v in options.items() for part in ("-c", f"{k}={v}")),
     ]
     address = f"postgresql://lake:{password}@127.0.0.1:{port}"
-    with _process("PostgreSQL", command, folder, user, lambda: _answers_postgresql(f"{address}/postgres")):
-        yield address
+    return address, Process("PostgreSQL", command, folder, user, partial(_answers_postgresql, f"{address}/postgres"))
 
 
-@contextlib.contextmanager
-def _mosquitto(folder: Path) -> Iterator[str]:
-    folder.mkdir()
-    port = _free_port()
+def _mosquitto(folder: Path) -> tuple[str, Process]:
+    """A broker that keeps sessions and messages when it is stopped and started again."""
+    port = free_port()
     settings = folder / "mosquitto.conf"
     limits = "max_queued_messages 0\nmax_inflight_messages 0\nsys_interval 1\n"
-    settings.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n{limits}user {getpass.getuser()}\n"
-    )
+    kept = f"persistence true\npersistence_location {folder}/\nautosave_interval 0\n"
+    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n{kept}{limits}user {getpass.getuser()}\n")
     command = [program("mosquitto"), "-c", settings]
-    with _process("Mosquitto", command, folder, None, lambda: _answers(port, b"", b"")):
-        yield f"mqtt://127.0.0.1:{port}"
+    return f"mqtt://127.0.0.1:{port}", Process("Mosquitto", command, folder, None, lambda: answers(port))
 
 
-@contextlib.contextmanager
-def _redis(folder: Path) -> Iterator[str]:
-    folder.mkdir()
-    port = _free_port()
+def _redis(folder: Path) -> tuple[str, Process]:
+    port = free_port()
     command = [
         program("redis-server"),
         "--bind",
@@ -142,44 +142,23 @@ def _redis(folder: Path) -> Iterator[str]:
         "--dir",
         folder,
     ]
-    with _process("Redis", command, folder, None, lambda: _answers(port, b"PING\r\n", b"+PONG")):
-        yield f"redis://127.0.0.1:{port}/0"
+    process = Process("Redis", command, folder, None, lambda: answers(port, b"PING\r\n", b"+PONG"))
+    return f"redis://127.0.0.1:{port}/0", process
 
 
-_STARTERS: dict[str, Callable[[Path], contextlib.AbstractContextManager[str]]] = {
+def _kafka(folder: Path) -> tuple[str, Process]:
+    java = program("java")
+    assert java is not None
+    return kafka.prepare(java, folder)
+
+
+#: Server -> what makes its data in an empty folder and gives its address and its process, not yet started.
+_PREPARED: dict[str, Callable[[Path], tuple[str, Process]]] = {
     "postgresql": _postgresql,
     "mosquitto": _mosquitto,
     "redis": _redis,
+    "kafka": _kafka,
 }
-
-
-@contextlib.contextmanager
-def _process(
-    name: str, command: Sequence[object], folder: Path, user: str | None, is_ready: Callable[[], bool]
-) -> Iterator[None]:
-    log = folder / "log"
-    with log.open("wb") as output:
-        child = subprocess.Popen(
-            [str(part) for part in command], stdout=output, stderr=subprocess.STDOUT, user=user, cwd=folder
-        )
-    try:
-        until = time.monotonic() + PATIENCE
-        while not is_ready():
-            if child.poll() is not None or time.monotonic() > until:
-                said = log.read_text(errors="replace").strip().splitlines()[-3:]
-                raise ServiceError(
-                    f"{name} does not come up: {' / '.join(said)}", cure="see what it printed; free memory or disk"
-                )
-            time.sleep(0.05)
-        yield
-    finally:
-        if child.poll() is None:
-            child.terminate()  # PostgreSQL: wait for sessions; they are ours and closed
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
 
 
 def _run(command: Sequence[object], user: str | None) -> None:
@@ -202,22 +181,6 @@ def _other_user(name: str) -> str | None:
         raise ServiceError(
             f"PostgreSQL does not run as root, and there is no user {name!r}", cure="run as another user"
         ) from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _answers(port: int, question: bytes, answer: bytes) -> bool:
-    """Whether something listens on the port and, if a question is asked, answers as it should."""
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(question)
-            return connection.recv(64).startswith(answer) if answer else True
-    except OSError:
-        return False
 
 
 def _answers_postgresql(address: str) -> bool:
