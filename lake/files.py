@@ -7,7 +7,8 @@ Arrow reader into delta-rs 1.8 times.
 
 import json
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,25 +16,48 @@ from pathlib import Path
 import duckdb
 from deltalake.transaction import AddAction
 
+from lake.commits import UnsureCommitError
 from lake.settings import SettingsError
 from lake.tables import table_uri
 
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True)
+@dataclass
 class DataFile:
-    """One Parquet file below a table. `bounds` are min and max of the columns that may stand in Delta's log."""
+    """One Parquet file below a table.
+
+    Attributes:
+        bounds: min and max of the columns that may stand in Delta's log.
+        is_claimed: a commit names the file, or may: whether it reached the table is not known.
+    """
 
     path: Path
     rows: int
     size: int
     bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     null_counts: Mapping[str, int] = field(default_factory=dict)
+    is_claimed: bool = False
 
     def delete(self) -> None:
-        """Remove a file that no commit names."""
-        self.path.unlink(missing_ok=True)
+        """Remove the file, but for one that a commit may name: should none do, `lake.maintenance` sweeps it."""
+        if not self.is_claimed:
+            self.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def claimed(files: Sequence[DataFile]) -> Iterator[None]:
+    """Hold files for the commit in the body; they are let go only where it is certain that it failed."""
+    for file in files:
+        file.is_claimed = True
+    try:
+        yield
+    except UnsureCommitError:
+        raise
+    except Exception:
+        for file in files:
+            file.is_claimed = False
+        raise
 
 
 def table_folder(name: str) -> Path:

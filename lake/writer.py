@@ -5,70 +5,55 @@ own folder (`lake.files.copy_into`, then `commit_files`): the second way costs a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.transaction import create_table_with_add_actions
 
-from lake.files import DataFile, as_actions
+from lake.commits import NO_BATCH, Commit, ConflictError, UnsureCommitError, settled
+from lake.files import DataFile, as_actions, claimed
 from lake.locks import table_lock
 from lake.tables import open_table, table_uri
 
-__all__ = ["ArrowData", "Commit", "append", "commit_files", "delete", "merge", "overwrite", "table_lock"]
+__all__ = [
+    "ArrowData", "Commit", "ConflictError", "UnsureCommitError",
+    "append", "commit_files", "delete", "merge", "overwrite", "table_lock",
+]  # fmt: skip
 
 ArrowData: TypeAlias = pa.Table | pa.RecordBatchReader
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What one commit carries beside its rows.
-
-    Attributes:
-        app_id: the stream that writes (source + entity + stream); with `batch`, makes the write exactly once.
-        batch: number of the batch in that stream, from 0.
-        metadata: kept in the commit, as the source cursor (values must be strings; never personal data).
-    """
-
-    app_id: str | None = None
-    batch: int | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-
-    def properties(self) -> CommitProperties:
-        """As delta-rs takes it."""
-        done = [] if self.app_id is None or self.batch is None else [Transaction(self.app_id, self.batch)]
-        return CommitProperties(custom_metadata=dict(self.metadata), app_transactions=done)
-
-    def already_in(self, table: DeltaTable | None) -> bool:
-        """Whether this batch, or a later one of its stream, is in the table."""
-        if table is None or self.app_id is None or self.batch is None:
-            return False
-        last = table.transaction_version(self.app_id)
-        return last is not None and last >= self.batch
 
 
 def append(
     name: str,
     data: ArrowData,
     *,
-    commit: Commit = Commit(),
+    commit: Commit = NO_BATCH,
     partition_by: list[str] | None = None,
     configuration: Mapping[str, str] | None = None,
 ) -> bool:
-    """Append rows in one commit; new columns are added. Returns False where the batch was already there."""
+    """Append rows in one commit; new columns are added. Returns False where the batch was already there.
+
+    Raises:
+        ConflictError, UnsureCommitError: see `lake.commits.settled`.
+    """
     with table_lock(name):
-        if commit.already_in(open_table(name)):
+        table = open_table(name)
+        if commit.already_in(table):
             return False
-        write_deltalake(
-            table_uri(name),
-            data,
-            mode="append",
-            schema_mode="merge",
-            partition_by=partition_by,
-            configuration=dict(configuration or {}) or None,
-            commit_properties=commit.properties(),
-        )
+
+        def write(properties: CommitProperties) -> None:
+            write_deltalake(
+                table or table_uri(name),
+                data,
+                mode="append",
+                schema_mode="merge",
+                partition_by=partition_by,
+                configuration=dict(configuration or {}) or None,
+                commit_properties=properties,
+            )
+
+        settled(name, None if table is None else table.version(), commit, write)
         return True
 
 
@@ -77,7 +62,7 @@ def commit_files(
     files: Sequence[DataFile],
     schema: pa.Schema,
     *,
-    commit: Commit = Commit(),
+    commit: Commit = NO_BATCH,
     configuration: Mapping[str, str] | None = None,
 ) -> bool:
     """Append Parquet files that already lie in the table's folder. Returns False where the batch was already there.
@@ -85,24 +70,32 @@ def commit_files(
     `schema` is what the table holds after it: columns the table lacks are added (in a commit of their own, before
     the rows, since a commit of files cannot change the schema; it is harmless alone). No files is a commit too:
     it carries only the metadata.
+
+    Raises:
+        ConflictError, UnsureCommitError: see `lake.commits.settled`; after the second the files stay where they are.
     """
     with table_lock(name):
         table = open_table(name)
         if commit.already_in(table):
             return False
-        if table is None:
-            create_table_with_add_actions(
-                table_uri(name),
-                Schema.from_arrow(schema),
-                as_actions(files),
-                configuration=dict(configuration or {}),
-                commit_properties=commit.properties(),
-            )
-            return True
-        _add_columns(table, schema)
-        table.create_write_transaction(
-            [*as_actions(files)], "append", table.schema(), [], commit_properties=commit.properties()
-        )
+        if table is not None:
+            _add_columns(table, schema)
+
+        def write(properties: CommitProperties) -> None:
+            actions = as_actions(files)
+            if table is None:
+                create_table_with_add_actions(
+                    table_uri(name),
+                    Schema.from_arrow(schema),
+                    actions,
+                    configuration=dict(configuration or {}),
+                    commit_properties=properties,
+                )
+            else:
+                table.create_write_transaction([*actions], "append", table.schema(), [], commit_properties=properties)
+
+        with claimed(files):
+            settled(name, None if table is None else table.version(), commit, write)
         return True
 
 
@@ -117,7 +110,7 @@ def overwrite(
     name: str,
     data: ArrowData,
     *,
-    commit: Commit = Commit(),
+    commit: Commit = NO_BATCH,
     partition_by: list[str] | None = None,
     predicate: str | None = None,
     configuration: Mapping[str, str] | None = None,
@@ -141,7 +134,7 @@ def merge(
     data: ArrowData,
     keys: list[str],
     *,
-    commit: Commit = Commit(),
+    commit: Commit = NO_BATCH,
     delete_missing: bool = False,
     configuration: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
@@ -180,7 +173,7 @@ def merge(
         return merger.execute()
 
 
-def delete(name: str, predicate: str, *, commit: Commit = Commit()) -> int:
+def delete(name: str, predicate: str, *, commit: Commit = NO_BATCH) -> int:
     """Delete the rows a predicate names (never a personal value: D14); returns how many."""
     with table_lock(name):
         table = open_table(name)

@@ -1,0 +1,105 @@
+"""What one commit carries, and whether it is in the table when its answer was lost.
+
+A commit may reach the table though its writer is told of an error: the disk filled during the checkpoint after it,
+or the line broke after the put. Every commit therefore carries a mark of its own; after an error the table itself is
+asked for the mark, and nothing is ever written again on a guess.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from deltalake import CommitProperties, DeltaTable, Transaction
+
+from lake.errors import LakeError
+from lake.tables import open_table
+
+#: Key of a commit's own mark in its metadata.
+MARK_KEY = "lake.commit"
+
+
+class ConflictError(LakeError):
+    """Another writer's commit came first; nothing of this one is in the table."""
+
+
+class UnsureCommitError(LakeError):
+    """The commit's answer is lost and the table cannot be read: the commit may be in it, or not."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one commit carries beside its rows.
+
+    Attributes:
+        app_id: the stream that writes (source + entity + stream); with `batch`, makes the write exactly once.
+        batch: number of the batch in that stream, from 0.
+        metadata: kept in the commit, as the source cursor (values must be strings; never personal data).
+    """
+
+    app_id: str | None = None
+    batch: int | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def properties(self, mark: str | None = None) -> CommitProperties:
+        """As delta-rs takes it.
+
+        Metadata is true only of the version it was made from, so that such a commit is never moved behind one that
+        its writer has not seen: delta-rs would do so by itself.
+        """
+        done = [] if self.app_id is None or self.batch is None else [Transaction(self.app_id, self.batch)]
+        metadata = dict(self.metadata) | ({} if mark is None else {MARK_KEY: mark})
+        retries = 0 if self.metadata else None
+        return CommitProperties(custom_metadata=metadata, app_transactions=done, max_commit_retries=retries)
+
+    def already_in(self, table: DeltaTable | None) -> bool:
+        """Whether this batch, or a later one of its stream, is in the table."""
+        if table is None or self.app_id is None or self.batch is None:
+            return False
+        last = table.transaction_version(self.app_id)
+        return last is not None and last >= self.batch
+
+
+#: A commit of no stream, which carries nothing.
+NO_BATCH = Commit()
+
+
+def settled(name: str, seen: int | None, commit: Commit, write: Callable[[CommitProperties], None]) -> None:
+    """Make one commit; returns where it is in the table, whatever its writer was told.
+
+    Args:
+        seen: version of the table that the write was made from, None where there was no table.
+
+    Raises:
+        ConflictError: another writer's commit came first.
+        UnsureCommitError: neither the commit's answer nor the table can be had.
+        Exception: as `write` raised it; nothing is in the table.
+    """
+    mark = uuid.uuid4().hex
+    try:
+        write(commit.properties(mark))
+    except Exception as error:
+        newest = _newest(name, error)
+        if newest is None or newest.version() == seen:
+            raise
+        if _has_mark(newest, seen, mark):
+            return
+        raise ConflictError(
+            f"{name}: another writer committed first, nothing of this batch is in",
+            cure="run again: the batch is read anew behind the other one",
+        ) from error
+
+
+def _newest(name: str, error: Exception) -> DeltaTable | None:
+    try:
+        return open_table(name)
+    except Exception as unread:
+        raise UnsureCommitError(
+            f"{name}: the commit's answer is lost ({type(error).__name__}) and the table cannot be read "
+            f"({type(unread).__name__})",
+            cure="see that the table's storage answers, then run again: what is in the table is read from there",
+        ) from error
+
+
+def _has_mark(table: DeltaTable, seen: int | None, mark: str) -> bool:
+    since = table.version() - (-1 if seen is None else seen)
+    return any(commit.get(MARK_KEY) == mark for commit in table.history(since))
