@@ -3,6 +3,9 @@
 Each table is done under its own lock, so that no writer is at work in it; readers go on. A table with nothing to do
 gets no new version. The cursors that ride in commits (`lake.state`) are written again before old logs are
 cleaned: cleaning keeps the transaction versions and loses the metadata (measured).
+
+A file that no commit ever named goes at once: whoever wrote it did so under the lock that we hold, and is gone. One
+that an older version names stays for the readers of that version, as long as the policy says.
 """
 
 from collections.abc import Callable
@@ -13,20 +16,44 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 
+from lake.crash import crash_point
 from lake.locks import table_lock
 from lake.state import as_metadata, in_newest_commit, state_of
 from lake.tables import list_tables, open_table, table_uri
 
-#: A table with this many files smaller than `SMALL_BYTES` is compacted.
-SMALL_FILES = 12
-SMALL_BYTES = 32 << 20
-TARGET_BYTES = 256 << 20
-#: Readers may hold an old version this long; after it, its files go.
-RETENTION = timedelta(days=7)
-#: Whether a table's own, longer retention overrules ours.
-ENFORCE_RETENTION = True
+#: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of the work on one table.
+CRASH_POINTS = (
+    "maintenance.compacted",
+    "maintenance.vacuumed",
+    "maintenance.swept",
+    "maintenance.checkpointed",
+    "maintenance.recommitted",
+    "maintenance.cleaned",
+)
 
 Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How much small files matter, and for how long an old version can be read.
+
+    Attributes:
+        small_files: a table with this many files smaller than `small_bytes` is compacted.
+        target_bytes: size of the files that compaction writes.
+        retention: readers may hold an old version this long; after it, its files go. None: as the table's own
+            property says (`delta.deletedFileRetentionDuration`).
+        is_enforced: whether a table's own, longer retention overrules this one.
+    """
+
+    small_files: int = 12
+    small_bytes: int = 32 << 20
+    target_bytes: int = 256 << 20
+    retention: timedelta | None = timedelta(days=7)
+    is_enforced: bool = True
+
+
+POLICY = Policy()
 
 
 @dataclass(frozen=True)
@@ -44,29 +71,35 @@ class Maintained:
         return bool(self.files_compacted or self.files_vacuumed or self.orphans_swept)
 
 
-def maintain(zone: str | None = None, progress: Progress | None = None) -> list[Maintained]:
+def maintain(zone: str | None = None, progress: Progress | None = None, *, policy: Policy = POLICY) -> list[Maintained]:
     """Maintain every table (of one zone); returns what was done, a line per table."""
     done = []
     for name in list_tables(zone):
-        maintained = maintain_table(name)
+        maintained = maintain_table(name, policy=policy)
         done.append(maintained)
         if progress and maintained.is_changed:
             progress(f"{name}: {maintained.files_compacted} files compacted, {maintained.files_vacuumed} vacuumed")
     return done
 
 
-def maintain_table(name: str) -> Maintained:
-    """Maintain one table."""
+def maintain_table(name: str, *, policy: Policy = POLICY) -> Maintained:
+    """Maintain one table. Cut short anywhere, it leaves a table as whole as before; the next one goes on."""
     with table_lock(name):
         table = open_table(name)
         if table is None:
             return Maintained(name, 0, 0, 0)
-        compacted = _compact(table)
-        vacuumed = _vacuum(table)
-        swept = _sweep(Path(table_uri(name)))
+        compacted = _compact(table, policy)
+        crash_point("maintenance.compacted")
+        vacuumed = _vacuum(table, policy)
+        crash_point("maintenance.vacuumed")
+        swept = _sweep(table, Path(table_uri(name)))
+        crash_point("maintenance.swept")
         table.create_checkpoint()
+        crash_point("maintenance.checkpointed")
         recommit_state(table)
+        crash_point("maintenance.recommitted")
         table.cleanup_metadata()
+        crash_point("maintenance.cleaned")
         return Maintained(name, compacted, vacuumed, swept)
 
 
@@ -79,33 +112,43 @@ def recommit_state(table: DeltaTable) -> bool:
     return True
 
 
-def _compact(table: DeltaTable) -> int:
+def _compact(table: DeltaTable, policy: Policy) -> int:
     sizes = table.get_add_actions(flatten=True).column("size_bytes").to_pylist()
-    if sum(size < SMALL_BYTES for size in sizes) < SMALL_FILES:
+    if sum(size < policy.small_bytes for size in sizes) < policy.small_files:
         return 0
-    metrics = table.optimize.compact(target_size=TARGET_BYTES, commit_properties=_with_state(table))
+    metrics = table.optimize.compact(target_size=policy.target_bytes, commit_properties=_with_state(table))
     return int(metrics["numFilesRemoved"])
 
 
-def _vacuum(table: DeltaTable) -> int:
-    """Remove files that no version of the last days refers to, those that a crash left included."""
-    hours = int(RETENTION / timedelta(hours=1))
-    policy: dict[str, Any] = {
-        "retention_hours": hours,
+def _vacuum(table: DeltaTable, policy: Policy) -> int:
+    """Remove files that no version of the retention's time refers to."""
+    options: dict[str, Any] = {
+        "retention_hours": None if policy.retention is None else int(policy.retention / timedelta(hours=1)),
         "full": True,
-        "enforce_retention_duration": ENFORCE_RETENTION,
+        "enforce_retention_duration": policy.is_enforced,
     }
-    if not table.vacuum(dry_run=True, **policy):  # a vacuum that finds nothing makes versions all the same
+    if not table.vacuum(dry_run=True, **options):  # a vacuum that finds nothing makes versions all the same
         return 0
-    return len(table.vacuum(dry_run=False, commit_properties=_with_state(table), **policy))
+    return len(table.vacuum(dry_run=False, commit_properties=_with_state(table), **options))
 
 
-def _sweep(folder: Path) -> int:
-    """Remove what a killed writer left under a temporary name (`#`), which vacuum does not see; we hold the lock."""
-    orphans = [path for path in folder.rglob("*#*") if path.is_file()] if folder.is_dir() else []
+def _sweep(table: DeltaTable, folder: Path) -> int:
+    """Remove what a killed writer left: files no commit names, and temporary ones (`#`), which vacuum does not see."""
+    if not folder.is_dir():
+        return 0
+    orphans = [folder / name for name in never_named(table)]
+    orphans += [path for path in folder.rglob("*#*") if path.is_file()]
     for path in orphans:
         path.unlink(missing_ok=True)
     return len(orphans)
+
+
+def never_named(table: DeltaTable) -> list[str]:
+    """Data files below a table, relative to it, that no version names: neither the newest one nor one before it."""
+    now: dict[str, Any] = {"retention_hours": 0, "dry_run": True, "enforce_retention_duration": False}
+    named_before = set(table.vacuum(full=False, **now))
+    beside = [name for name in table.vacuum(full=True, **now) if name not in named_before]
+    return [name for name in beside if not any(part.startswith(("_", ".")) for part in Path(name).parts)]
 
 
 def _with_state(table: DeltaTable) -> CommitProperties | None:

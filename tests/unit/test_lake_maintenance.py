@@ -1,13 +1,15 @@
 """Maintenance makes tables small and fast, keeps rows and cursors, and leaves alone what needs nothing."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
-from lake import maintenance, state
+from lake import state
 from lake.duck import connect
-from lake.maintenance import maintain, maintain_table
+from lake.maintenance import Policy, maintain, maintain_table
 from lake.settings import reset_settings
 from lake.tables import open_table, scan, table_uri, table_version
 from lake.writer import Commit, append
@@ -69,7 +71,7 @@ def test_cursor_outlives_the_cleaning_of_old_logs() -> None:
     assert len(left) < 6
 
 
-def test_files_that_no_version_needs_any_more_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_no_version_needs_any_more_are_removed() -> None:
     fill(20)
     maintain_table(TABLE)
     folder = Path(table_uri(TABLE))
@@ -77,13 +79,23 @@ def test_files_that_no_version_needs_any_more_are_removed(monkeypatch: pytest.Mo
     orphan.write_bytes(b"cut")
     swept = folder / "part-1.parquet#1"
     swept.write_bytes(b"cut")
-    monkeypatch.setattr(maintenance, "RETENTION", maintenance.RETENTION * 0)
-    monkeypatch.setattr(maintenance, "ENFORCE_RETENTION", False)
-    done = maintain_table(TABLE)
+    done = maintain_table(TABLE, policy=Policy(retention=timedelta(0), is_enforced=False))
     assert done.files_vacuumed == 21
     assert done.orphans_swept == 1
     assert len(list(folder.glob("*.parquet*"))) == 1
     assert state.read_state(TABLE) == {"cursor": 19}
+
+
+def test_file_that_no_commit_ever_named_goes_at_once_and_one_of_an_older_version_stays() -> None:
+    fill(20)
+    maintain_table(TABLE)
+    folder = Path(table_uri(TABLE))
+    (folder / "part-left-by-a-crash.parquet").write_bytes(b"cut")
+    done = maintain_table(TABLE)
+    assert (done.files_vacuumed, done.orphans_swept) == (0, 1)
+    before = DeltaTable(table_uri(TABLE), version=19)
+    assert before.to_pyarrow_table().num_rows == 20
+    assert len(list(folder.glob("*.parquet"))) == 21
 
 
 def test_compaction_brings_no_personal_value_into_the_log() -> None:
