@@ -6,12 +6,13 @@ from urllib.parse import urlsplit
 
 from open_data_contract_standard.model import Server
 
-from ingestion.connectors.base import Connector
+from ingestion.connectors.base import Connector, LiveConnector
 from ingestion.contract import Contract, ContractError, Entity
 from lake.settings import load_settings, source_url
 
-#: Servers of these formats bring the newest rows live, beside the drops that bring the rest; others replace them.
-STREAMS = ("mqtt",)
+#: Transports that bring the newest rows live, beside the drops that bring the rest (other servers replace the drops);
+#: with the schemes of their addresses.
+STREAMS = {"mqtt": ("mqtt", "mqtts"), "kafka": ("kafka", "kafkas")}
 FILE_FORMATS = ("csv", "jsonl", "parquet")
 
 
@@ -22,10 +23,35 @@ def connectors_for(contract: Contract, entity: Entity) -> Iterator[Connector]:
         ContractError: no stock connector reads such a server.
     """
     environment = "services" if load_settings().services else "embedded"
-    server = contract.server(environment)
-    if server.format in STREAMS:
-        yield _connector(contract, entity, contract.server("embedded"), None)
-    yield _connector(contract, entity, server, source_url(contract.source))
+    server, url = contract.server(environment), source_url(contract.source)
+    live = stream_server(contract)
+    if live is None or not (live is server or _leads_to(live, url)):
+        yield _connector(contract, entity, server, url)
+        return
+    drops = contract.server("embedded")
+    if drops is not live:
+        yield _connector(contract, entity, drops, None)
+    yield _connector(contract, entity, live, url)
+
+
+def stream_server(contract: Contract) -> Server | None:
+    """The server over which a source's newest rows come live, None where there is none."""
+    return next((server for server in contract.servers if _transport(server) in STREAMS), None)
+
+
+def live_connector(contract: Contract, entity: Entity) -> LiveConnector:
+    """The connector of an entity's stream, to be followed as long as one likes.
+
+    Raises:
+        ContractError: the source has no stream.
+    """
+    server, url = stream_server(contract), source_url(contract.source)
+    if server is None:
+        raise ContractError(
+            f"{contract.source} has no stream that could be followed",
+            cure=f"name another source, or add a server for {' or '.join(STREAMS)} to its contract",
+        )
+    return _live_connector(entity, server, url if _leads_to(server, url) else None, follow=True)
 
 
 def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
@@ -49,14 +75,32 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
         from ingestion.connectors.rest import RestConnector
 
         return RestConnector(url or server.location or "", entity)
-    if server.format == "mqtt":
-        from ingestion.connectors.mqtt import MqttConnector
-
-        return MqttConnector(url or f"mqtt://{server.host}:{server.port}", server.stream or "", entity)
+    if _transport(server) in STREAMS:
+        return _live_connector(entity, server, url, follow=False)
     raise ContractError(
         f"{contract.source}: no connector reads a server of type {server.type!r} and format {server.format!r}",
         cure="correct `servers` in the contract",
     )
+
+
+def _live_connector(entity: Entity, server: Server, url: str | None, *, follow: bool) -> LiveConnector:
+    if _transport(server) == "kafka":
+        from ingestion.connectors.kafka import KafkaConnector
+
+        address = url or f"kafka://{server.host}" + (f":{server.port}" if server.port else "")
+        return KafkaConnector(address, server.stream or entity.physical_name, entity, follow=follow)
+    from ingestion.connectors.mqtt import MqttConnector
+
+    return MqttConnector(url or f"mqtt://{server.host}:{server.port}", server.stream or "", entity, follow=follow)
+
+
+def _transport(server: Server) -> str | None:
+    return server.type if server.type == "kafka" else server.format
+
+
+def _leads_to(server: Server, url: str | None) -> bool:
+    """Whether an address is one of this stream's transport."""
+    return url is not None and urlsplit(url).scheme in STREAMS[_transport(server) or ""]
 
 
 def is_absent(contract: Contract) -> bool:

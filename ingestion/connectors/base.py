@@ -111,6 +111,12 @@ class Connector(Protocol):
         """Let go of what was opened."""
 
 
+class LiveConnector(Connector, Protocol):
+    """A connector of a stream, which can be followed: `has_new` then says what has arrived, and `read` never waits."""
+
+    follow: bool
+
+
 class Indivisible:
     """What connectors share whose source comes as a whole: a table, an endpoint, a topic."""
 

@@ -38,7 +38,8 @@ class MqttConnector(Indivisible):
     stream = "mqtt"
     is_live = True
 
-    def __init__(self, url: str, topics: str, entity: Entity) -> None:
+    def __init__(self, url: str, topics: str, entity: Entity, *, follow: bool = False) -> None:
+        self.follow = follow
         parts = urlsplit(url)
         self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 1883
         self.login = (parts.username, parts.password) if parts.username else None

@@ -1,0 +1,96 @@
+"""Real brokers for tests: one a session, with topics of a test's own; a fault test starts one of its own to cut off."""
+
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    ResourceType,
+)
+
+from infra.services import servers
+from tests.landing_lake import Shop
+
+
+@pytest.fixture(scope="session")
+def kafka_broker() -> Iterator[str]:
+    """Address of a Kafka broker that stays up; tests must not stop it."""
+    if absent := servers.missing(["kafka"]):
+        pytest.skip(f"not on this machine: {', '.join(absent[:3])}")
+    with servers.running(["kafka"]) as services:
+        yield services.kafka or ""
+
+
+@dataclass
+class KafkaTopic:
+    """A topic of a test's own, and who sends to it."""
+
+    address: str
+    partitions: int = 1
+    name: str = field(default_factory=lambda: f"sales-{uuid.uuid4().hex[:8]}")
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.address.partition("://")[2], "log_level": 0})
+
+    def create(self) -> "KafkaTopic":
+        topic = NewTopic(self.name, self.partitions, 1, config=self.settings)
+        self.admin.create_topics([topic])[self.name].result(20)
+        return self
+
+    def delete(self) -> None:
+        self.admin.delete_topics([self.name])[self.name].result(20)
+
+    def grow(self, partitions: int) -> None:
+        self.admin.create_partitions([NewPartitions(self.name, partitions)])[self.name].result(20)
+        self.partitions = partitions
+
+    def set(self, **settings: str) -> None:
+        entries = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in settings.items()
+        ]
+        resource = ConfigResource(ResourceType.TOPIC, self.name, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result(20)
+
+    def producer(self, **settings: Any) -> Producer:
+        return Producer(
+            {
+                "bootstrap.servers": self.address.partition("://")[2],
+                "log_level": 0,
+                "linger.ms": 5,
+                "message.max.bytes": 16 << 20,
+                "enable.idempotence": True,
+            }
+            | settings
+        )
+
+    def send(self, values: Sequence[Any], *, partition: int | None = None, key: str | None = None) -> None:
+        """Rows as JSON, bytes and None as they are, over the partitions in turn."""
+        producer = self.producer()
+        for number, value in enumerate(values):
+            raw = value if value is None or isinstance(value, bytes) else json.dumps(value, ensure_ascii=False).encode()
+            chosen = number % self.partitions if partition is None else partition
+            producer.produce(self.name, raw, key=key, partition=chosen)
+        assert producer.flush(30) == 0
+
+
+def read_over_kafka(shop: Shop, topic: KafkaTopic) -> None:
+    """Let the shop's contract say that its sales come over a topic."""
+    host, _, port = topic.address.partition("://")[2].partition(":")
+    shop.document["servers"] = [
+        {"server": "embedded", "type": "kafka", "host": host, "port": int(port), "format": "json", "stream": topic.name}
+    ]
+    shop.declare()
