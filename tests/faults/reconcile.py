@@ -74,8 +74,13 @@ def _half_batches(shop: Shop) -> int:
     last = shop.last_batch()
     in_quarantine = {batch for (batch,) in shop.rows("batch_id", "quarantine")}
     half = {batch for batch in in_quarantine if batch.startswith("files-") and int(batch[6:]) > last}
+    return len(half) + partial_batches(shop)
+
+
+def partial_batches(shop: Shop) -> int:
+    """Batches of which bronze shows only a part; never one, not even between a kill and the next run."""
     by_batch = Counter(batch for (batch,) in shop.rows("batch_id"))
-    return len(half) + sum(rows != by_batch[batch] for batch, rows in shop.rows_by_commit().items())
+    return sum(rows != by_batch[batch] for batch, rows in shop.rows_by_commit().items())
 
 
 def as_text(row: dict[str, Any]) -> dict[str, Any]:

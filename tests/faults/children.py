@@ -1,0 +1,121 @@
+"""Processes of a lake that a test kills: forked from one that has everything loaded, so that a round costs its work.
+
+A child of `python -c` spends most of its life with imports, and most kills would hit those. These begin with the
+work at once and tell which named points they have passed.
+"""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from lake.settings import reset_settings
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["ingestion.landing", "ingestion.quarantine", "ingestion.connectors.files", "ingestion.connectors.sql",
+     "ingestion.connectors.dialects", "lake.maintenance", "tests.faults.children"]
+)  # fmt: skip
+SIGKILLED = -signal.SIGKILL
+BEGUN = "begun"
+
+
+class Child:
+    """One process at work in the lake of the test that started it."""
+
+    def __init__(self, process: BaseProcess, told: Connection) -> None:
+        self.process = process
+        self._told = told
+        self.passed: list[str] = []
+
+    def wait_begun(self) -> None:
+        """Wait until the work begins."""
+        self.passed.append(self._told.recv())
+
+    def kill_after(self, seconds: float) -> bool:
+        """Kill -9 after some time of work; False where it had ended before."""
+        self.process.join(seconds)
+        if self.process.exitcode is not None:
+            self.end()
+            return False
+        self.process.kill()
+        return self.end() == SIGKILLED
+
+    def end(self, seconds: float = 120) -> int:
+        """Wait for the end; gives the exit code, negative for a signal."""
+        self.process.join(seconds)
+        try:
+            while self._told.poll():
+                self.passed.append(self._told.recv())
+        except EOFError:
+            pass
+        assert self.process.exitcode is not None, "the child does not end"
+        return self.process.exitcode
+
+    @property
+    def phase(self) -> str:
+        """The last point that it passed."""
+        return self.passed[-1]
+
+
+def start(work: Callable[..., None], *arguments: object, **environment: str) -> Child:
+    """Start `work` (a function of a module) in a process of its own, in this process's lake."""
+    ours, theirs = _FORKS.Pipe(duplex=False)
+    process = _FORKS.Process(target=_run, args=(theirs, dict(os.environ) | environment, work, arguments))
+    process.start()
+    theirs.close()
+    child = Child(process, ours)
+    child.wait_begun()
+    return child
+
+
+def _run(
+    told: Connection, environment: dict[str, str], work: Callable[..., None], arguments: tuple[object, ...]
+) -> None:
+    from ingestion import batch, replays
+    from lake import crash, maintenance
+
+    def pass_by(name: str) -> None:
+        told.send(name)
+        crash.crash_point(name)
+
+    os.environ.clear()
+    os.environ.update(environment)
+    reset_settings()
+    for module in (batch, replays, maintenance):
+        module.crash_point = pass_by  # type: ignore[attr-defined]
+    told.send(BEGUN)
+    work(*arguments)
+
+
+def land() -> None:
+    """Land the shop."""
+    from ingestion.landing import land_source
+
+    assert land_source("shop").error is None
+
+
+def replay_quarantine() -> None:
+    """Replay the shop's quarantine."""
+    from ingestion.quarantine import replay
+
+    replay("shop")
+
+
+def maintain_lake() -> None:
+    """Maintain every table by a policy under which there is always something to do."""
+    from datetime import timedelta
+
+    from lake.maintenance import Policy, maintain
+
+    maintain(policy=Policy(small_files=2, retention=timedelta(0), is_enforced=False))
+
+
+def seconds_of(work: Callable[..., None]) -> float:
+    """How long a child takes that nobody kills."""
+    child, started = start(work), time.monotonic()
+    assert child.end() == 0
+    return time.monotonic() - started
