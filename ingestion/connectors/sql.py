@@ -1,20 +1,23 @@
 """SQL databases by ADBC (SQLite, PostgreSQL): new and changed rows by watermark.
 
 A batch is a range of the watermark with whole ties: rows that share one `updated_at` are never parted, however many
-they are. Rows just before the cursor are read again (`OVERLAP`: a transaction that began earlier may commit
-later); what is here already is neither landed nor counted twice. Rows whose watermark is null, no time or far
-ahead are read every time: no range holds them, and they must not carry the cursor past rows still to come.
+they are; they stream, so that memory is bounded all the same. Rows just before the cursor are read again (`OVERLAP`:
+a transaction that began earlier may commit later); what is here already is neither landed nor counted twice. Rows
+whose watermark is null, no time or far ahead are read every time: no range holds them, and they must not carry the
+cursor past rows still to come.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from ingestion import drift
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, Overlap, SourceError, literal, quoted
-from ingestion.connectors.dialects import Dialect
+from ingestion.connectors.dialects import Columns, Dialect
+from ingestion.connectors.watermarks import Mark, instant, overlap_start
 from ingestion.contract import ContractError, Entity
 from lake import clock
 
@@ -24,14 +27,15 @@ OVERLAP = timedelta(hours=1)
 BATCH_ROWS = 2_000_000
 #: A watermark further ahead of the clock is a clock gone wrong.
 AHEAD = timedelta(days=1)
+_UNREADABLE = pa.schema([("raw", pa.string())])
 
 
 @dataclass(frozen=True)
 class Look:
-    """A quick look at the table: its newest watermark, rows in the overlap before it, rows outside any range."""
+    """A quick look at the table: its newest watermark, those in the overlap before it, rows outside any range."""
 
     newest: str | None
-    in_overlap: int
+    in_overlap: str
     odd: int
 
 
@@ -41,7 +45,7 @@ class SqlConnector(Indivisible):
     stream = "sql"
     is_live = False
 
-    def __init__(self, dialect: Dialect, entity: Entity) -> None:
+    def __init__(self, dialect: Dialect, entity: Entity, overlap: timedelta = OVERLAP) -> None:
         if entity.watermark is None:
             raise ContractError(
                 f"{entity.source}/{entity.name}: a table is read by a watermark, and the contract names none",
@@ -49,96 +53,101 @@ class SqlConnector(Indivisible):
             )
         self.dialect = dialect
         self.entity = entity
-        self.watermark = dialect.watermark(entity.watermark)
+        self.watermark = entity.watermark
+        self.overlap = overlap
+        self.table = quoted(entity.physical_name)
+        self._known_columns: Columns = {}
         self._read_to: str | None = None  # upper end of the range this run has read
 
     def has_new(self, cursor: Cursor | None) -> bool:
-        """Whether the newest watermark, the rows before it or the rows outside any range differ from the cursor's."""
-        look = self._look(cursor)
+        """Whether the newest watermark, those before it or the rows outside any range differ from the cursor's."""
+        self._known_columns = {}
+        watermark = (cursor or {}).get("watermark")
+        look = self._look(watermark)
         if cursor is None:
             return look.newest is not None or look.odd > 0
-        return look != Look(cursor["watermark"], cursor["in_overlap"], cursor["odd"])
+        return look != Look(watermark, cursor["in_overlap"], cursor["odd"])
 
     def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         """The next range of the watermark, its lower end an overlap before the cursor."""
         is_first = self._read_to is None
         if is_first and not self.has_new(cursor):
             return None
-        names = self._columns()
-        after = self._overlap_start((cursor or {}).get("watermark")) if is_first else self._read_to
+        before = (cursor or {}).get("watermark")
+        after = self._overlap_start(before) if is_first else self._read_to
         upper = self._upper(after)
         if upper is None and not is_first:
             return None
-        where = "false" if upper is None else f"{self._between(after)} and {self.watermark} <= {literal(upper)}"
+        mark = self._mark()
+        where = "false" if upper is None else mark.between(after, upper)
         if is_first:
-            where = f"({where}) or {self._is_odd()}"
-        newest = upper or (cursor or {}).get("watermark")
-        look = self._look({"watermark": newest})
+            where = f"({where}) or {mark.is_odd(self._ceiling())}"
+        newest = upper or before
+        look = self._look(newest)
         self._read_to = upper or after or ""
-        reader = self.dialect.rows(self._from(), names, where)
+        columns = self._columns()
+        drift.require_columns(self.entity, columns)
+        reader = self.dialect.rows(self.table, columns, where)
         connection.register("sql_rows", reader)
-        start = self._overlap_start(newest)
+        connection.register("sql_unreadable", pa.RecordBatchReader.from_batches(_UNREADABLE, self._unreadable()))
         return Delivery(
-            query=self.dialect.query("sql_rows", names, self.entity.physical_name),
+            query=self.dialect.query("sql_rows", columns, self.entity.physical_name),
             columns=self.dialect.types(connection, reader.schema),
             cursor={"watermark": newest, "in_overlap": look.in_overlap, "odd": look.odd},
             is_reread=is_first and cursor is not None,
             doubles_before=int((cursor or {}).get("doubled", 0)),
-            overlap=Overlap(self.entity.watermark or "", start or "0001-01-01"),
+            refused=f"""select raw, {literal(self.entity.physical_name)} as source_file,
+                null::bigint as source_position from sql_unreadable""",
+            overlap=Overlap(self.watermark, self._overlap_start(newest) or "0001-01-01"),
         )
+
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Nothing can be parted from the rest; a database that broke off is told as itself, not as DuckDB's error."""
+        if self.dialect.broken is not None:
+            raise self.dialect.broken
+        return False
 
     def close(self) -> None:
         """Close the connection to the source."""
         self.dialect.close()
 
-    def _columns(self) -> list[str]:
-        names = self.dialect.columns(self.entity.physical_name)
-        if not names:
-            raise SourceError(
-                f"{self.entity.source}: there is no table {self.entity.physical_name!r} at {self.dialect.place}",
-                cure="ask the source's owner, or correct `physicalName` in the contract",
-            )
-        drift.require_columns(self.entity, names)
-        return names
+    def _columns(self) -> Columns:
+        if not self._known_columns:
+            columns = self.dialect.columns(self.entity.physical_name)
+            if not columns:
+                raise SourceError(
+                    f"{self.entity.source}: there is no table {self.entity.physical_name!r} at {self.dialect.place}",
+                    cure="ask the source's owner, or correct `physicalName` in the contract",
+                )
+            self._known_columns = columns
+        return self._known_columns
 
-    def _look(self, cursor: Cursor | None) -> Look:
-        start = self._overlap_start((cursor or {}).get("watermark"))
-        row = self._one(
-            f"""select max(case when {self._in_range()} then {self.watermark} end),
-                    coalesce(sum(case when {self._between(start)} then 1 else 0 end), 0),
-                    coalesce(sum(case when {self._is_odd()} then 1 else 0 end), 0)
-                from {self._from()}"""
-        )
-        return Look(None if row[0] is None else str(row[0]), int(row[1]), int(row[2]))
+    def _mark(self) -> Mark:
+        return self.dialect.mark(self.watermark, self._columns().get(self.watermark, ""))
+
+    def _look(self, watermark: str | None) -> Look:
+        """Three questions that an index answers each; the overlap is not asked for before the first landing."""
+        mark, ceiling = self._mark(), self._ceiling()
+        start = self._overlap_start(watermark)
+        newest = mark.newest(mark.between(start, ceiling), self.table)
+        in_overlap = mark.fingerprint(mark.between(start, ceiling), self.table) if start else "select ''"
+        odd = f"select count(*) from {self.table} where {mark.is_odd(ceiling)}"
+        row = self.dialect.one(f"select ({newest}), ({in_overlap}), ({odd})")
+        return Look(row[0] or watermark, str(row[1]), int(row[2]))
 
     def _upper(self, after: str | None) -> str | None:
-        rows, newest = self._one(
-            f"select count(*), max({self.watermark}) from {self._from()} where {self._between(after)}"
-        )
-        if rows > BATCH_ROWS:
-            (newest,) = self._one(
-                f"""select max(mark) from (select {self.watermark} as mark from {self._from()}
-                    where {self._between(after)} order by 1 limit {BATCH_ROWS}) ranked"""
-            )
-        return None if newest is None else str(newest)
+        mark = self._mark()
+        condition = mark.between(after, self._ceiling())
+        row = self.dialect.one(mark.nth(BATCH_ROWS, condition, self.table))
+        row = row or self.dialect.one(mark.newest(condition, self.table))
+        return None if row[0] is None else str(row[0])
 
-    def _in_range(self) -> str:
-        ceiling = self.dialect.instant(clock.now() + AHEAD, like=None)
-        return f"({self.dialect.is_time(self.watermark)} and {self.watermark} <= {literal(ceiling)})"
-
-    def _is_odd(self) -> str:
-        return f"coalesce(not {self._in_range()}, true)"
-
-    def _between(self, after: str | None) -> str:
-        return self._in_range() + (f" and {self.watermark} > {literal(after)}" if after else "")
+    def _ceiling(self) -> str:
+        return instant(clock.now() + AHEAD)
 
     def _overlap_start(self, watermark: str | None) -> str | None:
-        if watermark is None:
-            return None
-        return self.dialect.instant(self.dialect.parse(watermark) - OVERLAP, like=watermark)
+        return None if watermark is None else overlap_start(watermark, self.overlap)
 
-    def _from(self) -> str:
-        return quoted(self.entity.physical_name)
-
-    def _one(self, query: str) -> tuple[Any, ...]:
-        return self.dialect.one(query)
+    def _unreadable(self) -> Iterator[pa.RecordBatch]:
+        """Rows that are not UTF-8: asked for after the others have been read."""
+        yield pa.record_batch([pa.array(self.dialect.unreadable, pa.string())], schema=_UNREADABLE)

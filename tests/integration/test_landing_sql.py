@@ -1,5 +1,6 @@
 """Databases: every row and every change of a row, once, by watermark; ties and late commits included."""
 
+import json
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from ingestion.connectors import sql
 from ingestion.landing import has_new
-from ingestion.quarantine import list_refused
+from ingestion.quarantine import list_refused, show
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
 
@@ -155,6 +156,45 @@ def test_columns_of_nulls_and_mixed_types_do_not_break_a_table(shop: Shop, datab
     shop.land()
     counts = shop.counts()
     assert (counts.landed, counts.quarantined) == (2000, 1)
+
+
+def test_text_survives_byte_for_byte(shop: Shop, database: Database) -> None:
+    texts = ["\x01", "\x01\x01a", "a\x00b", "e\u0301", "👩‍👩‍👧", "שלום", "007", " x ", ""]
+    for number, text in enumerate([*texts, None]):
+        database.add(number, at(9), buyer=text)
+    assert shop.land().error is None
+    assert [buyer for _, buyer in sorted(shop.rows("sale_id, buyer"))] == [*texts, None]
+
+
+def test_text_that_is_not_utf8_refuses_its_rows_and_not_the_table(shop: Shop, database: Database) -> None:
+    database.add_all(range(5), at(9))
+    for number in range(2):
+        database.run("update sales set buyer = cast(? as text) where sale_id = ?", b"\xff\xc4", f"S{number}")
+    database.run("update sales set channel = null, pieces = char(1) where sale_id = 'S0'")
+    assert shop.land().error is None
+    database.add(10, at(9, 30))
+    assert shop.land().error is None
+    counts = shop.counts()
+    assert (counts.received, counts.landed, counts.quarantined) == (6, 4, 2)
+    raws = sorted((json.loads(show(r.refused_id)["raw"]) for r in list_refused()), key=lambda raw: str(raw["sale_id"]))
+    assert {r.reason for r in list_refused()} == {"unreadable"}
+    assert [(raw["buyer"], raw["channel"], raw["pieces"]) for raw in raws] == [
+        ("\\xff\\xc4", None, "\x01"), ("\\xff\\xc4", "shop", "2"),
+    ]  # fmt: skip
+    assert not has_new("shop")
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("pieces", "9223372036854775808"), ("pieces", 9.3e18), ("amount_cny", 9e999), ("amount_cny", -9e999)],
+)
+def test_number_beyond_its_type_refuses_the_row(shop: Shop, database: Database, column: str, value: Any) -> None:
+    database.add(1, at(9), **{column: value})
+    database.add(2, at(9))
+    assert shop.land().error is None
+    counts = shop.counts()
+    assert (counts.landed, counts.quarantined) == (1, 1)
+    assert {r.column_name for r in list_refused()} == {column}
 
 
 def test_new_column_of_the_table_is_kept(shop: Shop, database: Database) -> None:
