@@ -106,12 +106,13 @@ class Shop:
         return int(read_state("bronze/shop/sales").get("streams", {}).get("files", {}).get("batch", -1))
 
     def rows_by_commit(self) -> dict[str, int]:
-        """Rows that bronze's commits say they added, by batch."""
+        """Rows that bronze's commits say they added, by batch; not for those whose logs were cleaned away."""
         table = open_table("bronze/shop/sales")
         states = [json.loads(commit[STATE_KEY]) for commit in (table.history() if table else []) if STATE_KEY in commit]
         landed = {state["streams"]["files"]["batch"]: state["counters"]["landed"] for state in states}
-        numbers = sorted(landed)
-        return {f"files-{n:08d}": landed[n] - landed.get(n - 1, 0) for n in numbers if landed[n] > landed.get(n - 1, 0)}
+        landed[-1] = 0
+        added = {number: rows - landed[number - 1] for number, rows in sorted(landed.items()) if number - 1 in landed}
+        return {f"files-{number:08d}": rows for number, rows in added.items() if rows}
 
     def table(self) -> Any:
         """The contract's entity."""
