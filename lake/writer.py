@@ -67,12 +67,15 @@ def commit_files(
 ) -> bool:
     """Append Parquet files that already lie in the table's folder. Returns False where the batch was already there.
 
+    Hold `table_lock` from before they are written: maintenance sweeps what no commit names.
+
     `schema` is what the table holds after it: columns the table lacks are added (in a commit of their own, before
     the rows, since a commit of files cannot change the schema; it is harmless alone). No files is a commit too:
     it carries only the metadata.
 
     Raises:
         ConflictError, UnsureCommitError: see `lake.commits.settled`; after the second the files stay where they are.
+        OSError: a file is gone or cut.
     """
     with table_lock(name):
         table = open_table(name)
@@ -94,9 +97,17 @@ def commit_files(
             else:
                 table.create_write_transaction([*actions], "append", table.schema(), [], commit_properties=properties)
 
+        _ensure_there(files)
         with claimed(files):
             settled(name, None if table is None else table.version(), commit, write)
         return True
+
+
+def _ensure_there(files: Sequence[DataFile]) -> None:
+    """Refuse to commit a file that is gone or cut: the table could not be read any more."""
+    for file in files:
+        if file.path.stat().st_size != file.size:
+            raise OSError(f"{file.path.name} was written as {file.size} bytes and is not any more")
 
 
 def _add_columns(table: DeltaTable, schema: pa.Schema) -> None:

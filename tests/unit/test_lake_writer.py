@@ -64,6 +64,17 @@ def test_files_are_committed_once_with_their_rows_and_statistics() -> None:
     assert max(action["max.event_at"] for action in actions).microsecond == 1000
 
 
+def test_file_that_is_gone_or_cut_is_never_committed() -> None:
+    schema = pa.schema([("n", pa.int64())])
+    with connect() as connection:
+        for spoil in (Path.unlink, lambda path: path.write_bytes(b"cut")):
+            files = copy_into(connection, "select 1::bigint as n", table_folder(TABLE))
+            spoil(files[0].path)
+            with pytest.raises(OSError, match=files[0].path.name):
+                commit_files(TABLE, files, schema)
+    assert not table_exists(TABLE)
+
+
 def test_query_without_rows_leaves_no_file() -> None:
     with connect() as connection:
         assert copy_into(connection, "select 1 as n where false", table_folder(TABLE)) == []
