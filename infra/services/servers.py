@@ -105,7 +105,8 @@ def _postgresql(folder: Path) -> tuple[str, Process]:
     _run([initdb, "-D", data, "-U", "lake", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--no-sync",
           "--locale=C.UTF-8"], user)  # fmt: skip
     options = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off",
-               "shared_buffers": "32MB", "max_connections": 30, "timezone": "UTC"}  # fmt: skip
+               "shared_buffers": "32MB", "max_connections": 30, "timezone": "UTC",
+               "wal_level": "logical", "max_replication_slots": 30}  # fmt: skip
     command = [
         initdb.with_name("postgres"),
         "-D",
