@@ -28,7 +28,7 @@ LANDED = (
     ("landed_at", "timestamp", "When the lake took it in (UTC)."),
     ("batch_id", "string", "The batch that brought it."),
     ("source_file", "string", "Where it was read."),
-    ("content_hash", "string", "Hash of the row as delivered; tells versions of a key apart."),
+    ("content_hash", "integer", "Hash of the row as delivered; tells versions of a key apart."),
 )
 
 

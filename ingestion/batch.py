@@ -87,6 +87,8 @@ class Batches:
     ) -> tuple[list[DataFile], Counts]:
         """Quarantine first, bronze last, under one number; returns the files that bronze took, and the counts."""
         crash_point("landing.staged")
+        if delivery.overlap is not None:
+            delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
         found = find_doubles(self.connection, self.entity, staged)
         quarantined = refused.write(
             self.connection,
@@ -102,8 +104,6 @@ class Batches:
         landed = sum(file.rows for file in files)
         doubled = self._doubled(delivery, found, number)
         counts = Counts(landed + quarantined + doubled, landed, quarantined, doubled)
-        if delivery.overlap is not None:
-            delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
         streams = state.get("streams", {}) | {
             self.connector.stream: {"batch": number, "cursor": delivery.cursor, "landed_at": self.now.isoformat()}
         }
@@ -138,7 +138,7 @@ class Batches:
                 return None
             raise
         try:
-            gone = staging.gone_columns(self.connection, self.entity, staged)
+            gone = staging.gone_columns(self.connection, staged)
             new = drift.agreed_columns(self.entity, staged.names)
             if gone and not self._leave_out(gone):
                 raise drift.missing_columns(self.entity, {name for names in gone.values() for name in names})

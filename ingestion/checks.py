@@ -7,9 +7,13 @@ or its row is refused: no rounding of 12.5 to an integer, no NaN for a number, n
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+
+import duckdb
 
 from ingestion.connectors.base import literal, quoted
 from ingestion.contract import Column, Entity
+from lake.errors import LakeError
 
 #: Reason codes of refused rows, and what each says.
 REASONS: dict[str, str] = {
@@ -41,7 +45,15 @@ _EXACT = {
     "timestamp": {"TIMESTAMP WITH TIME ZONE"},
     "date": {"DATE"},
 }
+#: One value of each type, and the XOR of their hashes as DuckDB 1.5.5 makes them.
+_SAMPLE = ("'n', 'text'", "'n', 7::bigint", "'n', 0.5::double", "'n', true", "'n', timestamptz '2026-01-01 00:00:00+00'",
+           "'n', date '2026-01-01'", "'n', null::varchar")  # fmt: skip
+_SAMPLE_HASH = 18128488804623484060
 _WHOLE = {f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")}
+
+
+class EngineError(LakeError):
+    """The compute engine is not one that bronze can be written with."""
 
 
 @dataclass(frozen=True)
@@ -163,32 +175,33 @@ def record_id(entity: Entity) -> str:
 
 
 def content_hash(entity: Entity, added: Sequence[str]) -> str:
-    """SQL of the MD5 of a row's content: every column that has a value, by name.
+    """SQL of the hash of a row's content, a positive BIGINT: the same whatever the order of the columns.
 
-    Null columns add nothing, so that a row keeps its hash when the contract later gains a column it lacks.
+    Each column is hashed with its name, and the hashes are brought together by XOR; a null adds nothing, so that a
+    row keeps its hash when the contract later gains a column it lacks. 63 bits tell the versions of one key apart,
+    not all rows from each other: exact doubles are compared by `record_id` as well. It is DuckDB's own hash (MD5
+    over the values as text cost as much as all the rest of landing), see `require_known_hash`.
     """
-    parts: list[str] = []
-    for column in sorted(entity.columns, key=lambda c: c.name):
-        parts += _hashed(column.name, _as_text(column), is_required=column.required)
-    for name in sorted(added):
-        parts += _hashed(name, quoted(name), is_required=False)
-    return f"md5(concat({', '.join(parts)}))"
+    names = [column.name for column in entity.columns] + list(added)
+    types = [duckdb_type(column) for column in entity.columns] + ["varchar"] * len(added)
+    found = [f"hash({literal(name)}, {quoted(name)})" for name in names]
+    nothing = [f"hash({literal(name)}, null::{kind})" for name, kind in zip(names, types, strict=True)]
+    return f"({reduce(_xor, found + nothing)} >> 1)::bigint"
 
 
-def _hashed(name: str, text: str, *, is_required: bool) -> list[str]:
-    """Parts of one long `concat` (it skips nulls, and makes no text in between): `name=value` and a separator."""
-    label, end = literal(name + "="), "'\x1f'"
-    if is_required:
-        return [label, text, end]
-    return [
-        f"case when {quoted(name)} is not null then {label} end",
-        text,
-        f"case when {quoted(name)} is not null then {end} end",
-    ]
+def _xor(left: str, right: str) -> str:
+    return f"xor({left}, {right})"
 
 
-def _as_text(column: Column) -> str:
-    value = quoted(column.name)
-    if column.logical_type == "string":
-        return value
-    return f"epoch_us({value})::varchar" if column.logical_type == "timestamp" else f"{value}::varchar"
+def require_known_hash(connection: duckdb.DuckDBPyConnection) -> None:
+    """Hold the engine to the hash by which bronze knows its rows.
+
+    Raises:
+        EngineError: this DuckDB hashes otherwise: it would take every row that comes again for a new one.
+    """
+    found = connection.execute(f"select {reduce(_xor, (f'hash({value})' for value in _SAMPLE))}").fetchone()
+    if found is None or found[0] != _SAMPLE_HASH:
+        raise EngineError(
+            f"DuckDB {duckdb.__version__} hashes values otherwise than the version bronze was landed with",
+            cure="install the versions of requirements.lock",
+        )

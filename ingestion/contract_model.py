@@ -22,7 +22,7 @@ LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("landed_at", TIMESTAMP),
     ("batch_id", pa.string()),
     ("source_file", pa.string()),
-    ("content_hash", pa.string()),
+    ("content_hash", pa.int64()),
 )
 
 

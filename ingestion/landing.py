@@ -15,6 +15,7 @@ import duckdb
 from deltalake.exceptions import DeltaError
 
 from ingestion.batch import Batches
+from ingestion.checks import require_known_hash
 from ingestion.connectors import connectors_for, is_absent
 from ingestion.connectors.base import Connector, Cursor, SourceError, Trouble, UnreachableError
 from ingestion.contract import Contract, Entity, load_contract, load_contracts
@@ -74,7 +75,7 @@ def land_source(
         return SourceResult(source, [EntityResult(source, entity.name) for entity in chosen], is_absent=True)
     result.entities = [EntityResult(source, entity.name) for entity in chosen]
     with ExitStack() as stack:
-        compute = cache(lambda: stack.enter_context(connect()))  # an idle source needs none
+        compute = cache(lambda: _engine(stack))  # an idle source needs none
         landing = _SourceLanding(contract, compute, full_refresh, progress or (lambda line: None))
         for entity, entity_result in zip(chosen, result.entities, strict=True):
             landing.land(entity, entity_result)
@@ -179,6 +180,12 @@ class _SourceLanding:
                 result.counts += counts
                 result.batches += 1
                 self.progress(f"{entity.source}/{entity.name}: {counts.landed} rows landed")
+
+
+def _engine(stack: ExitStack) -> duckdb.DuckDBPyConnection:
+    connection = stack.enter_context(connect())
+    require_known_hash(connection)
+    return connection
 
 
 def _cursor(entity: Entity, connector: Connector) -> Cursor | None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ingestion.connectors.base import Delivery, literal
 from ingestion.contract import TIMESTAMP, Contract, Entity
-from ingestion.staging import Staged, refused_rows
+from ingestion.staging import Staged
 from lake import writer
 from lake.tables import open_table
 from lake.writer import Commit
@@ -49,14 +49,8 @@ def write(
 ) -> int:
     """Write a batch's refused rows and return how many; rows that a crashed attempt at this batch left are replaced."""
     was_attempted = commit.already_in(open_table(entity.quarantine_table))
-    if not was_attempted and not staged.has_refused and delivery.refused is None:
+    if not was_attempted and not staged.refused:
         return 0
-    connection.execute(
-        """create or replace temp table refused as
-           select raw, 0::usmallint as verdict, md5(raw) as refused_id, source_file, source_position from rejected"""
-    )
-    if staged.files:
-        connection.execute(f"insert into refused {refused_rows(staged)}")
     _locate(connection, delivery)
     verdicts = ", ".join(
         f"({number}, {literal(rule.verdict.reason)}, {literal(rule.verdict.column or '')})"

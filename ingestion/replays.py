@@ -62,7 +62,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     staged = staging.stage(
         connection,
         entity,
-        Delivery(query=f"select raw as line, source_file from ({open_rows})", columns=None, cursor={}),
+        Delivery(query=f"select raw as line, source_file, source_position from ({open_rows})", columns=None, cursor={}),
         folder,
         batch_id=f"{STREAM}-{number:08d}",
         now=clock.now(),
@@ -72,7 +72,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     try:
         find_doubles(connection, entity, staged, with_quarantine=False)
         files = staging.accepted_files(connection, entity, staged, folder)
-        moved, remaining = _accepted(connection, staged, open_rows)
+        moved, remaining = _accepted(connection, open_rows)
         landed = sum(file.rows for file in files)
         crash_point("replay.staged")
         if moved:
@@ -104,14 +104,11 @@ def _is_finished(state: Mapping[str, Any]) -> str:
     return "(" + " or ".join(done or ["false"]) + ")"
 
 
-def _accepted(connection: duckdb.DuckDBPyConnection, staged: staging.Staged, open_rows: str) -> tuple[int, int]:
+def _accepted(connection: duckdb.DuckDBPyConnection, open_rows: str) -> tuple[int, int]:
     """Fill `accepted` with the ids that now keep their contract; returns how many they are, and how many do not."""
-    refused = (
-        f"select content_hash from {staged.scan()} where {staging.VERDICT} is not null" if staged.files else "null"
-    )
     connection.execute(
         f"""create or replace temp table accepted as
-            select refused_id from ({open_rows}) where refused_id not in ({refused})"""
+            select refused_id from ({open_rows}) where refused_id not in (select refused_id from refused)"""
     )
     row = connection.execute(f"select (select count(*) from accepted), (select count(*) from ({open_rows}))").fetchone()
     moved, every = row or (0, 0)

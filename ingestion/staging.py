@@ -1,8 +1,8 @@
-"""From raw rows to Parquet in bronze's own folder: typed, checked, numbered, with doubles known; not yet committed.
+"""From raw rows to Parquet in bronze's own folder: typed, checked, hashed, refused ones set aside; not committed.
 
-A batch streams once from the source into Parquet beside the table's files, each row with its verdict. Where no
-row is refused or doubled (the common case) those files are what gets committed; else only the files that hold such
-rows are written again without them. Memory stays bounded whatever the batch, and the source is read once.
+A batch streams once from the source into Parquet beside the table's files. What breaks the contract leaves the stream
+into the table `refused` (`ingestion.aside`), so that the files hold bronze's rows and nothing else; only where some of
+them are exact doubles are the files that hold those written again. Memory stays bounded whatever the batch.
 """
 
 import json
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion import checks
+from ingestion import aside, checks
 from ingestion.connectors.base import Delivery, literal, quoted
 from ingestion.contract import LANDING_COLUMNS, Entity
 from ingestion.drift import EVIDENCE_ROWS
@@ -21,34 +21,35 @@ from lake.files import DataFile, copy_into
 
 #: Times that may stand in Delta's statistics (D14), so that readers skip files.
 BOUNDED = ("event_at", "known_at", "landed_at")
-#: Columns of a staged file that bronze does not have.
+#: Columns of a raw row on its way: why it is refused, the record whole, where it stood, the keys of its JSON.
 VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"
 
 
 @dataclass
 class Staged:
-    """A batch as staged. `names` are the source's columns that the contract does not have."""
+    """A batch as staged; its refused rows are in the table `refused`.
+
+    Attributes:
+        refused: how many rows were refused.
+        names: columns of the source that neither the contract nor bronze has.
+    """
 
     batch_id: str
     files: list[DataFile]
     rules: list[checks.Rule]
     added: list[str]
+    refused: int
     names: set[str]
 
     @property
     def rows(self) -> int:
-        """Rows staged, good and refused."""
+        """Good rows staged."""
         return sum(file.rows for file in self.files)
 
-    @property
-    def has_refused(self) -> bool:
-        """Whether any row broke its contract, from the files' own statistics."""
-        return any(file.null_counts.get(VERDICT) != file.rows for file in self.files)
-
     def scan(self) -> str:
-        """SQL that reads the staged rows, with the name of their file and their number in it."""
+        """SQL that reads the good rows, with the name of their file and their number in it."""
         names = ", ".join(literal(str(file.path)) for file in self.files)
-        return f"read_parquet([{names}], filename=true, file_row_number=true, union_by_name=true)"
+        return f"read_parquet([{names}], filename=true, file_row_number=true)"
 
     def delete(self, but: Collection[DataFile] = ()) -> None:
         """Remove what was staged, but for what a commit took."""
@@ -102,37 +103,49 @@ def _stage(
 ) -> Staged:
     is_json = delivery.columns is None
     rows = _json_rows(entity, delivery, added, guarded) if is_json else _column_rows(entity, delivery, added)
-    # Made only where a row is refused: as JSON for every row it would cost more than all the checks.
-    whole = RAW if is_json else f"to_json({RAW})::varchar"
     types = {c.name: "VARCHAR" if is_json else (delivery.columns or {}).get(c.name, "VARCHAR") for c in entity.columns}
     raw = {c.name: f"_r.{quoted(c.name)}" for c in entity.columns}
     typed = [f"{checks.typed(c, raw[c.name], types[c.name])} as {quoted(c.name)}" for c in entity.columns]
     typed += [f"_r.{quoted(name)} as {quoted(name)}" for name in added]
-    every = list(checks.rules(entity, raw, types, now))
-    blocking = [rule for rule in every if rule.severity == "block"]
+    blocking = [rule for rule in checks.rules(entity, raw, types, now) if rule.severity == "block"]
     verdict = checks.verdict_case(blocking, f"len(coalesce({KEYS}, [])) = 0" if is_json else None)
-    expected = [c.name for c in entity.columns]
-    keys = f"nullif({KEYS}, [{', '.join(map(literal, expected))}])" if is_json else "null::varchar[]"
+    refuse = aside.set_aside(
+        VERDICT,
+        "source_file",
+        POSITION,
+        RAW if is_json else f"to_json({RAW})::varchar",
+        f"to_json({KEYS})::varchar" if is_json else "null::varchar",
+    )
+    known = [*(c.name for c in entity.columns), *added]
+    keep = f"case when {VERDICT} is null then true else {refuse} end"
+    if is_json and entity.on_drift != "ignore":
+        keep += f" and {_notes_unknown_keys(connection, delivery, known)}"
     known_at = quoted(entity.known_at) if entity.known_at else f"timestamptz '{now.isoformat(sep=' ')}'"
-    columns = [quoted(c.name) for c in entity.columns] + [quoted(name) for name in added]
     query = f"""
-        select {", ".join(columns)},
+        select {", ".join(map(quoted, known))},
             {checks.record_id(entity)} as record_id,
             {known_at} as known_at,
             timestamptz '{now.isoformat(sep=" ")}' as landed_at,
             {literal(batch_id)} as batch_id,
             source_file,
-            case when {VERDICT} is null then {checks.content_hash(entity, added)} else md5({whole}) end as content_hash,
-            {VERDICT},
-            case when {VERDICT} is not null then {whole} end as {RAW},
-            case when {VERDICT} is not null then {POSITION} end as {POSITION},
-            {keys} as {KEYS}
-        from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))"""
-    files = copy_into(connection, query, folder, bounded=BOUNDED)
-    nothing = "select null::varchar as raw, null::varchar as source_file, null::bigint as source_position where false"
-    connection.execute(f"create or replace temp table rejected as {delivery.refused or nothing}")
-    names = _unknown_keys(connection, files, entity, added) if is_json else set()
-    return Staged(batch_id, files, blocking, list(added), names)
+            {checks.content_hash(entity, added)} as content_hash
+        from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))
+        where {keep}"""
+    with aside.watching(connection):
+        files = copy_into(connection, query, folder, bounded=BOUNDED, has_floats=_has_floats(entity))
+    refused = _collect_refused(connection, delivery)
+    return Staged(batch_id, files, blocking, list(added), refused, _unknown_names(connection, known))
+
+
+def _collect_refused(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:
+    """Fill `refused` with the rows set aside and those that no parser could read (verdict 0); returns how many."""
+    unread = f"union all select 0, source_file, source_position, raw, null from ({delivery.refused})"
+    connection.execute(
+        f"""create or replace temp table refused as
+            select *, md5(raw) as refused_id
+            from (select * from set_aside {unread if delivery.refused else ""})"""
+    )
+    return int((connection.execute("select count(*) from refused").fetchone() or (0,))[0])
 
 
 def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], guarded: bool) -> str:
@@ -141,9 +154,29 @@ def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], guarded
     )
     line = "case when json_valid(line) then line end" if guarded else "line"
     return f"""
-        select line as {RAW}, source_file, null::bigint as {POSITION}, json_keys(_line) as {KEYS},
+        select line as {RAW}, source_file, source_position as {POSITION}, json_keys(_line) as {KEYS},
             json_transform(_line, {shape}) as _r
         from (select *, {line} as _line from ({delivery.query}))"""
+
+
+def _notes_unknown_keys(connection: duckdb.DuckDBPyConnection, delivery: Delivery, known: Sequence[str]) -> str:
+    """SQL condition that is always true and notes a record's keys where some are unknown.
+
+    Most records have their keys in one order, that of the first: comparing with it costs a fifth of looking each up.
+    """
+    first = connection.execute(
+        f"select json_keys(line) from ({delivery.query}) where json_valid(line) and json_type(line) = 'OBJECT' limit 1"
+    ).fetchone()
+    usual = [name for name in (first[0] if first else []) if name in set(known)]
+    names = ", ".join(map(literal, known))
+    return f"""case when {KEYS} = [{", ".join(map(literal, usual))}]::varchar[] then true
+        when list_has_all([{names}]::varchar[], coalesce({KEYS}, [])) then true
+        else {aside.note_keys(f"to_json({KEYS})::varchar")} end"""
+
+
+def _unknown_names(connection: duckdb.DuckDBPyConnection, known: Sequence[str]) -> set[str]:
+    found = connection.execute("select distinct unnest(keys) from unknown_keys").fetchall()
+    return {name for (name,) in found} - set(known)
 
 
 def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> str:
@@ -157,17 +190,7 @@ def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> st
         from ({delivery.query})"""
 
 
-def _unknown_keys(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[DataFile], entity: Entity, added: Sequence[str]
-) -> set[str]:
-    if all(file.null_counts.get(KEYS, file.null_counts.get(f'{KEYS}"."element')) == file.rows for file in files):
-        return set()
-    paths = ", ".join(literal(str(file.path)) for file in files)
-    found = connection.execute(f"select distinct unnest({KEYS}) from read_parquet([{paths}])").fetchall()
-    return {name for (name,) in found} - {c.name for c in entity.columns} - set(added)
-
-
-def gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, list[str]]:
+def gone_columns(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, list[str]]:
     """Required columns that no record of a file has any more, by file; only JSON can show this so late.
 
     A file with fewer records than `drift.EVIDENCE_ROWS` shows bad records, not a changed shape.
@@ -177,13 +200,15 @@ def gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: 
         for number, rule in enumerate(staged.rules, start=1)
         if rule.verdict.reason == "missing_required"
     }
-    if not staged.files or not staged.has_refused:
+    if not staged.refused:
         return {}
+    with_good = f"select source_file from {staged.scan()}" if staged.files else "select null where false"
     rows = connection.execute(
-        f"""select source_file, flatten(list({KEYS}))
-            from {staged.scan()} group by source_file
-            having count(*) >= {EVIDENCE_ROWS} and count({KEYS}) = count(*)
-                and count(*) = count(*) filter (where {VERDICT} in ({", ".join(map(str, required))}))"""
+        f"""select source_file, flatten(list(keys)) from refused
+            group by source_file
+            having count(*) >= {EVIDENCE_ROWS} and count(keys) = count(*)
+                and count(*) = count(*) filter (where verdict in ({", ".join(map(str, required))}))
+                and source_file not in ({with_good})"""
     ).fetchall()
     names = [name for name in required.values() if name is not None]
     found = {source_file: [name for name in names if name not in set(keys)] for source_file, keys in rows}
@@ -193,38 +218,25 @@ def gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: 
 def accepted_files(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, folder: Path
 ) -> list[DataFile]:
-    """The batch's good rows as files to commit: staged ones as they are, or written again without rows left out."""
-    touched = (
-        {
-            path
-            for (path,) in connection.execute(
-                f"""select filename from doubles union
-                select filename from {staged.scan()} where {VERDICT} is not null"""
-            ).fetchall()
-        }
-        if staged.files
-        else set()
-    )
+    """The batch's rows as files to commit: staged ones as they are, or written again without the doubles they hold."""
+    touched = {path for (path,) in connection.execute("select distinct filename from doubles").fetchall()}
     clean = [file for file in staged.files if str(file.path) not in touched]
     mixed = [file for file in staged.files if str(file.path) in touched]
     if not mixed:
         return clean
-    part = Staged(staged.batch_id, mixed, staged.rules, staged.added, set())
+    part = Staged(staged.batch_id, mixed, staged.rules, staged.added, 0, set())
     columns = [c.name for c in entity.columns] + staged.added + [name for name, _ in LANDING_COLUMNS]
     rewritten = copy_into(
         connection,
         f"""select {", ".join(f"s.{quoted(name)}" for name in columns)} from {part.scan()} s
-            where s.{VERDICT} is null and not exists
+            where not exists
                 (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)""",
         folder,
         bounded=BOUNDED,
+        has_floats=_has_floats(entity),
     )
     return clean + rewritten
 
 
-def refused_rows(staged: Staged) -> str:
-    """SQL of the batch's refused rows that are not doubles: raw, verdict, refused_id, source_file, position."""
-    return f"""select {RAW} as raw, {VERDICT} as verdict, content_hash as refused_id, source_file,
-            {POSITION} as source_position
-        from {staged.scan()} s where {VERDICT} is not null and not exists
-            (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)"""
+def _has_floats(entity: Entity) -> bool:
+    return any(column.logical_type == "number" for column in entity.columns)

@@ -15,7 +15,7 @@ from lake.settings import SettingsError, load_settings
 from lake.tables import list_tables, open_table
 
 TABLE = "ops/layout"
-LAYOUT = 1
+LAYOUT = 2
 #: Steps by the version they start from; each leaves the lake one version newer.
 MIGRATIONS: dict[int, Callable[[], None]] = {}
 

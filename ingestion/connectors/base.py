@@ -51,8 +51,8 @@ class Delivery:
     """Raw rows for one batch.
 
     Attributes:
-        query: SQL for the rows. JSON: columns `line`, `source_file`. Otherwise: the source's columns by their names,
-            `source_file` and `source_position` (which may be null).
+        query: SQL for the rows: `line` for JSON, otherwise the source's columns by their names; then `source_file` and
+            `source_position` (which may be null).
         columns: DuckDB types of the source's columns by name; None where the rows are lines of JSON.
         cursor: where to go on after this batch; committed with it.
         is_reread: rows that are in the lake already are not counted again (an overlap, a rewritten file).

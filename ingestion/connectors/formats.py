@@ -102,7 +102,7 @@ def json_lines(paths: Sequence[Path], root: Path) -> Reading:
     def locate(name: str) -> str:
         return f"select line as raw, row_number() over () as source_position from {lines([root / name])}"
 
-    query = f"select line, {_relative(root)} as source_file from {lines(paths)}"
+    query = f"select line, {_relative(root)} as source_file, null::bigint as source_position from {lines(paths)}"
     return Reading(query, None, None, locate)
 
 

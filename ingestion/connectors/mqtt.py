@@ -89,7 +89,7 @@ class MqttConnector(Indivisible):
         lines = [message.payload.decode("utf-8", errors="backslashreplace") for message in messages]
         connection.register("mqtt_messages", pa.table({"line": lines}, schema=_MESSAGES))
         return Delivery(
-            query=f"select line, {literal(self.topic)} as source_file from mqtt_messages",
+            query=f"select line, {literal(self.topic)} as source_file, null::bigint as source_position from mqtt_messages",
             columns=None,
             cursor={},
             is_redelivered=is_redelivered,

@@ -63,7 +63,8 @@ class RestConnector(Indivisible):
         names = [self.entity.physical_name] * len(bodies)
         connection.register("rest_pages", pa.table({"body": bodies, "source_file": names}, schema=_PAGES))
         return Delivery(
-            query="""select unnest(from_json(body::json->'$.data', '["JSON"]'))::varchar as line, source_file
+            query="""select unnest(from_json(body::json->'$.data', '["JSON"]'))::varchar as line, source_file,
+                    null::bigint as source_position
                 from rest_pages""",
             columns=None,
             cursor={"after": after},
