@@ -1,12 +1,18 @@
 """The tests of the fault tests: a planted loss, double, half batch and miscount are each seen."""
 
+from pathlib import Path
+
 import pyarrow as pa
 import pytest
 
 from ingestion import batch
 from lake import writer
+from lake.duck import connect
+from lake.files import table_folder
 from lake.tables import open_table
+from tests.faults import traffic
 from tests.faults.reconcile import Delivered, Verdict, reconcile
+from tests.faults.traffic import Findings, judge
 from tests.landing_lake import Shop, sale
 
 BRONZE = "bronze/shop/sales"
@@ -23,6 +29,28 @@ def delivered(shop: Shop) -> Delivered:
         shop.land()
     assert reconcile(shop, delivered).is_sound
     return delivered
+
+
+def test_planted_gap_and_double_among_many_writers_are_seen() -> None:
+    rows = [(writer, number) for writer in range(3) for number in range(5)]
+    assert judge(rows, at_least=15).is_sound
+    assert judge([row for row in rows if row != (1, 2)]) == Findings(lost=1, doubled=0)
+    assert judge([*rows, (2, 4)]) == Findings(lost=0, doubled=1)
+    assert judge(rows[:-1]).is_sound  # the last of a writer is missed only where it is known to have been there
+    assert judge(rows[:-1], at_least=15) == Findings(lost=1, doubled=0)
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "delta-rs"])
+def test_reader_tells_of_a_file_that_is_gone(home: Path, tmp_path: Path, engine: str) -> None:
+    report = str(tmp_path / "report")
+    with connect() as connection:
+        for batch in range(2):
+            traffic.append_batch(connection, 1, batch)
+    traffic.read_again_and_again(engine, 0.2, report)
+    assert not traffic.seen_by_readers([report])["missing-file reads"]
+    next(table_folder(traffic.TABLE).glob("*.parquet")).unlink()
+    traffic.read_again_and_again(engine, 0.2, report)
+    assert traffic.seen_by_readers([report])["missing-file reads"]
 
 
 def rows_of(table: str) -> pa.Table:
