@@ -58,8 +58,10 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
     # Drivers and clients are loaded only for the transport that needs them: most runs find nothing new.
     if server.type == "local" and server.format in FILE_FORMATS:
         from ingestion.connectors.files import FilesConnector
+        from ingestion.connectors.folder import LocalFolder
 
-        return FilesConnector(_local_path(server, url), entity, server.format, server.delimiter or ",")
+        folder = LocalFolder(contract.source, _local_path(server, url), entity.physical_name)
+        return FilesConnector(folder, entity, server.format, server.delimiter or ",")
     if server.type == "local" and server.format == "sqlite":
         from ingestion.connectors.dialects import Sqlite
         from ingestion.connectors.sql import SqlConnector

@@ -1,90 +1,87 @@
-"""Drop folders: CSV, JSON Lines and Parquet, plain or gzip, each file landed once, known by its content.
+"""Drop folders: CSV, JSON Lines and Parquet, plain, gzip or zstd, each file landed once, known by its content.
 
-The cursor is the list of files landed: name, size, time of change and a hash of the content. A file that is
-only touched or renamed brings nothing; one that is rewritten is read again; a copy under another name is a second
-delivery. Half-written files (temporary names) are left alone; a file that cannot be read is left where it is,
-named in the result, and does not keep the others from landing.
+The cursor is the list of files landed (`landed`): a file that is only touched or renamed brings nothing; one that is
+rewritten is read again; a copy under another name is a second delivery. Half-written files (temporary names) are left
+alone; a file that cannot be read is left where it is, named in the result, and does not keep the others from landing.
 """
 
-import fnmatch
-import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import duckdb
 
 from ingestion import drift
 from ingestion.connectors import formats
-from ingestion.connectors.base import Cursor, Delivery, Trouble, UnreachableError
-from ingestion.connectors.formats import Reading, UnreadableFileError
-from ingestion.contract import Entity
+from ingestion.connectors.base import Cursor, Delivery, Trouble
+from ingestion.connectors.folder import DropFile, Folder
+from ingestion.connectors.formats import CsvFiles, JsonLines, Reading, TextFiles
+from ingestion.connectors.landed import Known, Landed, describe
+from ingestion.connectors.unpacking import UnreadableFileError
+from ingestion.contract import ContractError, Entity
 from ingestion.drift import DriftError
+from lake.settings import load_settings
 
-TEMPORARY = (".*", "_*", "*~", "*.tmp", "*.part", "*.partial", "*.crdownload", "*.inprogress", "*.filepart")
 #: Bytes on disk of one batch; a first load of years is cut into several commits.
 BATCH_BYTES = 512 << 20
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the cursor keeps of a landed file."""
-
-    size: int
-    changed_ns: int
-    content: str
-
-    def looks_like(self, path: Path) -> bool:
-        """Same size and time of change; the cheap check."""
-        stat = path.stat()
-        return stat.st_size == self.size and stat.st_mtime_ns == self.changed_ns
+#: What DuckDB takes for a pattern in the name of a file.
+_PATTERN = frozenset("*?[]{}")
+_CURES = {
+    "link": "deliver the file itself; the lake reads nothing outside the folder of the source",
+    "folder": "if the files in it are meant, let the contract's physicalName say so (`**/*.csv`)",
+}
 
 
 class FilesConnector:
-    """One entity's drop folder: `root` is the source's folder, the contract's `physicalName` the glob below it."""
+    """One entity's files in a drop folder."""
 
     stream = "files"
     is_live = False
 
-    def __init__(self, root: Path, entity: Entity, file_format: str, delimiter: str = ",") -> None:
-        self.root = root
+    def __init__(self, folder: Folder, entity: Entity, file_format: str, delimiter: str = ",") -> None:
+        if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
+            raise ContractError(
+                f"{entity.source}: `delimiter` should be one ASCII character, not {delimiter!r}",
+                cure="correct the contract",
+            )
+        self.folder = folder
         self.entity = entity
         self.format = file_format
         self.delimiter = delimiter
         self._left_out: dict[str, Trouble] = {}
-        self._offered: dict[str, Path] = {}
-        self._described: dict[str, Known] = {}
+        self._offered: dict[str, DropFile] = {}
+        self._text: TextFiles | None = None
+        self._known: dict[tuple[str, str], Known] = {}  # what was read of a file as it looked then
+        self._aliases: tempfile.TemporaryDirectory[str] | None = None
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a file is new or rewritten. Only what looks changed is opened: one that was merely touched, as by a
         copy of the folder, must not make every later run a busy one."""
-        known = unpack(cursor)
-        present = dict(self._files())
-        if present.keys() - known.keys() and not known.keys() - present.keys():
+        landed = Landed.unpack(cursor)
+        present = self._files()
+        if landed.lacks(present) and not landed.contents_but(present):
             return True
-        return any(self._changed(known, present, {}))
+        return any(self._changed(landed, present))
 
     def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         """The files with new content, up to `BATCH_BYTES`; rewritten ones in a batch of their own."""
-        known = unpack(cursor)
-        present = dict(self._files())
-        landed = {name: known[name] for name in present if name in known}
-        fresh, rewritten = self._changed(known, present, landed)
+        landed = Landed.unpack(cursor)
+        present = self._files()
+        fresh, rewritten = self._changed(landed, present)
+        landed = landed.only(present)
         for described, is_reread in ((fresh, False), (rewritten, True)):
-            for chosen in _batches(described):
-                readable = {name: k for name, k in chosen.items() if self._is_readable(name, present[name])}
-                if readable:
-                    self._offered = {name: present[name] for name in readable}
-                    self._described = readable
-                    reading = self._reading(connection, [present[name] for name in readable])
+            for names in _batches({name: present[name] for name in described}):
+                self._offered = dict(self._readable({name: present[name] for name in names}))
+                if self._offered:
+                    for name in self._offered:
+                        landed.add(name, described[name])
+                    reading = self._reading(connection)
                     return Delivery(
                         query=reading.query,
                         columns=reading.columns,
-                        cursor=pack(landed | readable),
+                        cursor=landed.pack(),
                         is_reread=is_reread,
                         refused=reading.refused,
-                        locate=reading.locate,
                         has_more=True,
                     )
         return None
@@ -99,111 +96,144 @@ class FilesConnector:
         return True
 
     def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Read each file of the last delivery alone, and leave out those that DuckDB cannot read."""
+        """Read each file of the last delivery alone, and leave out those that cannot be read."""
         before = len(self._left_out)
-        for name, path in self._offered.items():
-            try:
-                reading = self._reading(connection, [path])
-                connection.execute(f"select count(columns(*)) from ({reading.query})").fetchall()
-            except duckdb.Error as error:
-                place = f"{self.entity.source}/{self.entity.name}, file {name}"
-                message = f"cannot be read as {self.format} ({type(error).__name__})"
-                self.leave_out(name, Trouble(place, message, "deliver the file again, whole and in UTF-8"))
+        if self._text is not None:
+            self._text.read_all()
+            for name, error in self._text.failed.items():
+                self._leave_out(name, error)
+        else:
+            for name, file in self._offered.items():
+                try:
+                    reading = formats.parquet(connection, self._locations([file]))
+                    connection.execute(f"select count(columns(*)) from ({reading.query})").fetchall()
+                except duckdb.Error as error:
+                    cure = "deliver the file again, whole"
+                    self._leave_out(name, UnreadableFileError(f"cannot be read ({type(error).__name__})", cure=cure))
         return len(self._left_out) > before
 
     def leave_out_changed(self) -> bool:
         """Leave out the files of the last delivery that were written while they were read: they are not whole yet."""
         before = len(self._left_out)
-        for name, path in self._offered.items():
-            if not (path.exists() and self._described[name].looks_like(path)):
-                place = f"{self.entity.source}/{self.entity.name}, file {name}"
+        for name, file in self._offered.items():
+            now = self.folder.look(file)
+            if now is None or (now.size, now.stamp) != (file.size, file.stamp):
                 cure = "write it under a temporary name and rename it when it is whole; it is read in the next run"
-                self.leave_out(name, Trouble(place, "was written while it was read", cure))
+                self._leave_out(name, UnreadableFileError("was written while it was read", cure=cure))
         return len(self._left_out) > before
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Remove what stood in for names that DuckDB does not take."""
+        if self._aliases is not None:
+            self._aliases.cleanup()
+            self._aliases = None
 
-    def _files(self) -> Iterable[tuple[str, Path]]:
-        if not self.root.is_dir():
-            raise UnreachableError(
-                f"{self.entity.source}: the drop folder {self.root} is not there",
-                cure="make the sandbox (`lake sandbox create`), or set LAKE_SOURCE_ROOT to the folder of the sources",
+    def _files(self) -> dict[str, DropFile]:
+        present, wrong = self.folder.files()
+        for name, problem in wrong.items():
+            cure = next(
+                (cure for word, cure in _CURES.items() if word in problem), "see who may read it, and remove it"
             )
-        pattern = PurePosixPath(self.entity.physical_name)
-        found = sorted((self.root / pattern.parent).glob(pattern.name))
-        return [
-            (str(path.relative_to(self.root)), path)
-            for path in found
-            if path.is_file() and not any(fnmatch.fnmatch(path.name, temporary) for temporary in TEMPORARY)
-        ]
+            self._leave_out(name, UnreadableFileError(problem, cure=cure))
+        return present
 
-    def _changed(
-        self, known: Mapping[str, Known], present: Mapping[str, Path], landed: dict[str, Known]
-    ) -> tuple[dict[str, Known], dict[str, Known]]:
+    def _changed(self, landed: Landed, present: Mapping[str, DropFile]) -> tuple[dict[str, Known], dict[str, Known]]:
         """New files and rewritten ones; files only touched or renamed go to `landed` as they are now."""
-        vanished = {k.content for name, k in known.items() if name not in present}
+        vanished = landed.contents_but(present)
         fresh: dict[str, Known] = {}
         rewritten: dict[str, Known] = {}
-        for name, path in present.items():
-            if name in self._left_out or (name in known and known[name].looks_like(path)):
+        for name, file in present.items():
+            if name in self._left_out or landed.looks_known(file):
                 continue
-            now = describe(path)
-            if name in known:
-                (landed if known[name].content == now.content else rewritten)[name] = now
+            try:
+                now = self._describe(file)
+            except OSError as error:
+                self._leave_out(name, error)
+                continue
+            before = landed.get(file)
+            if (before is not None and before.content == now.content) or (before is None and now.content in vanished):
+                landed.add(name, now)
             else:
-                (landed if now.content in vanished else fresh)[name] = now
+                (fresh if before is None else rewritten)[name] = now
         return fresh, rewritten
 
-    def _is_readable(self, name: str, path: Path) -> bool:
-        place = f"{self.entity.source}/{self.entity.name}, file {name}"
-        try:
-            formats.verify(path)
-            names = formats.columns(path, self.format, self.delimiter)
-            if names:
-                drift.require_columns(self.entity, names)
-        except (UnreadableFileError, DriftError) as error:
-            state = "blocked" if isinstance(error, DriftError) else "failed"
-            return not self.leave_out(name, Trouble(place, str(error.args[0]), error.cure, state))
-        except OSError as error:
-            cure = "make the file readable for the lake"
-            return not self.leave_out(name, Trouble(place, error.strerror or str(error), cure))
-        return True
+    def _describe(self, file: DropFile) -> Known:
+        """Kept for the rest of the run: a first load has many batches, and each asks for all that is left."""
+        look = (file.name, f"{file.size}/{file.stamp}")
+        if look not in self._known:
+            self._known[look] = describe(file)
+        return self._known[look]
 
-    def _reading(self, connection: duckdb.DuckDBPyConnection, paths: list[Path]) -> Reading:
-        if self.format == "csv":
-            return formats.csv_files(paths, self.root, self.delimiter)
+    def _readable(self, files: Mapping[str, DropFile]) -> Iterator[tuple[str, DropFile]]:
+        """Those of the files that are what they say, as far as their beginning shows, and agree in their types."""
+        types: dict[str, str] = {}
+        for name, file in files.items():
+            try:
+                declared = self._declared(file)
+                if declared:
+                    drift.require_columns(self.entity, declared)
+            except (UnreadableFileError, DriftError, OSError) as error:
+                self._leave_out(name, error)
+                continue
+            if all(types.get(column, kind) == kind for column, kind in declared.items()):
+                types |= declared  # one whose types differ comes in a batch of its own: a common type may bend values
+                yield name, file
+
+    def _declared(self, file: DropFile) -> Mapping[str, str]:
+        """The columns a file declares, with the types of those it has any for; JSON declares none."""
         if self.format == "parquet":
-            return formats.parquet(connection, paths, self.root)
-        return formats.json_lines(paths, self.root)
+            return formats.parquet_columns(file)
+        if self.format == "csv":
+            return dict.fromkeys(formats.csv_header(file, self.delimiter), "text")
+        formats.first_look(file)
+        return {}
+
+    def _reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
+        files = list(self._offered.values())
+        if self.format == "parquet":
+            return formats.parquet(connection, self._locations(files))
+        text = CsvFiles(files, self.delimiter) if self.format == "csv" else JsonLines(files)
+        self._text = text
+        return text.reading(connection)
+
+    def _locations(self, files: Iterable[DropFile]) -> dict[str, str]:
+        """Where DuckDB reads each file, and its name; a link stands in for what it would take for a pattern."""
+        found = {}
+        for file in files:
+            location = file.location
+            if "://" not in location and (_PATTERN & set(location) or not location.isprintable()):
+                location = self._alias(location)
+            found[location] = file.name
+        return found
+
+    def _alias(self, location: str) -> str:
+        if self._aliases is None:
+            root = load_settings().home / "tmp"
+            root.mkdir(parents=True, exist_ok=True)
+            self._aliases = tempfile.TemporaryDirectory(prefix="files-", dir=root)
+        folder = Path(self._aliases.name)
+        alias = folder / f"{len(list(folder.iterdir()))}.parquet"
+        alias.symlink_to(Path(location).resolve())
+        return str(alias)
+
+    def _leave_out(self, name: str, error: UnreadableFileError | DriftError | OSError) -> None:
+        place = f"{self.entity.source}/{self.entity.name}, file {name}"
+        if isinstance(error, OSError):
+            cure = "make the file readable for the lake"
+            self.leave_out(name, Trouble(place, error.strerror or str(error), cure))
+        else:
+            state = "blocked" if isinstance(error, DriftError) else "failed"
+            self.leave_out(name, Trouble(place, str(error.args[0]), error.cure, state))
 
 
-def describe(path: Path) -> Known:
-    """Size, time of change and content of a file as it is now."""
-    stat = path.stat()
-    with path.open("rb") as file:
-        content = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
-    return Known(stat.st_size, stat.st_mtime_ns, content)
-
-
-def pack(files: Mapping[str, Known]) -> dict[str, Any]:
-    """The cursor of a drop folder."""
-    return {"files": {name: [k.size, k.changed_ns, k.content] for name, k in sorted(files.items())}}
-
-
-def unpack(cursor: Cursor | None) -> dict[str, Known]:
-    """The files a cursor holds."""
-    return {name: Known(*values) for name, values in (cursor or {}).get("files", {}).items()}
-
-
-def _batches(files: Mapping[str, Known]) -> Iterable[dict[str, Known]]:
-    batch: dict[str, Known] = {}
+def _batches(files: Mapping[str, DropFile]) -> Iterable[list[str]]:
+    batch: list[str] = []
     size = 0
-    for name, known in files.items():
-        if batch and size + known.size > BATCH_BYTES:
+    for name, file in files.items():
+        if batch and size + file.size > BATCH_BYTES:
             yield batch
-            batch, size = {}, 0
-        batch[name] = known
-        size += known.size
+            batch, size = [], 0
+        batch.append(name)
+        size += file.size
     if batch:
         yield batch

@@ -1,38 +1,36 @@
-"""How DuckDB reads the files of a drop folder: CSV, JSON Lines, Parquet. Types are given, never sniffed.
+"""The files of a delivery as one DuckDB query: CSV, JSON Lines, Parquet. Types are given, never sniffed.
 
-Before DuckDB sees a file it is probed: DuckDB reads a cut or damaged gzip up to the damage without a word
-(measured: 98,967 of 200,000 rows, no error), so the checksum is verified here, and a small file that unpacks to an
-enormous one is refused before it fills the machine.
+Text is read here and handed to DuckDB as Arrow: DuckDB's own readers lose rows without a word (a gzip that is cut:
+98,967 of 200,000 rows, no error), leave out a whole file for one bad byte, and do not say on which line a row stood.
+Measured on 100 MB: the same CPU for CSV, 0.1 s more for JSON Lines.
 """
 
-import csv
-import gzip
-import io
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.connectors.base import literal, quoted
-from lake.errors import LakeError
+from ingestion.connectors.csv_records import CsvRecords
+from ingestion.connectors.folder import DropFile
+from ingestion.connectors.lines import as_text, json_lines
+from ingestion.connectors.unpacking import UnreadableFileError, text_blocks
+from lake.settings import load_settings
 
-#: Longest line; a longer one makes its file unreadable rather than the machine.
-LINE_BYTES = 8 << 20
-#: DuckDB takes one such buffer per file it has open (by itself it would take 16 lines' worth: gigabytes).
-BUFFER_BYTES = 2 * LINE_BYTES
-#: A gzip may unpack to this many times its size once it is beyond `UNPACKED_BYTES`.
-UNPACK_RATIO = 250
-UNPACKED_BYTES = 32 << 20
-_CHUNK = 1 << 20
-_GZIP = 31  # zlib's window bits for the gzip container
-
-
-class UnreadableFileError(LakeError):
-    """A file cannot be read as what its contract says; it is left where it is."""
+#: More columns than any system of a business has; a file with more is broken or hostile.
+MOST_COLUMNS = 5000
+#: Names that landing needs for itself beside a file's own columns.
+_RESERVED = {"source_file", "source_position", "filename", "file_row_number"}
+_REFUSED = pa.schema(
+    [("raw", pa.string()), ("source_file", pa.string()), ("source_position", pa.int64()), ("is_escaped", pa.bool_())]
+)
+_BESIDE = [("source_file", pa.dictionary(pa.int32(), pa.string())), ("source_position", pa.int64())]
+#: Records that cannot be read are kept in memory up to so many, then in an unnamed file.
+_HELD = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,145 +39,217 @@ class Reading:
 
     query: str
     columns: Mapping[str, str] | None
-    refused: str | None
-    locate: Callable[[str], str] | None
+    refused: str | None = None
 
 
-def is_gzip(path: Path) -> bool:
-    """By name, as the source says it."""
-    return path.suffix == ".gz"
+class ArrowStream:
+    """Record batches that DuckDB can read as often as it likes, from the beginning each time."""
+
+    def __init__(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        self.schema = schema
+        self.batches = batches
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The protocol by which DuckDB (and everybody else) takes Arrow data."""
+        reader = pa.RecordBatchReader.from_batches(self.schema, self.batches())
+        return reader.__arrow_c_stream__(requested_schema)
 
 
-def verify(path: Path) -> None:
-    """Read a gzip to its end and hold it to its checksum; other files are taken as they are."""
-    if not is_gzip(path):
-        return
-    size = path.stat().st_size
-    unpacked = 0
-    try:
-        with path.open("rb") as file:
-            stream = zlib.decompressobj(_GZIP)
-            while chunk := file.read(_CHUNK):
-                while chunk:
-                    unpacked += len(stream.decompress(chunk, _CHUNK))
-                    if unpacked > max(UNPACKED_BYTES, size * UNPACK_RATIO):
-                        raise UnreadableFileError(
-                            f"unpacks to more than {UNPACK_RATIO} times its {size} bytes",
-                            cure="look at the file; deliver it in parts or unpacked if it is meant",
-                        )
-                    chunk = stream.unconsumed_tail
-                    if stream.eof and (rest := stream.unused_data):
-                        stream, chunk = zlib.decompressobj(_GZIP), rest
-            if not stream.eof:
-                raise UnreadableFileError("the gzip ends too early", cure="deliver the file again, whole")
-    except zlib.error as error:
-        raise UnreadableFileError(f"not a whole gzip ({error})", cure="deliver the file again, whole") from None
+class TextFiles:
+    """Some files of text, of one format; remembers which of them could not be read to its end."""
+
+    def __init__(self, files: Sequence[DropFile]) -> None:
+        self.files = files
+        self.failed: dict[str, UnreadableFileError | OSError] = {}
+
+    def read_all(self) -> None:
+        """Read every file to its end for nothing but finding those that cannot be read."""
+        for file in self.files:
+            if file.name not in self.failed:
+                try:
+                    for _ in self.batches([file]):
+                        pass
+                except (UnreadableFileError, OSError):
+                    continue
+
+    def batches(self, files: Sequence[DropFile] | None = None) -> Iterator[pa.RecordBatch]:
+        """The records of the files (of all by default), with what stands beside them."""
+        self._begin()
+        for file in self.files if files is None else files:
+            try:
+                with file.open() as opened:
+                    yield from self._records(file, text_blocks(opened, file.name, file.size))
+            except (UnreadableFileError, OSError) as error:
+                self.failed[file.name] = error
+                raise
+
+    def _begin(self) -> None:
+        """A new reading begins."""
+
+    def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
+        raise NotImplementedError
 
 
-def columns(path: Path, file_format: str, delimiter: str) -> tuple[str, ...] | None:
-    """The names a file declares for its columns, empty for an empty file; None where each record has its own (JSON).
+class JsonLines(TextFiles):
+    """One JSON document per line, kept as text: the checks parse it, so that a bad one is refused, not fatal."""
+
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
+        """The lines as one query; a line that is no text comes escaped, and `is_escaped` says so."""
+        fields = [("line", pa.string()), ("is_escaped", pa.bool_()), *_BESIDE]
+        connection.register("drop_lines", ArrowStream(pa.schema(fields), self.batches))
+        return Reading("select * from drop_lines", None)
+
+    def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
+        for batch in json_lines(blocks):
+            yield _beside(
+                [batch.column("line"), batch.column("is_escaped")],
+                ["line", "is_escaped"],
+                file.name,
+                batch.column("source_position"),
+            )
+
+
+class CsvFiles(TextFiles):
+    """CSV by the header of each file, every value as text."""
+
+    def __init__(self, files: Sequence[DropFile], delimiter: str) -> None:
+        super().__init__(files)
+        self.grammar = CsvRecords(delimiter)
+        self.headers = {file.name: csv_header(file, delimiter) for file in files}
+        self.names = list(dict.fromkeys(name for header in self.headers.values() for name in header))
+        self._refused = _Refused()
+
+    def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
+        """The records as one query, and another for those that cannot be read."""
+        fields = [*((f"c{number}", pa.string()) for number in range(len(self.names))), *_BESIDE]
+        connection.register("drop_records", ArrowStream(pa.schema(fields), self.batches))
+        connection.register("drop_refused", ArrowStream(_REFUSED, lambda: self._refused.batches()))
+        values = [f"c{number} as {quoted(name)}" for number, name in enumerate(self.names)]
+        return Reading(
+            f"select {', '.join([*values, 'source_file', 'source_position'])} from drop_records",
+            dict.fromkeys(self.names, "VARCHAR"),
+            "select raw, source_file, source_position from drop_refused",
+        )
+
+    def _begin(self) -> None:
+        self._refused = _Refused()
+
+    def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
+        header = self.headers[file.name]
+        if not header:
+            return
+        refused = self._refused
+        for batch, lines in self.grammar.rows(blocks, header, lambda raw, line: refused.add(raw, file.name, line)):
+            columns = dict(zip(header, batch.columns, strict=True))
+            nothing = pa.nulls(batch.num_rows, pa.string())
+            yield _beside(
+                [columns.get(name, nothing) for name in self.names],
+                [f"c{number}" for number in range(len(self.names))],
+                file.name,
+                pa.array(np.asarray(lines, np.int64)),
+            )
+
+
+class _Refused:
+    """Records that cannot be read, beside the stream of those that can; in an unnamed file where they are many."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[str, str, int, bool]] = []
+        self._files: list[pa.NativeFile] = []
+
+    def add(self, raw: bytes, source_file: str, position: int) -> None:
+        """Keep a record."""
+        text, is_escaped = as_text(raw)
+        self._held.append((text, source_file, position, is_escaped))
+        if len(self._held) >= _HELD:
+            folder = load_settings().home / "tmp"
+            folder.mkdir(parents=True, exist_ok=True)
+            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # it lives, without a name, as long as we do
+            with pa.ipc.new_stream(file, _REFUSED) as writer:
+                writer.write(self._batch())
+            self._files.append(file)
+            self._held.clear()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All of them."""
+        for file in self._files:
+            file.seek(0)
+            yield from pa.ipc.open_stream(file)
+        if self._held:
+            yield self._batch()
+
+    def _batch(self) -> pa.RecordBatch:
+        return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=_REFUSED)
+
+
+def csv_header(file: DropFile, delimiter: str) -> tuple[str, ...]:
+    """The names a CSV declares for its columns; none for an empty file.
 
     Raises:
-        UnreadableFileError: the file is not of its format.
+        UnreadableFileError: it has no usable header.
     """
-    if file_format == "csv":
-        return csv_header(path, delimiter)
-    if file_format != "parquet":
-        return None
+    with file.open() as opened:
+        return _usable(CsvRecords(delimiter).header(text_blocks(opened, file.name, file.size)))
+
+
+def parquet_columns(file: DropFile) -> dict[str, str]:
+    """The columns a Parquet file declares, with their types.
+
+    Raises:
+        UnreadableFileError: it is not whole, or no Parquet at all.
+    """
     try:
-        return tuple(pq.read_schema(path).names)
+        with file.open() as opened:
+            schema = pq.read_schema(opened)
     except pa.ArrowException as error:
         raise UnreadableFileError(f"not a whole Parquet file ({error})", cure="deliver the file again, whole") from None
+    _usable(schema.names)
+    return {field.name: str(field.type) for field in schema}
 
 
-def json_lines(paths: Sequence[Path], root: Path) -> Reading:
-    """One JSON document per line, kept as text: the checks cast it, so that a bad value is refused, not fatal."""
-
-    def lines(chosen: Sequence[Path]) -> str:
-        return f"""read_csv({_list(chosen)}, auto_detect=false, header=false, delim='\x01', quote='', escape='',
-            columns={{'line': 'VARCHAR'}}, max_line_size={LINE_BYTES}, buffer_size={BUFFER_BYTES}, filename=true)"""
-
-    def locate(name: str) -> str:
-        return f"select line as raw, row_number() over () as source_position from {lines([root / name])}"
-
-    query = f"select line, {_relative(root)} as source_file, null::bigint as source_position from {lines(paths)}"
-    return Reading(query, None, None, locate)
-
-
-def parquet(connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], root: Path) -> Reading:
-    """Parquet with the files' own types, brought together by column name."""
-    scan = f"read_parquet({_list(paths)}, union_by_name=true, filename=true, file_row_number=true)"
-    described = connection.execute(f"describe select * exclude (filename, file_row_number) from {scan}").fetchall()
-    query = (
-        f"select * exclude (filename, file_row_number), {_relative(root)} as source_file, "
-        f"file_row_number + 1 as source_position from {scan}"
-    )
-    return Reading(query, {row[0]: row[1] for row in described}, None, None)
-
-
-def csv_files(paths: Sequence[Path], root: Path, delimiter: str) -> Reading:
-    """CSV by its header line, every value as text; an empty field is null, a quoted empty one is an empty text."""
-    by_header: dict[tuple[str, ...], list[Path]] = {}
-    for path in paths:
-        if header := csv_header(path, delimiter):
-            by_header.setdefault(header, []).append(path)
-    if not by_header:
-        return Reading("select ''::varchar as source_file, null::bigint as source_position where false", {}, None, None)
-    every = list(dict.fromkeys(name for header in by_header for name in header))
-
-    def scan(header: tuple[str, ...], chosen: Sequence[Path]) -> str:
-        columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in header)
-        return f"""read_csv({_list(chosen)}, auto_detect=false, header=true, delim={literal(delimiter)}, quote='"',
-            escape='"', allow_quoted_nulls=false, columns={{{columns}}}, max_line_size={LINE_BYTES},
-            buffer_size={BUFFER_BYTES}, filename=true, ignore_errors=true, store_rejects=true)"""
-
-    def select(header: tuple[str, ...], chosen: Sequence[Path]) -> str:
-        values = ", ".join(quoted(n) if n in header else f"null::varchar as {quoted(n)}" for n in every)
-        return f"""select {values}, {_relative(root)} as source_file, null::bigint as source_position
-            from {scan(header, chosen)}"""
-
-    def locate(name: str) -> str:
-        header = csv_header(root / name, delimiter)
-        return f"""select to_json({_struct(every, header)})::varchar as raw, row_number() over () as source_position
-            from {scan(header, [root / name])}"""
-
-    return Reading(
-        " union all ".join(select(header, chosen) for header, chosen in by_header.items()),
-        dict.fromkeys(every, "VARCHAR"),
-        f"""select e.csv_line as raw, {_relative(root, "s.file_path")} as source_file, e.line - 1 as source_position
-            from reject_errors e join reject_scans s using (scan_id, file_id)
-            qualify row_number() over (partition by scan_id, file_id, e.line) = 1""",
-        locate,
-    )
-
-
-def csv_header(path: Path, delimiter: str) -> tuple[str, ...]:
-    """Names in the first line of a CSV; empty for an empty file.
+def first_look(file: DropFile) -> None:
+    """Look at the beginning of a text, so that a file of another kind is found before a batch is begun with it.
 
     Raises:
-        UnreadableFileError: not UTF-8, or a name is empty or there twice.
+        UnreadableFileError: it is something else.
     """
-    opener = gzip.open if is_gzip(path) else open
-    try:
-        with opener(path, "rb") as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
-            names = tuple(next(csv.reader(text, delimiter=delimiter), ()))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UnreadableFileError(f"the header is not UTF-8 CSV ({error})", cure="deliver the file as UTF-8") from None
-    if len({name.lower() for name in names}) < len(names) or any(not name.strip() for name in names):
+    with file.open() as opened:
+        next(text_blocks(opened, file.name, file.size), None)
+
+
+def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> Reading:
+    """Parquet with the files' own types, brought together by column name.
+
+    Args:
+        names: where DuckDB reads each file, and what the lake calls it.
+    """
+    locations = ", ".join(literal(location) for location in names)
+    scan = f"read_parquet([{locations}], union_by_name=true, filename=true, file_row_number=true)"
+    described = connection.execute(f"describe select * exclude (filename, file_row_number) from {scan}").fetchall()
+    own = "* exclude (filename, file_row_number)"
+    prefixes = {location.removesuffix(name) for location, name in names.items()}
+    if len(prefixes) == 1 and all(location.endswith(name) for location, name in names.items()):
+        source_file, of = f"substr(filename, {len(prefixes.pop()) + 1})", scan
+    else:
+        connection.register("drop_names", pa.table({"filename": list(names), "called": list(names.values())}))
+        own = "* exclude (filename, file_row_number, called)"
+        source_file, of = "called", f"{scan} join drop_names using (filename)"
+    query = f"select {own}, {source_file} as source_file, file_row_number + 1 as source_position from {of}"
+    return Reading(query, {row[0]: row[1] for row in described})
+
+
+def _usable(names: Sequence[str]) -> tuple[str, ...]:
+    if len(names) > MOST_COLUMNS:
         raise UnreadableFileError(
-            "a column of the header has no name or is there twice", cure="deliver the file with one name per column"
+            f"has {len(names)} columns", cure=f"deliver {MOST_COLUMNS} at most; see that the delimiter is right"
         )
-    return names
+    if reserved := [name for name in names if name.lower() in _RESERVED]:
+        raise UnreadableFileError(
+            f"has a column {reserved[0]}, a name that landing needs itself", cure="deliver it under another name"
+        )
+    return tuple(names)
 
 
-def _struct(every: Sequence[str], header: Sequence[str]) -> str:
-    values = (f"{quoted(n)} := {quoted(n) if n in header else 'null::varchar'}" for n in every)
-    return f"struct_pack({', '.join(values)})"
-
-
-def _list(paths: Sequence[Path]) -> str:
-    return "[" + ", ".join(literal(str(path)) for path in paths) + "]"
-
-
-def _relative(root: Path, column: str = "filename") -> str:
-    return f"substr({column}, {len(str(root)) + 2})"
+def _beside(columns: Sequence[pa.Array], names: Sequence[str], source_file: str, positions: pa.Array) -> pa.RecordBatch:
+    file = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(positions), np.int32)), pa.array([source_file]))
+    return pa.record_batch([*columns, file, positions], names=[*names, *(name for name, _ in _BESIDE)])

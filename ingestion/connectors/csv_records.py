@@ -1,0 +1,209 @@
+"""CSV as Arrow: every value as text, every record with the number of the line where it begins.
+
+A block of the file that is strictly CSV (RFC 4180) goes to Arrow's parser at once; nearly all do. Any other is
+parted record by record: what cannot be read is refused line by line, and reading goes on at the next line, so that
+a quote that is never closed costs one line and not the rest of the file.
+"""
+
+import csv
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from ingestion.connectors.lines import LINE_BYTES, as_text, judge, too_long
+from ingestion.connectors.unpacking import UnreadableFileError
+
+#: Called with each record that cannot be read: its bytes, and the number of its line.
+Refuse = Callable[[bytes, int], None]
+_NEWLINE, _QUOTE = b'\n"'
+_LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
+
+
+@dataclass
+class _Part:
+    """What came of the beginning of some bytes: how many of them, how many lines, and the records in them."""
+
+    taken: int = 0
+    lines: int = 0
+    records: pa.RecordBatch | None = None
+    positions: Sequence[int] = field(default_factory=list)
+    refused: int = 0
+
+
+class CsvRecords:
+    """The grammar of CSV with one delimiter (a single byte): fields may be quoted, quotes in them are doubled."""
+
+    def __init__(self, delimiter: str) -> None:
+        self.delimiter = delimiter
+        mark = delimiter.encode()
+        d = re.escape(mark)
+        # A quote in a field that does not begin with one is only a sign, as in `12" pipe`. Where a quoted field is
+        # not closed, the empty alternative matches; the quote is then no end of a field, and there is no record.
+        one = rb'(?:"(?:[^"]++|"")*+"|[^"' + d + rb"\r\n][^" + d + rb"\r\n]*+|)"
+        self._fields = re.compile(rb"(?:\A|" + d + rb")" + one)
+        self._record = re.compile(rb"(" + one + rb"(?:" + d + one + rb")*+)(\r\n|\n|\r|\Z)")
+        self._open = re.compile(one + rb"(?:" + d + one + rb")*+" + rb'"(?:[^"]++|"")*+\Z')
+        self._before = np.isin(np.arange(256), [*mark, *b'\n"'])
+        self._after = np.isin(np.arange(256), [*mark, *b'\r\n"'])
+
+    def header(self, blocks: Iterator[bytes]) -> tuple[str, ...]:
+        """The names in the first line that is not empty; none for an empty file.
+
+        Raises:
+            UnreadableFileError: not text, or a name is empty or there twice.
+        """
+        raw, _, _ = self._first(blocks)
+        text, is_escaped = as_text(raw)
+        if is_escaped:
+            raise UnreadableFileError("the header is not UTF-8 text", cure="deliver the file as UTF-8")
+        try:
+            names = tuple(next(csv.reader([text], delimiter=self.delimiter, strict=True), ()))
+        except csv.Error as error:
+            raise UnreadableFileError(f"the header is not CSV ({error})", cure="deliver the file again") from None
+        if len({name.lower() for name in names}) < len(names) or any(not name.strip() for name in names):
+            raise UnreadableFileError(
+                "a column of the header has no name or is there twice", cure="deliver the file with one name per column"
+            )
+        return names
+
+    def rows(
+        self, blocks: Iterator[bytes], names: Sequence[str], refuse: Refuse
+    ) -> Iterator[tuple[pa.RecordBatch, Sequence[int]]]:
+        """The records after the header, and the line at which each begins; `refuse` is given the others.
+
+        Raises:
+            UnreadableFileError: a line is too long, or most of them cannot be read.
+        """
+        _, carry, line = self._first(blocks)
+        records = unreadable = 0
+        for block, is_end in chain(((block, False) for block in blocks), [(b"", True)]):
+            carry += block
+            if is_end and carry and not carry.endswith((b"\n", b"\r")):
+                carry += b"\n"
+            taken = 1
+            while carry and taken:  # what is not taken may go on in the next block
+                part = self._strict(carry, line, names) or self._one_by_one(carry, line, names, refuse, is_end)
+                taken = part.taken
+                carry, line = carry[taken:], line + part.lines
+                records += len(part.positions) + part.refused
+                unreadable += part.refused
+                judge(unreadable, records, is_end=is_end and not carry)
+                if part.records is not None:
+                    yield part.records, part.positions
+
+    def _first(self, blocks: Iterator[bytes]) -> tuple[bytes, bytes, int]:
+        """The first record, which is the header; the bytes after it, and the number of their line."""
+        carry, line = b"", 1
+        for block, is_end in chain(((block, False) for block in blocks), [(b"", True)]):
+            carry += block
+            while match := self._record.match(carry):
+                raw, end = match.groups()
+                if not (is_end or end == b"\n" or match.end() < len(carry)):
+                    break  # its end may be in the next block
+                line += len(_LINE.findall(match.group())) - 1
+                carry = carry[match.end() :]
+                if raw or (is_end and not carry):
+                    return raw, carry, line
+            if len(carry) > LINE_BYTES:
+                raise too_long(line)
+        raise UnreadableFileError("the header is not CSV", cure="deliver the file again, with quotes that are closed")
+
+    def _strict(self, block: bytes, line: int, names: Sequence[str]) -> _Part | None:
+        """The whole records at the beginning of a block; None where any of it is not strictly CSV."""
+        signs = np.frombuffer(block, np.uint8)
+        ends = every_end = np.flatnonzero(signs == _NEWLINE)
+        quotes = np.flatnonzero(signs == _QUOTE) if b'"' in block else ends[:0]
+        if len(quotes):
+            ends = ends[np.searchsorted(quotes, ends) % 2 == 0]
+        if not len(ends):
+            return None
+        taken = int(ends[-1]) + 1
+        part = block[:taken]
+        quotes = quotes[: np.searchsorted(quotes, taken)]
+        returns = part.count(b"\r")
+        newlines = int(np.searchsorted(every_end, taken))
+        if returns and not returns == newlines == part.count(b"\r\n"):
+            return None
+        if b"\0" in part or not self._is_strict(signs, quotes):
+            return None
+        starts = np.zeros(len(ends), np.int64)
+        starts[1:] = ends[:-1] + 1
+        lines = line + np.searchsorted(every_end, starts)
+        lines = lines[ends - starts > (1 if returns else 0)]
+        try:
+            records = _parsed(part, names) if len(lines) else None
+        except pa.ArrowInvalid:
+            return None
+        if records is not None and records.num_rows != len(lines):
+            return None
+        return _Part(taken, newlines, records, lines.tolist())
+
+    def _is_strict(self, signs: np.ndarray, quotes: np.ndarray) -> bool:
+        """Whether every quote stands at the beginning or end of a field, or is doubled."""
+        opening, closing = quotes[0::2], quotes[1::2]
+        if len(opening) and opening[0] == 0:
+            opening = opening[1:]
+        return bool(self._before[signs[opening - 1]].all() and self._after[signs[closing + 1]].all())
+
+    def _one_by_one(self, block: bytes, line: int, names: Sequence[str], refuse: Refuse, is_end: bool) -> _Part:
+        """The records of a block, each on its own, up to one that may go on in the next block."""
+        good: list[bytes] = []
+        positions: list[int] = []
+        refused = at = 0
+        first = line
+        while at < len(block):
+            match = self._record.match(block, at)
+            is_whole = match is not None and (is_end or match.end() < len(block) or match.group(2) == b"\n")
+            may_go_on = not is_whole and (match is not None or self._open.match(block, at) is not None)
+            if may_go_on and not is_end and len(block) - at <= LINE_BYTES:
+                break
+            if match is not None and is_whole:
+                raw = match.group(1)
+                lines = len(_LINE.findall(match.group())) - 1
+                is_good = bool(raw) and self._count(raw) == len(names) and not as_text(raw)[1]
+                if is_good or not raw or lines == 1:
+                    if is_good:
+                        good.append(raw)
+                        positions.append(line)
+                    elif raw:
+                        refuse(raw, line)
+                        refused += 1
+                    at, line = match.end(), line + lines
+                    continue
+            raw, end = _LINE.match(block, at).groups()  # type: ignore[union-attr]  # any bytes match
+            if len(raw) > LINE_BYTES:
+                raise too_long(line)
+            if end != b"\n" and at + len(raw + end) == len(block) and not is_end:
+                break
+            if raw:
+                refuse(raw, line)
+                refused += 1
+            at, line = at + len(raw + end), line + 1
+        records = _parsed(b"\n".join(good) + b"\n", names) if good else None
+        return _Part(at, line - first, records, positions, refused)
+
+    def _count(self, raw: bytes) -> int:
+        if b'"' not in raw:
+            return raw.count(self.delimiter.encode()) + 1
+        return len(self._fields.findall(raw))
+
+
+def _parsed(text: bytes, names: Sequence[str]) -> pa.RecordBatch:
+    """Records as columns of text; an empty field is null, a quoted empty one is an empty text."""
+    table = pa.csv.read_csv(
+        pa.py_buffer(text),
+        pa.csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=list(names)),
+        pa.csv.ParseOptions(newlines_in_values=True),
+        pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            null_values=[""],
+        ),
+    )
+    return table.combine_chunks().to_batches()[0]

@@ -1,0 +1,129 @@
+"""JSON Lines as Arrow: one text per line, with its number. Nothing is parsed here.
+
+A line that is no text (not UTF-8, or with a NUL) is handed on escaped, so that it is refused as a record and can be
+had again byte for byte; the others of its file land.
+"""
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion.connectors.unpacking import UnreadableFileError
+
+#: Longest line or record; a longer one makes its file unreadable rather than the machine.
+LINE_BYTES = 8 << 20
+#: A file with so many records, of which more than this part cannot be read, is of another kind altogether.
+EVIDENCE_ROWS = 20
+MOST_UNREADABLE = 0.5
+#: So many records are judged before the end of the file, lest all of a large one of another kind is read in vain.
+_JUDGED_EARLY = 10_000
+SCHEMA = pa.schema(
+    [("line", pa.string()), ("source_position", pa.int64()), ("is_escaped", pa.bool_())],
+)
+_NEWLINE = 10
+_ESCAPED = re.compile(r"\\(\\|x[0-9a-f]{2})")
+
+
+def as_text(raw: bytes) -> tuple[str, bool]:
+    """Bytes as text, and whether they had to be escaped: `\\xNN` for a byte that is no text, `\\\\` for a backslash."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        escaped = raw.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
+        return escaped.replace("\0", r"\x00"), True
+    return (text.replace("\\", "\\\\").replace("\0", r"\x00"), True) if "\0" in text else (text, False)
+
+
+def as_bytes(text: str, is_escaped: bool) -> bytes:
+    """What `as_text` was given."""
+    if not is_escaped:
+        return text.encode()
+    parts = _ESCAPED.split(text)  # plain, escape, plain, escape, …
+    return b"".join(
+        part.encode() if number % 2 == 0 else b"\\" if part == "\\" else bytes.fromhex(part[1:])
+        for number, part in enumerate(parts)
+    )
+
+
+def judge(unreadable: int, records: int, *, is_end: bool) -> None:
+    """Hold a file to being mostly readable.
+
+    Raises:
+        UnreadableFileError: most of its records are not what its name says.
+    """
+    if records >= (EVIDENCE_ROWS if is_end else _JUDGED_EARLY) and unreadable > MOST_UNREADABLE * records:
+        raise UnreadableFileError(
+            f"{unreadable} of {records} records cannot be read",
+            cure="see that it is UTF-8 with the delimiter the contract says, and deliver it again",
+        )
+
+
+def json_lines(blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
+    """The lines of a file as `SCHEMA` says; empty lines count in the numbers and are left out.
+
+    Raises:
+        UnreadableFileError: a line is too long, or most of them are no text.
+    """
+    number, records, unreadable = 1, 0, 0
+    for block in _whole_lines(blocks):
+        batch, lines = _plain(block, number) or _one_by_one(block, number)
+        number += lines
+        records += batch.num_rows
+        unreadable += batch.column("is_escaped").true_count
+        judge(unreadable, records, is_end=False)
+        yield batch
+    judge(unreadable, records, is_end=True)
+
+
+def too_long(number: int) -> UnreadableFileError:
+    """The error for a line that no record can be."""
+    return UnreadableFileError(
+        f"line {number} is longer than {LINE_BYTES >> 20} MB",
+        cure="deliver one record per line; look for a line end or a closing quote that is missing",
+    )
+
+
+def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same bytes, cut at line ends (LF, CR or CRLF)."""
+    carry, number = b"", 1
+    for block in blocks:
+        block = carry + block
+        cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+        carry = block[cut:]
+        if len(carry) > LINE_BYTES:
+            raise too_long(number + len(block[:cut].splitlines()))
+        if cut:
+            number += block.count(b"\n", 0, cut)
+            yield block[:cut]
+    if carry:
+        yield carry
+
+
+def _plain(block: bytes, number: int) -> tuple[pa.RecordBatch, int] | None:
+    """A block of text with LF line ends, as nearly all are; None for any other."""
+    if b"\r" in block or b"\0" in block:
+        return None
+    if not block.endswith(b"\n"):
+        block += b"\n"
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+    offsets = np.zeros(len(ends) + 1, np.int32)
+    offsets[1:] = ends - np.arange(len(ends))
+    text = block.replace(b"\n", b"")
+    lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
+    try:
+        lines.validate(full=True)
+    except pa.ArrowInvalid:
+        return None
+    positions = pa.array(np.arange(number, number + len(ends)))
+    batch = pa.record_batch([lines, positions, pa.repeat(False, len(ends))], schema=SCHEMA)
+    there = np.diff(offsets) > 0
+    return (batch if there.all() else batch.filter(pa.array(there))), len(ends)
+
+
+def _one_by_one(block: bytes, number: int) -> tuple[pa.RecordBatch, int]:
+    lines = block.splitlines()
+    there = [(position, *as_text(line)) for position, line in enumerate(lines, start=number) if line]
+    columns = [[text for _, text, _ in there], [p for p, _, _ in there], [escaped for _, _, escaped in there]]
+    return pa.record_batch(columns, schema=SCHEMA), len(lines)

@@ -1,0 +1,90 @@
+"""The bytes of a file, unpacked as its name says (`.gz`, `.zst`) and held to what they claim to be.
+
+One pass: a stream is verified to its end while its rows are read, so that no file is unpacked twice. A cut or damaged
+one, one that unpacks to an enormous size, and a file that is something else than its name says end in an
+`UnreadableFileError`; landing then leaves that file where it is and lands the others.
+"""
+
+from collections.abc import Iterator
+from pathlib import PurePath
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from lake.errors import LakeError
+
+#: A packed file may unpack to this many times its size once it is beyond `UNPACKED_BYTES`.
+UNPACK_RATIO = 250
+UNPACKED_BYTES = 32 << 20
+#: How a file is packed, by its suffix.
+CODECS = {".gz": "gzip", ".zst": "zstd"}
+_BLOCK = 2 << 20
+#: First bytes that say what a file is, whatever its name says.
+_SIGNATURES = {
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a gzip",
+    b"\x28\xb5\x2f\xfd": "a zstd file",
+    b"PK\x03\x04": "a zip archive or an Excel file",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+    b"\x00\x00\xfe\xff": "UTF-32",
+}
+_MARK = b"\xef\xbb\xbf"  # the byte order mark of UTF-8 says nothing and is no part of the text
+#: Text of two bytes per character, without a mark, has a zero for every second byte.
+_ZEROS = 0.2
+
+
+class UnreadableFileError(LakeError):
+    """A file cannot be read as what its contract says; it is left where it is."""
+
+
+def text_blocks(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
+    """The text of a file in blocks of about 2 MB, without a byte order mark.
+
+    Args:
+        name: says by its suffix how the file is packed.
+        size: bytes on disk.
+
+    Raises:
+        UnreadableFileError: not whole, not what its name says, or far too large unpacked.
+    """
+    blocks = _unpacked(file, name, size)
+    first = next(blocks, b"")
+    kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), None)
+    if kind is None and first[: 1 << 16].count(0) > _ZEROS * len(first[: 1 << 16]):
+        kind = "UTF-16 or no text at all"
+    if kind:
+        raise UnreadableFileError(
+            f"is {kind}, not the text its name says", cure="deliver it as UTF-8 text, or under the name that fits"
+        )
+    if first:
+        yield first.removeprefix(_MARK)
+    yield from blocks
+
+
+def _unpacked(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
+    codec = CODECS.get(PurePath(name).suffix)
+    if codec is None:
+        while block := file.read(_BLOCK):
+            yield block
+        return
+    if not size:
+        raise UnreadableFileError(f"is empty, not a {codec}", cure="deliver the file again, whole")
+    stream = pa.CompressedInputStream(pa.PythonFile(file, "r"), codec)
+    most = max(UNPACKED_BYTES, size * UNPACK_RATIO)
+    unpacked = 0
+    while block := _next(stream, codec):
+        unpacked += len(block)
+        if unpacked > most:
+            raise UnreadableFileError(
+                f"unpacks to more than {UNPACK_RATIO} times its {size} bytes",
+                cure="look at the file; deliver it in parts or unpacked if it is meant",
+            )
+        yield block
+
+
+def _next(stream: pa.CompressedInputStream, codec: str) -> bytes:
+    try:
+        return stream.read(_BLOCK)  # type: ignore[no-any-return]
+    except OSError as error:
+        raise UnreadableFileError(f"not a whole {codec} ({error})", cure="deliver the file again, whole") from None
