@@ -44,7 +44,7 @@ IDENTIFIER_KINDS = (
 )  # fmt: skip
 ON_DRIFT = ("add", "ignore", "block")
 #: What a server may say beyond the standard, under its `customProperties`: how its transport is to be read.
-SERVER_OPTIONS: tuple[str, ...] = ()
+SERVER_OPTIONS = ("paging", "pageRows", "pageParameter", "limitParameter", "tokenUrl", "scope")
 DELETES = ("none", "soft", "compare")
 _HOURS = {"h": 1, "hours": 1, "d": 24, "days": 24}
 

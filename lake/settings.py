@@ -83,6 +83,11 @@ def source_url(source: str) -> str | None:
     return os.environ.get(f"LAKE_SOURCE_{source.upper()}_URL") or None
 
 
+def source_secret(source: str, name: str) -> str | None:
+    """A secret of a source (`LAKE_SOURCE_<SOURCE>_<NAME>`: TOKEN, CLIENT_ID, …), read when it is used, never kept."""
+    return os.environ.get(f"LAKE_SOURCE_{source.upper()}_{name}") or None
+
+
 def reset_settings() -> None:
     """Forget what was read, so that the next `load_settings` sees a changed environment (tests, `lake up`)."""
     load_settings.cache_clear()

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from open_data_contract_standard.model import Server
 
 from ingestion.connectors.base import Connector, LiveConnector
-from ingestion.contract import Contract, ContractError, Entity
+from ingestion.contract import Contract, ContractError, Entity, server_options
 from lake.settings import load_settings, source_url
 
 #: Transports that bring the newest rows live, beside the drops that bring the rest (other servers replace the drops);
@@ -76,7 +76,7 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
     if server.type == "api":
         from ingestion.connectors.rest import RestConnector
 
-        return RestConnector(url or server.location or "", entity)
+        return RestConnector(url or server.location or "", entity, server_options(server))
     if _transport(server) in STREAMS:
         return _live_connector(entity, server, url, follow=False)
     raise ContractError(

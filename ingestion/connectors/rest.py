@@ -1,117 +1,161 @@
-"""Paged REST APIs (httpx): cursor paging, bounded retries, an empty page changes nothing.
+"""REST APIs (httpx), paged as the contract's server says; an empty page changes nothing.
 
-`GET <location><physicalName>?after=<cursor>&limit=<n>` answers `{"data": […], "next": <cursor or null>,
-"cursor": <cursor after the last row>}`. The API's own cursor is the lake's: it is kept in the commit of the rows
-it follows, and nothing is asked for twice. Rows go to DuckDB as the text that came, so that no number is bent on
-the way through Python.
+`GET <location><physicalName>` answers JSON: a list of rows, or an object whose `data` is one. How pages follow each
+other, and what the cursor keeps of them, is `rest_paging`; waits, refusals and limits are `rest_client`; who we are is
+`rest_access`. Rows go to DuckDB as the text that came, so that no number is bent on the way through Python.
 """
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import duckdb
-import httpx
-import orjson
 import pyarrow as pa
 
-from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, UnreachableError
-from ingestion.contract import Entity
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, Trouble
+from ingestion.connectors.rest_access import Access
+from ingestion.connectors.rest_client import NotFound, RestClient
+from ingestion.connectors.rest_paging import WAYS, Options, Page, Request, digest
+from ingestion.contract import ContractError, Entity
 
 PAGE_ROWS = 1000
-#: Pages of one batch.
+#: Pages of one batch, and their text.
 BATCH_PAGES = 200
-TIMEOUT_SECONDS = 30.0
-#: Waits between attempts; a server's `Retry-After` is obeyed up to the longest one.
-RETRY_SECONDS = (0.2, 0.8, 2.0)
-LONGEST_WAIT_SECONDS = 30.0
-_PAGES = pa.schema([("body", pa.string()), ("source_file", pa.string())])
+BATCH_BYTES = 64 << 20
+#: Waits between attempts, in seconds.
+RETRY_SECONDS: Sequence[float] = (0.2, 0.8, 2.0)
+#: So many pages in a row with the very same rows are one page that never ends.
+SAME_PAGES = 4
+_PAGES = pa.schema([("body", pa.string()), ("skip", pa.int64()), ("source_file", pa.string())])
 
 
 class RestConnector(Indivisible):
-    """One entity's endpoint."""
+    """One entity's endpoint. `options` are those of the contract's server."""
 
     stream = "rest"
     is_live = False
 
-    def __init__(self, base_url: str, entity: Entity) -> None:
+    def __init__(self, base_url: str, entity: Entity, options: Mapping[str, Any] | None = None) -> None:
         self.entity = entity
-        self.url = base_url.rstrip("/") + "/" + entity.physical_name.lstrip("/")
-        self._client = httpx.Client(timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        said = dict(options or {})
+        way = said.get("paging", "cursor")
+        rows = said.get("pageRows", PAGE_ROWS)
+        if way not in WAYS:
+            raise _unusable(entity, "paging", f"one of {', '.join(WAYS)}", way)
+        if not isinstance(rows, int) or not 1 <= rows <= 100_000:
+            raise _unusable(entity, "pageRows", "a whole number from 1 to 100000", rows)
+        access = Access(entity.source, base_url, said.get("tokenUrl"), said.get("scope"))
+        self.client = RestClient(base_url.rstrip("/") + "/" + entity.physical_name.lstrip("/"), access)
+        names = {name: said[key] for name, key in _PARAMETERS.items() if key in said}
+        self.paging = WAYS[way](self.client, Options(rows, **names))
+        self._is_reread = False
+        self._asked: set[str] = set()
+        self._same: tuple[str, int] = ("", 0)
+        self._troubles: list[Trouble] = []
 
     def has_new(self, cursor: Cursor | None) -> bool:
-        """Whether a row follows the cursor."""
-        return bool(self._page(_after(cursor), 1, waits=())["data"])
+        """Whether a row follows the cursor; asked once, and True where there is no clear answer."""
+        try:
+            for page in self._pages(cursor, waits=()):
+                if len(page.rows) > page.skip or self.paging.complaint(page):
+                    return True
+        except SourceError:
+            return True
+        finally:
+            self._asked.clear()
+            self._same = ("", 0)
+        return self._is_reread
 
     def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         """The pages that follow the cursor, up to `BATCH_PAGES`."""
-        after = _after(cursor)
         bodies: list[str] = []
-        for _ in range(BATCH_PAGES):
-            page = self._page(after, PAGE_ROWS)
-            if not page["data"]:
-                break
-            bodies.append(page["body"])
-            following = page["next"] or page.get("cursor")
-            if not following or following == after:
-                raise self._broken("gives rows without a new cursor, so that paging would never end")
-            after = following
-            if not page["next"]:
+        skips: list[int] = []
+        size, after = 0, dict(cursor or {})
+        for page in self._pages(cursor, waits=RETRY_SECONDS):
+            if len(page.rows) > page.skip:
+                after = self.paging.cursor(page)
+                bodies.append(page.answer.body)
+                skips.append(page.skip)
+                size += len(page.answer.body)
+            if complaint := self.paging.complaint(page):
+                place = f"{self.entity.source}/{self.entity.name}"
+                self._troubles.append(Trouble(place, str(self.client.broken(complaint).args[0]), _MOVED))
+            if len(bodies) >= BATCH_PAGES or size >= BATCH_BYTES:
                 break
         if not bodies:
             return None
+        if self._troubles and not self._is_reread:
+            after["digest"] = ""  # matches nothing: the next read begins at the first page, once in a run
         names = [self.entity.physical_name] * len(bodies)
-        connection.register("rest_pages", pa.table({"body": bodies, "source_file": names}, schema=_PAGES))
-        return Delivery(
-            query="""select unnest(from_json(body::json->'$.data', '["JSON"]'))::varchar as line, source_file,
-                    null::bigint as source_position
-                from rest_pages""",
-            columns=None,
-            cursor={"after": after},
-        )
+        table = pa.table({"body": bodies, "skip": skips, "source_file": names}, schema=_PAGES)
+        connection.register("rest_pages", table)
+        return Delivery(query=_ROWS, columns=None, cursor=after, is_reread=self._is_reread)
+
+    def troubles(self) -> list[Trouble]:
+        """Pages that do not add up."""
+        return self._troubles
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self.client.close()
 
-    def _page(self, after: str, limit: int, waits: Sequence[float] = RETRY_SECONDS) -> dict[str, Any]:
-        body = self._get({"after": after, "limit": str(limit)}, waits)
-        try:
-            page = orjson.loads(body)
-        except orjson.JSONDecodeError:
-            raise self._broken("does not answer with whole JSON") from None
-        if not isinstance(page, dict) or not isinstance(page.get("data"), list) or "next" not in page:
-            raise self._broken("does not answer with `data` and `next`")
-        return page | {"body": body.decode()}
-
-    def _get(self, parameters: dict[str, str], waits: Sequence[float]) -> bytes:
-        for wait in (*waits, None):
+    def _pages(self, cursor: Cursor | None, waits: Sequence[float]) -> Iterator[Page]:
+        """The pages from the cursor on. Where the one that was read last is no longer what it was, all of them."""
+        page = None if cursor is None else self._page_of_cursor(cursor, waits)
+        if page is None:
+            self._is_reread = cursor is not None
+            self._asked.clear()
+            self._troubles.clear()
+            page = self._first_page(waits)
+        while True:
+            yield page
+            request = self.paging.following(page)
+            if request is None:
+                return
+            self._refuse_repetition(request, page)
             try:
-                response = self._client.get(self.url, params=parameters)
-            except httpx.HTTPError as error:
-                if wait is None:
-                    raise self._broken(f"does not answer ({type(error).__name__})", UnreachableError) from None
-            else:
-                if response.status_code == httpx.codes.OK:
-                    return response.content
-                may_pass = response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error
-                if wait is None or not may_pass:
-                    raise self._broken(f"answers {response.status_code}")
-                wait = _wait(response, wait)
-            time.sleep(wait)
-        raise AssertionError("the last attempt returns or raises")
+                page = self._get(request, waits)
+            except NotFound:  # some APIs answer so beyond the last page; if it was none, the next run reads on here
+                return
 
-    def _broken(self, problem: str, kind: type[SourceError] = SourceError) -> SourceError:
-        return kind(
-            f"{self.entity.source}: the API at {self.url} {problem}",
-            cure="start the API or make it reachable, then run again; what is landed stays landed, the cursor waits",
-        )
+    def _page_of_cursor(self, cursor: Cursor, waits: Sequence[float]) -> Page | None:
+        try:
+            page = self._get(self.paging.first(cursor), waits)
+        except NotFound:
+            if self.paging.is_rereading:
+                return None
+            raise self.client.broken("answers 404") from None
+        return replace(page, skip=self.paging.seen(cursor)) if self.paging.is_at(cursor, page) else None
+
+    def _first_page(self, waits: Sequence[float]) -> Page:
+        try:
+            return self._get(self.paging.first(None), waits)
+        except NotFound:
+            raise self.client.broken("answers 404") from None
+
+    def _get(self, request: Request, waits: Sequence[float]) -> Page:
+        answer = self.client.get(request.url, request.parameters, waits)
+        return Page(request, answer, self.paging.rows(answer))
+
+    def _refuse_repetition(self, following: Request, page: Page) -> None:
+        now = digest(page.rows)
+        self._same = (now, self._same[1] + 1 if now == self._same[0] else 1)
+        if page.rows:
+            self._asked.add(page.request.key)
+        if following.key in self._asked or self._same[1] >= SAME_PAGES:
+            raise self.client.broken("gives the same page over and over, so that paging would never end")
 
 
-def _after(cursor: Cursor | None) -> str:
-    return str((cursor or {}).get("after", ""))
+#: Field of `Options` -> name in the contract.
+_PARAMETERS = {"page_parameter": "pageParameter", "limit_parameter": "limitParameter"}
+_MOVED = "all pages were read twice: ask the API's owner for a stable order of rows and a true `total`, then run again"
+_ROWS = """select unnest(from_json(
+        case when json_type(body::json) = 'ARRAY' then body::json else body::json->'$.data' end, '["JSON"]'
+    )[skip + 1:])::varchar as line, source_file, null::bigint as source_position
+    from rest_pages"""
 
 
-def _wait(response: httpx.Response, wait: float) -> float:
-    asked = response.headers.get("Retry-After", "")
-    return min(float(asked), LONGEST_WAIT_SECONDS) if asked.isdigit() else wait
+def _unusable(entity: Entity, key: str, expected: str, value: object) -> ContractError:
+    return ContractError(
+        f"{entity.source}: the server's `{key}` should be {expected}, not {value!r}", cure="correct the contract"
+    )

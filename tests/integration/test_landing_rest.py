@@ -1,7 +1,9 @@
 """A paged API: each row once, the API's own cursor kept with it; trouble is waited out a little, then reported."""
 
+import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ingestion.connectors import rest
+from ingestion.connectors import rest, rest_client
+from ingestion.contract import ContractError
 from ingestion.landing import has_new
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
@@ -23,16 +26,39 @@ class Api:
     rows: list[Any] = field(default_factory=list)
     troubles: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    paging: str = "cursor"
+    most: int = 10_000  # rows that a page may have, whatever is asked
+    says_total: bool = False
+    unseen: int = 0  # rows that the total counts and no page shows
+    tokens: set[str] | None = None  # who may read; None is everybody
+    seen: list[str] = field(default_factory=list)
+    fetched: list[str] = field(default_factory=list)
+    token_seconds: int = 3600
+    port: int = 0
 
-    def answer(self, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    def answer(self, path: str, query: dict[str, str], authorization: str) -> tuple[int, dict[str, str], bytes]:
         self.requests.append(query)
+        self.seen.append(authorization)
         if self.troubles:
             return self.troubles.pop(0)
+        if self.tokens is not None and authorization.removeprefix("Bearer ") not in self.tokens:
+            return 401, {}, b""
+        if self.paging != "cursor":
+            return self.numbered(path, query)
         start = int(query["after"] or 0)
         end = min(start + int(query["limit"]), len(self.rows))
         following = str(end) if end < len(self.rows) else None
         page = {"data": self.rows[start:end], "next": following, "cursor": str(end)}
         return 200, {}, json.dumps(page).encode()
+
+    def numbered(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        number, size = int(query.get("page", 1)), min(int(query["limit"]), self.most)
+        rows = self.rows[(number - 1) * size : number * size]
+        if self.paging == "link":
+            link = f'<{path}?page={number + 1}&limit={size}>; rel="next", <{path}>; rel="first"'
+            return 200, {"Link": link} if number * size < len(self.rows) else {}, json.dumps(rows).encode()
+        page = {"data": rows} | ({"total": len(self.rows) + self.unseen} if self.says_total else {})
+        return 200, {"Content-Type": "application/json"}, json.dumps(page).encode()
 
 
 @pytest.fixture
@@ -42,8 +68,22 @@ def api(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-            status, headers, body = api.answer({name: values[0] for name, values in query.items()})
-            self.send_response(status)
+            first = {name: values[0] for name, values in query.items()}
+            self.reply(*api.answer(urlsplit(self.path).path, first, self.headers.get("Authorization", "")))
+
+        def do_POST(self) -> None:
+            """The token server beside it: a token for the one client that it knows."""
+            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            login = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
+            if login != "lake:s3cr3t-of-the-lake" or "grant_type=client_credentials" not in form:
+                return self.reply(401, {}, b"{}")
+            api.tokens = {f"token-{len(api.fetched)}"}
+            api.fetched.extend(api.tokens)
+            body = {"access_token": api.fetched[-1], "token_type": "Bearer", "expires_in": api.token_seconds}
+            self.reply(200, {}, json.dumps(body).encode())
+
+        def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response_only(status)
             for name, value in ({"Content-Length": str(len(body)), "Connection": "close"} | headers).items():
                 self.send_header(name, value)
             self.end_headers()
@@ -58,6 +98,7 @@ def api(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
     shop.document["schema"][0]["physicalName"] = "/v1/sales"
     shop.declare()
     monkeypatch.setenv("LAKE_SOURCE_SHOP_URL", f"http://127.0.0.1:{server.server_port}")
+    api.port = server.server_port
     monkeypatch.setattr(rest, "RETRY_SECONDS", (0.01, 0.02))
     yield api
     server.shutdown()
@@ -139,3 +180,223 @@ def test_lasting_trouble_is_reported_with_cure_and_nothing_is_lost(
     api.troubles = []
     assert shop.land().state == "landed"
     assert shop.counts().landed == 2
+
+
+def say(shop: Shop, **options: Any) -> None:
+    """Let the contract's server say how its API is read."""
+    shop.document["servers"][0]["customProperties"] = [{"property": k, "value": v} for k, v in options.items()]
+    shop.declare()
+
+
+WAYS = {
+    "pages": {"paging": "page"},
+    "pages with a total": {"paging": "page", "says_total": True},
+    "pages shorter than asked": {"paging": "page", "most": 7},
+    "links": {"paging": "link"},
+}
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+def paged(shop: Shop, api: Api, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """An API without a cursor of its own, in pages of ten rows."""
+    for name, value in request.param.items():
+        setattr(api, name, value)
+    say(shop, paging=api.paging, pageRows=10)
+    monkeypatch.setattr(rest, "BATCH_PAGES", 2)
+    return api
+
+
+def test_pages_without_a_cursor_land_once_and_go_on_on_the_last_one(shop: Shop, paged: Api) -> None:
+    api = paged
+    for rows in (45, 45, 47, 50, 50, 51, 71):
+        before = len(api.rows)
+        api.rows += [sale(n) for n in range(len(api.rows), rows)]
+        assert has_new("shop") == (rows > before)
+        assert shop.land().state == ("landed" if rows > before else "idle")
+        assert shop.counts().landed == rows
+    api.rows += [sale(0), sale(80, pieces="x")]
+    api.requests.clear()
+    shop.land()
+    counts = shop.counts()
+    assert (counts.received, counts.landed, counts.doubled, counts.quarantined) == (73, 71, 1, 1)
+    assert len(api.requests) <= 8, "what was read is not read again"
+
+
+@pytest.mark.parametrize("place", [0, 12], ids=["at the front", "in between"])
+def test_rows_that_come_before_the_last_page_are_found(shop: Shop, paged: Api, place: int) -> None:
+    paged.rows = [sale(n) for n in range(45)]
+    shop.land()
+    paged.rows[place:place] = [sale(n) for n in range(100, 103)]
+    assert has_new("shop")
+    shop.land()
+    counts = shop.counts()
+    assert (counts.received, counts.landed, counts.doubled) == (48, 48, 0)
+    assert shop.land().state == "idle"
+
+
+def test_list_that_has_shrunk_loses_and_doubles_nothing(shop: Shop, paged: Api) -> None:
+    paged.rows = [sale(n) for n in range(45)]
+    shop.land()
+    paged.rows = [*paged.rows[30:], sale(50)]
+    shop.land()
+    assert (shop.counts().landed, shop.counts().doubled) == (46, 0)
+    paged.rows = []
+    shop.land()
+    assert shop.counts().landed == 46
+
+
+def test_list_that_shrinks_while_it_is_read_is_read_again(shop: Shop, api: Api) -> None:
+    api.paging, api.says_total = "page", True
+    say(shop, paging="page", pageRows=10)
+    api.rows = [sale(n) for n in range(35)]
+    api.troubles = [api.numbered("", {"page": str(page), "limit": "10"}) for page in (1, 2)]
+    del api.rows[3]  # after page 2 was given: S20 slips to it, unread
+    assert shop.land(full_refresh=True).state == "landed"
+    assert shop.counts().landed == 35
+    assert shop.land().state == "idle"
+
+
+def test_total_that_is_never_reached_is_told_and_what_is_there_lands(shop: Shop, api: Api) -> None:
+    api.paging, api.says_total, api.unseen = "page", True, 2
+    say(shop, paging="page", pageRows=10)
+    api.rows = [sale(n) for n in range(15)]
+    for _ in range(2):
+        result = shop.land()
+        assert result.state == "failed"
+        assert "says it has 17 rows and gives 15" in (result.error or "")
+        assert (shop.counts().landed, shop.counts().doubled) == (15, 0)
+
+
+def test_page_that_never_ends_is_stopped(shop: Shop, api: Api) -> None:
+    say(shop, paging="page", pageRows=10)
+    api.troubles = [(200, {}, json.dumps([sale(n) for n in range(10)]).encode())] * 50
+    result = shop.land()
+    assert result.state == "failed"
+    assert "over and over" in (result.error or "")
+    assert len(api.requests) < 12
+
+
+def test_links_in_a_circle_are_stopped(shop: Shop, api: Api) -> None:
+    say(shop, paging="link")
+    api.troubles = [
+        (200, {"Link": f'</v1/sales?at={n % 3}&limit=9>; rel="next"'}, json.dumps([sale(n)]).encode())
+        for n in range(50)
+    ]
+    result = shop.land()
+    assert "over and over" in (result.error or "")
+    assert len(api.requests) < 12
+
+
+def test_link_to_another_server_is_not_followed(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_TOKEN", "s3cr3t-of-the-lake")
+    say(shop, paging="link")
+    for link in (f"http://localhost:{api.port}/v1/sales?page=2", "//elsewhere.example/v1/sales"):
+        api.troubles = [(200, {"Link": f'<{link}>; rel="next"'}, json.dumps([sale(1)]).encode())] * 2
+        result = shop.land(full_refresh=True)
+        assert result.state == "failed"
+        assert "another server" in (result.error or "")
+
+
+def test_redirect_is_followed_at_home_only(shop: Shop, api: Api) -> None:
+    api.rows = [sale(1)]
+    api.troubles = [(307, {"Location": "/v2/sales?after=&limit=1000"}, b"")]
+    assert shop.land(full_refresh=True).state == "landed"
+    api.troubles = [(302, {"Location": f"http://localhost:{api.port}/login"}, b"")] * 2
+    assert "another server" in (shop.land(full_refresh=True).error or "")
+
+
+def test_login_page_in_front_of_the_api_is_named(shop: Shop, api: Api) -> None:
+    api.troubles = [(200, {"Content-Type": "text/html; charset=utf-8"}, b"<html>")] * 9
+    result = shop.land()
+    assert "'text/html', not JSON" in (result.error or "")
+    assert len(api.requests) == 2, "asked once by a look, once by a read: trying again would not help"
+
+
+def test_server_that_wants_to_be_left_alone_is_waited_for_a_little_and_left_alone_if_long(shop: Shop, api: Api) -> None:
+    api.rows = [sale(1)]
+    dates = {"Date": "Tue, 30 Jun 2026 12:00:00 GMT", "Retry-After": "Tue, 30 Jun 2026 12:00:01 GMT"}
+    api.troubles = [(429, dates, b"")]
+    started = time.monotonic()
+    assert shop.land(full_refresh=True).state == "landed"
+    assert time.monotonic() - started > 0.9
+    api.troubles = [(503, {"Retry-After": "3600"}, b"")] * 9
+    api.requests.clear()
+    result = shop.land(full_refresh=True)
+    assert "left alone for 3600 s" in (result.error or "")
+    assert len(api.requests) == 1
+
+
+def test_page_too_large_to_be_held_is_refused_with_cure(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest_client, "PAGE_BYTES", 1000)
+    api.rows = [sale(n) for n in range(20)]
+    result = shop.land()
+    assert result.state == "failed"
+    assert "pageRows" in (result.cure or "")
+
+
+def test_bearer_token_comes_from_the_environment_and_is_told_nowhere(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.rows, api.tokens = [sale(1)], {"s3cr3t-of-the-lake"}
+    result = shop.land()
+    assert result.state == "failed"
+    assert "LAKE_SOURCE_SHOP_TOKEN" in (result.cure or "")
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_TOKEN", "s3cr3t-of-the-lake")
+    assert shop.land().state == "landed"
+    api.tokens = set()
+    assert "s3cr3t" not in str(shop.land(full_refresh=True))
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_URL", f"http://lake:s3cr3t-of-the-lake@127.0.0.1:{api.port}")
+    refused = shop.land(full_refresh=True)
+    assert refused.error
+    assert "s3cr3t" not in str(refused)
+    log = shop.home / "delta" / "bronze" / "shop" / "sales" / "_delta_log"
+    assert not [path for path in log.iterdir() if b"s3cr3t" in path.read_bytes()]
+
+
+@pytest.fixture
+def oauth(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """An API that wants a token of its own making."""
+    api.tokens = set()
+    say(shop, tokenUrl="/oauth/token", pageRows=2)
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_ID", "lake")
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_SECRET", "s3cr3t-of-the-lake")
+    api.rows = [sale(n) for n in range(9)]
+    return api
+
+
+def test_oauth_token_is_fetched_once_and_used(shop: Shop, oauth: Api) -> None:
+    assert shop.land().state == "landed"
+    assert (shop.counts().landed, oauth.fetched) == (9, ["token-0"])
+
+
+def test_oauth_token_that_has_ended_is_fetched_anew(shop: Shop, oauth: Api) -> None:
+    oauth.token_seconds = 0
+    assert shop.land(full_refresh=True).state == "landed"
+    assert len(oauth.fetched) >= 5
+
+
+def test_oauth_token_that_is_withdrawn_is_fetched_anew_once(shop: Shop, oauth: Api) -> None:
+    oauth.troubles = [(200, {}, json.dumps({"data": oauth.rows[:2], "next": "2", "cursor": "2"}).encode())]
+    oauth.troubles += [(401, {}, b"")]
+    assert shop.land(full_refresh=True).state == "landed"
+    assert (shop.counts().landed, len(oauth.fetched)) == (9, 2)
+    oauth.troubles = [(401, {}, b"")] * 9
+    result = shop.land(full_refresh=True)
+    assert "refuses us" in (result.error or "")
+    assert "LAKE_SOURCE_SHOP_CLIENT_ID" in (result.cure or "")
+
+
+def test_oauth_client_that_is_wrong_is_told_without_its_secret(
+    shop: Shop, oauth: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_SECRET", "wr0ng-s3cr3t")
+    result = shop.land()
+    assert result.state == "failed"
+    assert "wr0ng" not in str(result)
+
+
+@pytest.mark.parametrize(("option", "value"), [("paging", "pages"), ("pageRows", 0), ("pageRows", "many")])
+def test_option_that_cannot_be_is_refused_by_name(shop: Shop, api: Api, option: str, value: Any) -> None:
+    say(shop, **{option: value})
+    with pytest.raises(ContractError, match=option):
+        shop.land()
