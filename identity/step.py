@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from deltalake import DeltaTable
 
 from identity import ledger
 from identity.as_of import PERSON_LINKS
@@ -24,7 +23,7 @@ from lake import clock
 from lake.crash import crash_point
 from lake.duck import connect
 from lake.state import as_metadata, read_state
-from lake.tables import open_table, scan, table_uri
+from lake.tables import open_table, scan
 from lake.writer import Commit, append, merge, table_lock
 
 PERSON_RECORDS = "identity/person_records"
@@ -182,7 +181,8 @@ def _write_missing_events(state: dict[str, Any]) -> pa.Table | None:
 
 
 def _open_links(version: int | None) -> pa.Table:
-    table = DeltaTable(table_uri(PERSON_LINKS), version=version)
+    table = open_table(PERSON_LINKS, version)
+    assert table is not None
     rows = table.to_pyarrow_table(columns=["record_id", "person_id", "valid_to"])
     return rows.filter(pa.compute.is_null(rows["valid_to"]))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import duckdb
 
+from lake import objects
 from lake.settings import load_settings
 from lake.token import create_token_macro
 
@@ -39,8 +40,13 @@ def connection_settings() -> dict[str, str]:
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    """Load the delta extension, apply the settings and create `lake_token` on a connection made elsewhere."""
+    """Load the delta extension, apply the settings and create `lake_token` on a connection made elsewhere.
+
+    Where the tables are in S3 the connection may read there too.
+    """
     connection.execute(f"load '{delta_extension()}'")
+    if objects.is_remote(load_settings().tables_root):
+        objects.let_duckdb_in(connection)
     for name, value in connection_settings().items():
         connection.execute(f"set {name} = '{value}'")
     create_token_macro(connection)

@@ -1,4 +1,4 @@
-"""Parquet files inside a table's folder: written there by DuckDB, not yet part of the table.
+"""Parquet files inside a table's folder: written there by DuckDB, not yet part of the table. (In S3: see `objects`.)
 
 A file counts only once a commit names it (`lake.writer.commit_files`); one that a crash left behind is swept by
 `lake.maintenance`. Measured: DuckDB writing in place and a commit of add-actions costs 1.27 times a bare COPY, an
@@ -17,7 +17,8 @@ import duckdb
 from deltalake.transaction import AddAction
 
 from lake.commits import UnsureCommitError
-from lake.settings import SettingsError
+from lake.objects import is_remote
+from lake.settings import load_settings
 from lake.tables import table_uri
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -61,19 +62,19 @@ def claimed(files: Sequence[DataFile]) -> Iterator[None]:
 
 
 def table_folder(name: str) -> Path:
-    """The local folder of a table, made where it is missing.
+    """Where a table's files are written before a commit names them: its own folder, made where it is missing.
 
-    Raises:
-        SettingsError: the tables are not in a local folder, where DuckDB could write.
+    For a table in S3 a folder of this machine: `lake.writer.commit_files` takes the files from there.
     """
     uri = table_uri(name)
-    if "://" in uri:
-        raise SettingsError(
-            f"landing writes into the table's folder, and {uri} is none", cure="set LAKE_DELTA_ROOT to a local folder"
-        )
-    folder = Path(uri)
+    folder = staging_folder(name) if is_remote(uri) else Path(uri)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def staging_folder(name: str) -> Path:
+    """The folder of this machine where files of a table in S3 are written first."""
+    return load_settings().home / "tmp" / "staged" / name
 
 
 #: How DuckDB writes Parquet. A dictionary is given up as soon as a column shows more values than this: building those

@@ -17,7 +17,9 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable
 
 from lake.crash import crash_point
+from lake.files import staging_folder
 from lake.locks import table_lock
+from lake.objects import is_remote
 from lake.state import as_metadata, in_newest_commit, state_of
 from lake.tables import list_tables, open_table, table_uri
 
@@ -92,7 +94,7 @@ def maintain_table(name: str, *, policy: Policy = POLICY) -> Maintained:
         crash_point("maintenance.compacted")
         vacuumed = _vacuum(table, policy)
         crash_point("maintenance.vacuumed")
-        swept = _sweep(table, Path(table_uri(name)))
+        swept = _sweep(name, table)
         crash_point("maintenance.swept")
         table.create_checkpoint()
         crash_point("maintenance.checkpointed")
@@ -132,12 +134,16 @@ def _vacuum(table: DeltaTable, policy: Policy) -> int:
     return len(table.vacuum(dry_run=False, commit_properties=_with_state(table), **options))
 
 
-def _sweep(table: DeltaTable, folder: Path) -> int:
-    """Remove what a killed writer left: files no commit names, and temporary ones (`#`), which vacuum does not see."""
-    if not folder.is_dir():
-        return 0
-    orphans = [folder / name for name in never_named(table)]
-    orphans += [path for path in folder.rglob("*#*") if path.is_file()]
+def _sweep(name: str, table: DeltaTable) -> int:
+    """Remove what a killed writer left: files no commit names, and temporary ones (`#`), which vacuum does not see.
+
+    In S3 another machine may be about to name a file, and our lock does not hold it: there vacuum removes them once
+    they are older than the retention; what this machine was about to bring there goes at once.
+    """
+    folder, orphans = Path(table_uri(name)), [path for path in staging_folder(name).glob("*") if path.is_file()]
+    if not is_remote(table_uri(name)):
+        orphans += [folder / left for left in never_named(table)]
+        orphans += [path for path in folder.rglob("*#*") if path.is_file()]
     for path in orphans:
         path.unlink(missing_ok=True)
     return len(orphans)

@@ -35,6 +35,9 @@ class Settings(BaseSettings):
     source_root: Path | None = Field(
         default=None, description="Where file and SQLite sources are; default the sandbox."
     )
+    s3_endpoint: str | None = Field(default=None, description="Address of an S3 store that is not Amazon's.")
+    s3_region: str | None = Field(default=None, description="Region of the S3 store; default AWS_REGION, us-east-1.")
+    s3_allow_http: bool = Field(default=False, description="Talk to a store that is not on loopback unencrypted.")
     contracts: Path | None = Field(default=None, description="Folder of the contracts; default ingestion/sources.")
     now: datetime | None = Field(default=None, description="The only 'now' (UTC); default the sandbox's day, else UTC.")
     services: bool = Field(default=False, description="Use PostgreSQL, Redis and Mosquitto started by infra/services.")
@@ -86,6 +89,11 @@ def source_url(source: str) -> str | None:
 def source_secret(source: str, name: str) -> str | None:
     """A secret of a source (`LAKE_SOURCE_<SOURCE>_<NAME>`: TOKEN, CLIENT_ID, …), read when it is used, never kept."""
     return os.environ.get(f"LAKE_SOURCE_{source.upper()}_{name}") or None
+
+
+def s3_secret(name: str) -> str | None:
+    """A key to S3 (`LAKE_S3_<NAME>`, else `AWS_<NAME>`), read when it is used, never kept."""
+    return os.environ.get(f"LAKE_S3_{name}") or os.environ.get(f"AWS_{name}") or None
 
 
 def reset_settings() -> None:

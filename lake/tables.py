@@ -9,6 +9,7 @@ from pathlib import Path
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from lake import objects
 from lake.settings import load_settings
 
 RESTRICTED_ZONES = ("bronze", "quarantine", "identity")
@@ -24,17 +25,22 @@ def table_uri(name: str) -> str:
     return f"{load_settings().tables_root.rstrip('/')}/{name}"
 
 
-def open_table(name: str) -> DeltaTable | None:
-    """The table at its newest version, or None where it has not been made yet."""
+def storage_options(name: str) -> dict[str, str] | None:
+    """What delta-rs needs beside a table's URI; None for a local folder."""
+    return objects.delta_options(table_uri(name))
+
+
+def open_table(name: str, version: int | None = None) -> DeltaTable | None:
+    """The table at a version (the newest), or None where it has not been made yet."""
     try:
-        return DeltaTable(table_uri(name))
+        return DeltaTable(table_uri(name), version=version, storage_options=storage_options(name))
     except TableNotFoundError:
         return None
 
 
 def table_exists(name: str) -> bool:
     """Whether the table has at least one version."""
-    return DeltaTable.is_deltatable(table_uri(name))
+    return DeltaTable.is_deltatable(table_uri(name), storage_options(name))
 
 
 def table_version(name: str) -> int | None:
@@ -44,8 +50,11 @@ def table_version(name: str) -> int | None:
 
 
 def list_tables(zone: str | None = None) -> list[str]:
-    """Names of all tables there are (in one zone), sorted; found on disk, never kept by hand."""
-    root = Path(load_settings().tables_root)
+    """Names of all tables there are (in one zone), sorted; found where they lie, never kept by hand."""
+    place = load_settings().tables_root
+    if objects.is_remote(place):
+        return sorted(objects.tables_below(place, zone or ""))
+    root = Path(place)
     top = root / zone if zone else root
     if not top.exists():
         return []

@@ -14,7 +14,8 @@ from deltalake.transaction import create_table_with_add_actions
 from lake.commits import NO_BATCH, Commit, ConflictError, UnsureCommitError, settled
 from lake.files import DataFile, as_actions, claimed
 from lake.locks import table_lock
-from lake.tables import open_table, table_uri
+from lake.objects import is_remote, upload
+from lake.tables import open_table, storage_options, table_uri
 
 __all__ = [
     "ArrowData", "Commit", "ConflictError", "UnsureCommitError",
@@ -51,6 +52,7 @@ def append(
                 partition_by=partition_by,
                 configuration=dict(configuration or {}) or None,
                 commit_properties=properties,
+                storage_options=None if table else storage_options(name),
             )
 
         settled(name, None if table is None else table.version(), commit, write)
@@ -93,13 +95,20 @@ def commit_files(
                     actions,
                     configuration=dict(configuration or {}),
                     commit_properties=properties,
+                    storage_options=storage_options(name),
                 )
             else:
                 table.create_write_transaction([*actions], "append", table.schema(), [], commit_properties=properties)
 
         _ensure_there(files)
+        is_away = is_remote(table_uri(name))
+        if is_away:
+            upload([file.path for file in files], table_uri(name))
         with claimed(files):
             settled(name, None if table is None else table.version(), commit, write)
+        if is_away:
+            for file in files:
+                file.path.unlink()
         return True
 
 
@@ -137,6 +146,7 @@ def overwrite(
             predicate=predicate,
             configuration=dict(configuration or {}) or None,
             commit_properties=commit.properties(),
+            storage_options=storage_options(name),
         )
 
 
@@ -163,6 +173,7 @@ def merge(
                 mode="append",
                 configuration=dict(configuration or {}) or None,
                 commit_properties=commit.properties(),
+                storage_options=storage_options(name),
             )
             return {
                 "num_target_rows_inserted": rows.num_rows,

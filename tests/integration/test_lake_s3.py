@@ -1,0 +1,112 @@
+"""The lake in S3: the same landing, replay and maintenance, and two machines that write at once."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.fs as arrow_fs
+import pytest
+
+from infra.services import object_store
+from ingestion.landing import has_new
+from ingestion.quarantine import count_by_reason, replay
+from lake import objects
+from lake.files import staging_folder
+from lake.maintenance import Policy, maintain
+from lake.settings import SettingsError, reset_settings
+from lake.state import read_state
+from lake.tables import list_tables, open_table, table_exists, table_uri
+from tests.faults.reconcile import Delivered, reconcile
+from tests.faults.test_landing_crash import BRONZE, deliver
+from tests.integration.test_landing_replay import allow_fax
+from tests.landing_lake import Shop, sale
+
+
+@pytest.fixture(scope="module")
+def store() -> Iterator[str]:
+    """Address of an S3 store."""
+    with object_store.running() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(store: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A bucket of the test's own that holds its tables."""
+    bucket = object_store.make_bucket(store, f"lake-{abs(hash(home)):x}")
+    for name, value in object_store.environment(store).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LAKE_DELTA_ROOT", f"{bucket}/delta")
+    reset_settings()
+    return bucket
+
+
+def data_files(name: str) -> set[str]:
+    """Names of the data files that lie in a table's folder."""
+    folder = table_uri(name).removeprefix(objects.SCHEME)
+    listed = objects.access().for_arrow().get_file_info(arrow_fs.FileSelector(folder, allow_not_found=True))
+    return {info.base_name for info in listed if info.base_name.endswith(".parquet")}
+
+
+def test_landing_replay_and_maintenance_work_as_on_a_disk(shop: Shop, bucket: str) -> None:
+    delivered = Delivered()
+    for day in range(3):
+        deliver(shop, delivered, day)
+        assert has_new("shop")
+        assert shop.land().error is None
+        assert not has_new("shop")
+        assert reconcile(shop, delivered).is_sound
+    assert list_tables() == [BRONZE, "ops/layout", "quarantine/shop/sales"]
+    assert list_tables("bronze") == [BRONZE]
+    assert not table_exists("bronze/shop/returns")
+    assert not (shop.home / "delta").exists()
+    assert count_by_reason() == {"not_allowed": 9}
+
+    allow_fax(shop)
+    assert [(r.landed, r.remaining) for r in replay("shop")] == [(9, 0)]
+    before = shop.counts()
+    state = read_state(BRONZE)
+    done = {d.table: d for d in maintain(policy=Policy(small_files=2))}
+    assert done[BRONZE].files_compacted > 1
+    assert shop.counts() == before
+    assert read_state(BRONZE) == state
+    shop.deliver("more.jsonl", [sale(9999)])
+    shop.land()
+    assert shop.counts().landed == before.landed + 1
+    assert not [path for path in staging_folder(BRONZE).iterdir() if path.is_file()]
+
+
+def test_data_of_another_table_below_the_same_bucket_is_left_alone(shop: Shop, bucket: str) -> None:
+    delivered = Delivered()
+    deliver(shop, delivered, 0)
+    shop.land()
+    table = open_table(BRONZE)
+    assert table is not None
+    assert data_files(BRONZE) == {uri.rpartition("/")[2] for uri in table.file_uris()}
+
+
+def test_keys_are_asked_for_and_never_told(
+    bucket: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shop.deliver("a.jsonl", [sale(1)])
+    shop.land()
+    assert object_store.KEY not in caplog.text + repr(objects.access())
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(SettingsError, match="no key") as error:
+        shop.land()
+    assert "AWS_SECRET_ACCESS_KEY" in error.value.cure
+
+
+@pytest.mark.parametrize("endpoint", ["http://store.example:9000", "store.example:9000", "ftp://store.example"])
+def test_unencrypted_or_odd_endpoint_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+    monkeypatch.setenv("LAKE_S3_ENDPOINT", endpoint)
+    reset_settings()
+    with pytest.raises(SettingsError, match="LAKE_S3_ENDPOINT"):
+        objects.access()
+
+
+def test_tables_lie_in_a_folder_or_in_s3(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("LAKE_DELTA_ROOT", "gs://bucket/delta")
+    reset_settings()
+    with pytest.raises(SettingsError, match="gs://"):
+        list_tables()
