@@ -61,7 +61,7 @@ class Shop:
         """Write the contract as it is now."""
         entity = self.document["schema"][0]
         if file_format:
-            self.document["servers"][0]["format"] = file_format.removesuffix(".gz")
+            self.document["servers"][0]["format"] = file_format.partition(".")[0]
             entity["physicalName"] = f"sales/*.{file_format}"
         if on_drift:
             entity["customProperties"].append({"property": "onDrift", "value": on_drift})

@@ -136,7 +136,7 @@ class CsvRecords:
         lines = line + np.searchsorted(every_end, starts)
         lines = lines[ends - starts > (1 if returns else 0)]
         try:
-            records = _parsed(part, names) if len(lines) else None
+            records = _parsed(part, names, self.delimiter) if len(lines) else None
         except pa.ArrowInvalid:
             return None
         if records is not None and records.num_rows != len(lines):
@@ -165,14 +165,14 @@ class CsvRecords:
             if match is not None and is_whole:
                 raw = match.group(1)
                 lines = len(_LINE.findall(match.group())) - 1
-                is_good = bool(raw) and self._count(raw) == len(names) and not as_text(raw)[1]
-                if is_good or not raw or lines == 1:
-                    if is_good:
-                        good.append(raw)
-                        positions.append(line)
-                    elif raw:
-                        refuse(raw, line)
-                        refused += 1
+                has_all = self._count(raw) == len(names)
+                if has_all and raw and not as_text(raw)[1]:
+                    good.append(raw)
+                    positions.append(line)
+                elif raw and (has_all or lines == 1):
+                    refuse(raw, line)
+                    refused += 1
+                if has_all or not raw or lines == 1:  # else a quote has swallowed lines: only the first is at fault
                     at, line = match.end(), line + lines
                     continue
             raw, end = _LINE.match(block, at).groups()  # type: ignore[union-attr]  # any bytes match
@@ -184,7 +184,7 @@ class CsvRecords:
                 refuse(raw, line)
                 refused += 1
             at, line = at + len(raw + end), line + 1
-        records = _parsed(b"\n".join(good) + b"\n", names) if good else None
+        records = _parsed(b"\n".join(good) + b"\n", names, self.delimiter) if good else None
         return _Part(at, line - first, records, positions, refused)
 
     def _count(self, raw: bytes) -> int:
@@ -193,12 +193,12 @@ class CsvRecords:
         return len(self._fields.findall(raw))
 
 
-def _parsed(text: bytes, names: Sequence[str]) -> pa.RecordBatch:
+def _parsed(text: bytes, names: Sequence[str], delimiter: str) -> pa.RecordBatch:
     """Records as columns of text; an empty field is null, a quoted empty one is an empty text."""
     table = pa.csv.read_csv(
         pa.py_buffer(text),
         pa.csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=list(names)),
-        pa.csv.ParseOptions(newlines_in_values=True),
+        pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
             strings_can_be_null=True,

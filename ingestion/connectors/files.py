@@ -15,7 +15,7 @@ from ingestion import drift
 from ingestion.connectors import formats
 from ingestion.connectors.base import Cursor, Delivery, Trouble
 from ingestion.connectors.folder import DropFile, Folder
-from ingestion.connectors.formats import CsvFiles, JsonLines, Reading, TextFiles
+from ingestion.connectors.formats import CsvFiles, JsonLines, Reading
 from ingestion.connectors.landed import Known, Landed, describe
 from ingestion.connectors.unpacking import UnreadableFileError
 from ingestion.contract import ContractError, Entity
@@ -50,7 +50,7 @@ class FilesConnector:
         self.delimiter = delimiter
         self._left_out: dict[str, Trouble] = {}
         self._offered: dict[str, DropFile] = {}
-        self._text: TextFiles | None = None
+        self._text: CsvFiles | JsonLines | None = None
         self._known: dict[tuple[str, str], Known] = {}  # what was read of a file as it looked then
         self._aliases: tempfile.TemporaryDirectory[str] | None = None
 
@@ -192,9 +192,11 @@ class FilesConnector:
         files = list(self._offered.values())
         if self.format == "parquet":
             return formats.parquet(connection, self._locations(files))
-        text = CsvFiles(files, self.delimiter) if self.format == "csv" else JsonLines(files)
-        self._text = text
-        return text.reading(connection)
+        if self.format == "csv":
+            self._text = CsvFiles(files, self.delimiter, self.entity.columns[0].name)
+        else:
+            self._text = JsonLines(files)
+        return self._text.reading(connection)
 
     def _locations(self, files: Iterable[DropFile]) -> dict[str, str]:
         """Where DuckDB reads each file, and its name; a link stands in for what it would take for a pattern."""

@@ -82,6 +82,11 @@ class TextFiles:
             except (UnreadableFileError, OSError) as error:
                 self.failed[file.name] = error
                 raise
+            except pa.ArrowException as error:
+                self.failed[file.name] = UnreadableFileError(
+                    f"cannot be read ({type(error).__name__})", cure="deliver the file again, whole and in UTF-8"
+                )
+                raise self.failed[file.name] from None
 
     def _begin(self) -> None:
         """A new reading begins."""
@@ -112,11 +117,12 @@ class JsonLines(TextFiles):
 class CsvFiles(TextFiles):
     """CSV by the header of each file, every value as text."""
 
-    def __init__(self, files: Sequence[DropFile], delimiter: str) -> None:
+    def __init__(self, files: Sequence[DropFile], delimiter: str, usual: str) -> None:
+        """`usual`: a column of the contract, since even files without any have to be a table of something."""
         super().__init__(files)
         self.grammar = CsvRecords(delimiter)
         self.headers = {file.name: csv_header(file, delimiter) for file in files}
-        self.names = list(dict.fromkeys(name for header in self.headers.values() for name in header))
+        self.names = list(dict.fromkeys(name for header in self.headers.values() for name in header)) or [usual]
         self._refused = _Refused()
 
     def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
