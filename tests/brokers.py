@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from confluent_kafka import Producer
@@ -18,6 +19,8 @@ from confluent_kafka.admin import (
     NewTopic,
     ResourceType,
 )
+from paho.mqtt.client import Client, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
 
 from infra.services import servers
 from tests.landing_lake import Shop
@@ -30,6 +33,51 @@ def kafka_broker() -> Iterator[str]:
         pytest.skip(f"not on this machine: {', '.join(absent[:3])}")
     with servers.running(["kafka"]) as services:
         yield services.kafka or ""
+
+
+@pytest.fixture(scope="session")
+def mqtt_broker() -> Iterator[str]:
+    """Address of a Mosquitto that stays up; tests must not stop it."""
+    if absent := servers.missing(["mosquitto"]):
+        pytest.skip(f"not on this machine: {', '.join(absent)}")
+    with servers.running(["mosquitto"]) as services:
+        yield services.mqtt or ""
+
+
+@dataclass
+class MqttTopic:
+    """The topic of a test's shop, and who sends to it."""
+
+    address: str
+    name: str = field(default_factory=lambda: f"shop-{uuid.uuid4().hex[:8]}")
+
+    def send(self, payloads: Sequence[Any], *, retain: bool = False) -> None:
+        """Rows as JSON and bytes as they are, each taken by the broker (QoS 1)."""
+        parts = urlsplit(self.address)
+        client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTv5)
+        client.max_inflight_messages_set(1000)
+        client.connect(parts.hostname or "", parts.port or 0)
+        client.loop_start()
+        try:
+            raw = [p if isinstance(p, bytes) else json.dumps(p, ensure_ascii=False).encode() for p in payloads]
+            for sent in [client.publish(f"{self.name}/sales", payload, qos=1, retain=retain) for payload in raw]:
+                sent.wait_for_publish(30)
+                assert sent.is_published()
+        finally:
+            client.disconnect()
+            client.loop_stop()
+
+
+def read_over_mqtt(shop: Shop, topic: MqttTopic) -> None:
+    """Let the shop's contract say that its sales come over a broker."""
+    parts = urlsplit(topic.address)
+    shop.document["servers"] = [
+        {
+            "server": "embedded", "type": "custom", "format": "mqtt", "host": parts.hostname, "port": parts.port,
+            "stream": f"{topic.name}/#",
+        }
+    ]  # fmt: skip
+    shop.declare()
 
 
 @dataclass

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.brokers import kafka_broker
+from tests.brokers import kafka_broker, mqtt_broker
 from tests.small_lake import SmallLake, make
 
-__all__ = ["kafka_broker"]
+__all__ = ["kafka_broker", "mqtt_broker"]
 
 _UNIT = Path(__file__).parent / "unit"
 _PIPELINE = {"small_lake", "lake_copy"}

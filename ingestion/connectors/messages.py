@@ -20,7 +20,7 @@ _RECORDS = f"""case
     else [payload] end"""
 
 
-def text(payload: bytes) -> str:
+def text(payload: bytes | bytearray) -> str:
     """A payload as text; what is not UTF-8 stays readable, and is no JSON."""
     return payload.decode("utf-8", errors="backslashreplace")
 

@@ -1,146 +1,157 @@
 """MQTT 5 (QoS 1, persistent session): what devices send, live. Committed first, acknowledged after.
 
 The broker keeps what is not acknowledged: a crash before the commit brings the messages again, a crash after it too,
-and then they are known by their content. The session is the cursor; it begins with the first run, which subscribes.
-Topics are `<source>/<entity>`, or below it; a message is one record's JSON.
+and then they are known by their content. The session is the cursor; it begins with the first run, which subscribes
+(what a topic retains comes with it, once). Topics are `<source>/<entity>`, or below it; a message is a record's JSON,
+or several (`messages`).
 """
 
 import hashlib
-import queue
-import threading
+import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import duckdb
 import pyarrow as pa
-from paho.mqtt.client import Client, MQTTMessage, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
-from ingestion.connectors.base import Cursor, Delivery, Indivisible, UnreachableError, literal
+from ingestion.connectors import messages
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, UnreachableError
+from ingestion.connectors.mqtt_session import CONNECT_SECONDS, Arrived, Session, SessionError, SessionTakenError
 from ingestion.contract import Entity
 from lake.settings import load_settings
 
-#: Messages of one batch; MQTT allows 65,535 to be on the way unacknowledged.
+#: What one batch holds at most, and how long it is gathered while messages keep coming.
 BATCH_MESSAGES = 50_000
+BATCH_BYTES = 64 << 20
+BATCH_SECONDS = 5.0
 #: The queue is empty when nothing came for so long.
 QUIET_SECONDS = 1.0
 PEEK_SECONDS = 0.5
-CONNECT_SECONDS = 5.0
-_FOR_EVER = 0xFFFFFFFF
-_MESSAGES = pa.schema([("line", pa.string())])
+#: A run that reads a stream without an end leaves the rest to the next one.
+RUN_SECONDS = 60.0
 
 
 class MqttConnector(Indivisible):
-    """One entity's topic on a broker."""
+    """One entity's topic on a broker. With `follow` a read takes what has arrived and never waits."""
 
     stream = "mqtt"
     is_live = True
 
     def __init__(self, url: str, topics: str, entity: Entity, *, follow: bool = False) -> None:
-        self.follow = follow
         parts = urlsplit(url)
-        self.host, self.port = parts.hostname or "127.0.0.1", parts.port or 1883
-        self.login = (parts.username, parts.password) if parts.username else None
-        self.is_secure = parts.scheme == "mqtts"
         self.entity = entity
+        self.follow = follow
         self.topic = f"{topics.removesuffix('#').rstrip('/')}/{entity.name}/#"
         # One session per lake and entity: two lakes on one broker each get every message.
         lake = hashlib.blake2b(str(load_settings().home).encode(), digest_size=6).hexdigest()
-        self.client_id = f"customer-lake-{lake}-{entity.source}-{entity.name}"
-        self._client: Client | None = None
-        self._arrived: queue.SimpleQueue[MQTTMessage] = queue.SimpleQueue()
-        self._fresh: list[MQTTMessage] = []
+        self.session = Session(
+            parts.hostname or "127.0.0.1",
+            parts.port or 1883,
+            f"customer-lake-{lake}-{entity.source}-{entity.name}",
+            self.topic,
+            login=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
+            is_secure=parts.scheme == "mqtts",
+        )
+        self._fresh: list[Arrived] = []
+        self._until: float | None = None
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a message waits; it is only looked at, and stays with the broker."""
-        self._connect(receive_maximum=1)
         try:
-            return self._next(PEEK_SECONDS) is not None
+            if self.follow:
+                self._follow()
+                return bool(self._fresh) or self.session.has_arrived
+            self._open(most_unacknowledged=1)
+            return self.session.next(PEEK_SECONDS) is not None
+        except SessionTakenError:
+            return False  # who has the session lands what comes
         finally:
-            self.close()
+            if not self.follow:
+                self.close()
 
     def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         """The messages that wait: those delivered before and never acknowledged first, in a batch of their own."""
-        if self._client is None:
-            self._connect(receive_maximum=65_535)
-        if not self._fresh:
-            again: list[MQTTMessage] = []
-            while len(again) + len(self._fresh) < BATCH_MESSAGES and (message := self._next(QUIET_SECONDS)):
-                (again if message.dup else self._fresh).append(message)
-            if again:
-                return self._deliver(connection, again, is_redelivered=True)
+        try:
+            self._follow()
+        except SessionTakenError:
+            return None
+        self._fresh = [arrived for arrived in self._fresh if self.session.is_current(arrived)]
+        may_wait = self.follow or time.monotonic() < (self._until or 0.0)
+        if not self._fresh and may_wait and (again := self._gather()):
+            return self._deliver(connection, again, is_redelivered=True)
         fresh, self._fresh = self._fresh, []
         return self._deliver(connection, fresh, is_redelivered=False) if fresh else None
 
     def close(self) -> None:
         """Send what is to be sent and go; the broker keeps the session."""
-        if self._client is not None:
-            self._client.disconnect()
-            self._client.loop_stop()
-            self._client = None
+        self.session.close()
         self._fresh.clear()
-        self._arrived = queue.SimpleQueue()
+
+    def _gather(self) -> list[Arrived]:
+        """Fill `_fresh` with messages that come for the first time, up to a batch; returns those that come again."""
+        again: list[Arrived] = []
+        until, size = time.monotonic() + BATCH_SECONDS, 0
+        while len(again) + len(self._fresh) < BATCH_MESSAGES and size < BATCH_BYTES and time.monotonic() < until:
+            arrived = self.session.next(0.0 if self.follow else QUIET_SECONDS)
+            if arrived is None:
+                if self.session.seconds_away and not (again or self._fresh):
+                    self._await_return()
+                    continue
+                break
+            (again if arrived.message.dup else self._fresh).append(arrived)
+            size += arrived.size
+        return again
 
     def _deliver(
-        self, connection: duckdb.DuckDBPyConnection, messages: list[MQTTMessage], *, is_redelivered: bool
+        self, connection: duckdb.DuckDBPyConnection, batch: list[Arrived], *, is_redelivered: bool
     ) -> Delivery:
-        lines = [message.payload.decode("utf-8", errors="backslashreplace") for message in messages]
-        connection.register("mqtt_messages", pa.table({"line": lines}, schema=_MESSAGES))
+        lines = [messages.text(arrived.message.payload) for arrived in batch]
+        unknown = [None] * len(lines)
+        table = pa.table(
+            {"payload": lines, "source_file": [self.topic] * len(lines), "source_position": unknown},
+            schema=messages.SCHEMA,
+        )
+        connection.register("mqtt_messages", table)
         return Delivery(
-            query=f"select line, {literal(self.topic)} as source_file, null::bigint as source_position from mqtt_messages",
+            query=messages.records("mqtt_messages"),
             columns=None,
             cursor={},
             is_redelivered=is_redelivered,
-            acknowledge=self._acknowledger(messages),
+            acknowledge=self._acknowledger(batch),
         )
 
-    def _acknowledger(self, messages: list[MQTTMessage]) -> Callable[[], None]:
+    def _acknowledger(self, batch: list[Arrived]) -> Callable[[], None]:
         def acknowledge() -> None:
-            for message in messages:
-                if self._client is not None:
-                    self._client.ack(message.mid, message.qos)
+            for arrived in batch:
+                self.session.acknowledge(arrived)
 
         return acknowledge
 
-    def _next(self, seconds: float) -> MQTTMessage | None:
+    def _follow(self) -> None:
+        if not self.session.is_open:
+            self._open()
+            self._until = time.monotonic() + RUN_SECONDS
+        elif self.follow:
+            self._await_return()
+
+    def _await_return(self) -> None:
+        """Wait a little for a broker that went away; a follower only asks how long it has been."""
+        while (away := self.session.seconds_away) > 0:
+            if away > CONNECT_SECONDS:
+                raise self._unreachable("it has gone away")
+            if self.follow:
+                return
+            time.sleep(0.05)
+
+    def _open(self, **settings: int) -> None:
         try:
-            return self._arrived.get(timeout=seconds)
-        except queue.Empty:
-            return None
-
-    def _connect(self, *, receive_maximum: int) -> None:
-        client = Client(CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=MQTTv5, manual_ack=True)
-        client.connect_timeout = CONNECT_SECONDS
-        if self.login:
-            client.username_pw_set(*self.login)
-        if self.is_secure:
-            client.tls_set()
-        subscribed = threading.Event()
-
-        def subscribe(*_: object) -> None:
-            client.subscribe(self.topic, qos=1)
-
-        client.on_connect = subscribe
-        client.on_subscribe = lambda *_: subscribed.set()
-        arrived = self._arrived
-        client.on_message = lambda _client, _data, message: arrived.put(message)
-        wanted = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-        wanted.SessionExpiryInterval = _FOR_EVER
-        wanted.ReceiveMaximum = receive_maximum
-        try:
-            client.connect(self.host, self.port, clean_start=False, properties=wanted)
-        except OSError as error:
-            raise self._unreachable(error.strerror or type(error).__name__) from None
-        client.loop_start()
-        self._client = client
-        if not subscribed.wait(CONNECT_SECONDS):
-            self.close()
-            raise self._unreachable("it does not take the subscription")
+            self.session.open(**settings)
+        except SessionError as error:
+            raise self._unreachable(str(error)) from None
 
     def _unreachable(self, problem: str) -> UnreachableError:
+        place = f"{self.session.host}:{self.session.port}"
         return UnreachableError(
-            f"{self.entity.source}: the MQTT broker at {self.host}:{self.port} cannot be reached: {problem}",
+            f"{self.entity.source}: the MQTT broker at {place} cannot be reached: {problem}",
             cure="start the broker or make it reachable, then run again; it keeps what the devices send meanwhile",
         )
