@@ -94,11 +94,7 @@ class LocalFolder:
 
     def look(self, file: DropFile) -> DropFile | None:
         """See `Folder.look`."""
-        path = Path(file.location)
-        try:
-            return self._described(path, path.stat())
-        except FileNotFoundError:
-            return None
+        return self._described(Path(file.location))
 
     def _below(self, folder: Path, parts: tuple[str, ...], wrong: dict[str, str]) -> Iterator[LocalFile]:
         """Files that fit the rest of a pattern below a folder."""
@@ -114,24 +110,29 @@ class LocalFolder:
             path = Path(entry.path)
             if any(fnmatch.fnmatchcase(entry.name, temporary) for temporary in TEMPORARY):
                 continue
-            if first == "**":
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._below(path, parts, wrong)
-            elif not fnmatch.fnmatchcase(entry.name, first):
+            if not (entry.is_dir() if first == "**" else fnmatch.fnmatchcase(entry.name, first)):
                 continue
-            elif entry.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
+            if entry.is_symlink() and not path.resolve().is_relative_to(self.root.resolve()):
                 wrong[self._name(path)] = "is a link that leads out of the source's folder, and is not followed"
+            elif first == "**":
+                if not entry.is_symlink():  # a link within the folder may lead round and round
+                    yield from self._below(path, parts, wrong)
             elif rest:
                 if entry.is_dir():
                     yield from self._below(path, rest, wrong)
             elif entry.is_file():
-                yield self._described(path, entry.stat())
+                if file := self._described(path):
+                    yield file
             elif problem := _problem(path):
                 wrong[self._name(path)] = problem
         if first == "**" and rest:
             yield from self._below(folder, rest, wrong)
 
-    def _described(self, path: Path, stat: os.stat_result) -> LocalFile:
+    def _described(self, path: Path) -> LocalFile | None:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # somebody took it away meanwhile
+            return None
         return LocalFile(self._name(path), path, stat.st_size, f"{stat.st_mtime_ns}/{stat.st_ctime_ns}")
 
     def _name(self, path: Path) -> str:
