@@ -2,14 +2,16 @@
 
 The lock is an advisory `flock` on a file below `LAKE_HOME/locks`, so a killed writer never leaves it taken. It is
 re-entrant within a thread: landing holds a table from reading its cursor to committing the batch, and the writer
-inside takes the same lock again.
+inside takes the same lock again. Where the tables are in S3, other machines are kept out by a lease (`lake.leases`).
 """
 
 import fcntl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
+from lake.leases import lease
+from lake.objects import is_remote
 from lake.settings import load_settings
 
 _held = threading.local()
@@ -17,7 +19,7 @@ _held = threading.local()
 
 @contextmanager
 def table_lock(name: str) -> Iterator[None]:
-    """Hold the lock of one table; waits until whoever has it is done."""
+    """Hold the lock of one table; waits until whoever has it is done, on this machine or another."""
     held: dict[str, int] = _held.__dict__.setdefault("depth", {})
     if held.get(name):
         held[name] += 1
@@ -32,6 +34,7 @@ def table_lock(name: str) -> Iterator[None]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         held[name] = 1
         try:
-            yield
+            with lease(name) if is_remote(load_settings().tables_root) else nullcontext():
+                yield
         finally:
             del held[name]

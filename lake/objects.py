@@ -153,6 +153,7 @@ def tables_below(uri: str, start: str = "") -> list[str]:
         folder = folders.pop()
         listed = store.get_file_info(arrow_fs.FileSelector(str(folder), allow_not_found=True))
         below = [PurePosixPath(info.path) for info in listed if info.type == arrow_fs.FileType.Directory]
+        below = [path for path in below if path.name == "_delta_log" or not path.name.startswith("_")]
         if any(path.name == "_delta_log" for path in below):
             found.append(str(folder.relative_to(root)))
         else:

@@ -2,22 +2,27 @@
 
 import logging
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.fs as arrow_fs
 import pytest
 
 from infra.services import object_store
 from ingestion.landing import has_new
 from ingestion.quarantine import count_by_reason, replay
-from lake import objects
+from lake import leases, objects, writer
 from lake.files import staging_folder
 from lake.maintenance import Policy, maintain
 from lake.settings import SettingsError, reset_settings
 from lake.state import read_state
 from lake.tables import list_tables, open_table, table_exists, table_uri
+from lake.writer import Commit, ConflictError, append
+from tests.faults import children
 from tests.faults.reconcile import Delivered, reconcile
 from tests.faults.test_landing_crash import BRONZE, deliver
+from tests.faults.traffic import judge
 from tests.integration.test_landing_replay import allow_fax
 from tests.landing_lake import Shop, sale
 
@@ -73,6 +78,71 @@ def test_landing_replay_and_maintenance_work_as_on_a_disk(shop: Shop, bucket: st
     shop.land()
     assert shop.counts().landed == before.landed + 1
     assert not [path for path in staging_folder(BRONZE).iterdir() if path.is_file()]
+
+
+def another_machine(shop: Shop, number: int) -> dict[str, str]:
+    """The environment of a machine with a home of its own, over the same sources and tables."""
+    return {"LAKE_HOME": str(shop.home.parent / f"machine-{number}"), "LAKE_SOURCE_ROOT": str(shop.home / "sandbox")}
+
+
+def test_two_machines_that_land_at_once_lose_and_double_nothing(shop: Shop, bucket: str) -> None:
+    delivered = Delivered()
+    rounds = 2
+    for day in range(rounds):
+        deliver(shop, delivered, day)
+        machines = [children.start(children.land, **another_machine(shop, number)) for number in range(2)]
+        assert [machine.end() for machine in machines] == [0, 0]
+    verdict = reconcile(shop, delivered)
+    print(f"S3, two machines landing the same source at once, {rounds} rounds: {verdict}")
+    assert verdict.is_sound
+
+
+def append_without_a_lock(machine: int, batches: int, report: str) -> None:
+    """Append batches as one stream, with nothing but the conditional puts between this process and others."""
+    writer.table_lock = lambda name: nullcontext()
+    lost = 0
+    for batch in range(batches):
+        rows = pa.table({"writer": [machine], "number": [batch]})
+        while True:
+            with suppress(ConflictError):
+                assert append("ops/race", rows, commit=Commit(f"machine-{machine}", batch, {"cursor": str(batch)}))
+                break
+            lost += 1
+    Path(report).write_text(str(lost))
+
+
+def test_commits_of_machines_that_share_no_lock_never_overwrite_each_other(bucket: str, tmp_path: Path) -> None:
+    machines, batches = 3, 5
+    reports = [tmp_path / str(number) for number in range(machines)]
+    running = [
+        children.start(append_without_a_lock, number, batches, str(report)) for number, report in enumerate(reports)
+    ]
+    assert [machine.end() for machine in running] == [0] * machines
+    table = open_table("ops/race")
+    assert table is not None
+    rows = table.to_pyarrow_table().to_pylist()
+    assert judge([(row["writer"], row["number"]) for row in rows]).is_sound
+    assert len(rows) == machines * batches == table.version() + 1
+    lost = sum(int(report.read_text()) for report in reports)
+    print(
+        f"S3, {machines} writers without a lock: {len(rows)} commits, {lost} races lost and run again, 0 lost, 0 doubled"
+    )
+    assert lost
+
+
+def test_machine_that_dies_is_waited_for_and_then_passed_over(
+    shop: Shop, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delivered = Delivered()
+    for day, point in enumerate(("landing.quarantined", "landing.committed")):
+        deliver(shop, delivered, day)
+        dead = children.start(children.land, LAKE_CRASH_AT=point, **another_machine(shop, 1))
+        assert dead.end() == children.SIGKILLED
+        with monkeypatch.context() as patched:
+            patched.setattr(leases, "PATIENCE", 1.0)
+            assert shop.land().error is None
+        assert reconcile(shop, delivered).is_sound
+    assert reconcile(shop, delivered).is_sound
 
 
 def test_data_of_another_table_below_the_same_bucket_is_left_alone(shop: Shop, bucket: str) -> None:
