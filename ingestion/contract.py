@@ -22,6 +22,7 @@ from open_data_contract_standard.model import (
 from pydantic import BaseModel, ValidationError
 
 from ingestion.contract_model import ARROW_TYPES, LANDING_COLUMNS, TIMESTAMP, Column, Contract, Entity
+from ingestion.deletes import parse_deletes
 from lake.errors import LakeError
 from lake.settings import load_settings
 
@@ -44,8 +45,14 @@ IDENTIFIER_KINDS = (
 )  # fmt: skip
 ON_DRIFT = ("add", "ignore", "block")
 #: What a server may say beyond the standard, under its `customProperties`: how its transport is to be read.
-SERVER_OPTIONS = ("paging", "pageRows", "pageParameter", "limitParameter", "tokenUrl", "scope")
-DELETES = ("none", "soft", "compare")
+SERVER_OPTIONS = (
+    "paging", "pageRows", "pageParameter", "limitParameter", "tokenUrl", "scope", "replication", "slotPrefix",
+    "overlapHours",
+)  # fmt: skip
+DELETES = (
+    "none, {mode: soft, column: …} (a boolean or a time of the entity), or compare (also as {mode: compare,"
+    " everyHours: …, mostGonePercent: …}); and no other column may be named `is_deleted`"
+)
 _HOURS = {"h": 1, "hours": 1, "d": 24, "days": 24}
 
 
@@ -175,7 +182,8 @@ def _entity(schema: SchemaObject, source: str, purposes: tuple[str, ...], where:
         columns=columns,
         known_at=custom.get("knownAt"),
         watermark=custom.get("watermark"),
-        deletes=_one_of(custom.get("deletes", "none"), DELETES, at, "deletes"),
+        deletes=parse_deletes(custom.get("deletes", "none"), {c.name: c.logical_type for c in columns})
+        or _fail(at, "deletes", DELETES),
         on_drift=_one_of(custom.get("onDrift", "add"), ON_DRIFT, at, "onDrift"),
         retention_days=int(custom.get("retentionDays", 3650)),
         purposes=tuple(custom.get("purposes") or purposes),

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pyarrow as pa
 from open_data_contract_standard.model import Server
 
+from ingestion.deletes import IS_DELETED, Deletes
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 ARROW_TYPES: dict[str, pa.DataType] = {
     "string": pa.string(),
@@ -65,7 +67,7 @@ class Entity:
     columns: tuple[Column, ...]
     known_at: str | None
     watermark: str | None
-    deletes: str
+    deletes: Deletes
     on_drift: str
     retention_days: int
     purposes: tuple[str, ...]
@@ -85,6 +87,13 @@ class Entity:
         """Names of the columns of the natural key."""
         return tuple(column.name for column in self.columns if column.primary_key)
 
+    @property
+    def landing_columns(self) -> tuple[tuple[str, pa.DataType], ...]:
+        """What landing adds to the entity's rows: `is_deleted` only where the contract speaks of deletes."""
+        names = {column.name for column in self.columns}
+        is_added = self.deletes.are_known and IS_DELETED not in names
+        return (*LANDING_COLUMNS, (IS_DELETED, pa.bool_())) if is_added else LANDING_COLUMNS
+
     def column(self, name: str) -> Column:
         """The column of that name; KeyError where there is none."""
         return next((c for c in self.columns if c.name == name), None) or _missing(name)
@@ -95,7 +104,7 @@ class Entity:
 
     def bronze_schema(self) -> pa.Schema:
         """What bronze holds: the contract's columns and those that landing adds."""
-        return pa.schema([*self.source_schema(), *(pa.field(n, t) for n, t in LANDING_COLUMNS)])
+        return pa.schema([*self.source_schema(), *(pa.field(n, t) for n, t in self.landing_columns)])
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ at the source, and the message names the column.
 
 from collections.abc import Collection, Iterable
 
-from ingestion.contract import LANDING_COLUMNS, Entity
+from ingestion.contract import Entity
 from lake.errors import LakeError
 
 #: A source that suddenly has more new columns than this is broken or hostile.
@@ -55,7 +55,7 @@ def agreed_columns(entity: Entity, new: Iterable[str]) -> list[str]:
             f"new column {', '.join(names[:5])} in {where}, and its contract says `onDrift: block`",
             cure="add the column to the contract, or set `onDrift` to add or ignore",
         )
-    taken = {c.name.lower() for c in entity.columns} | {name for name, _ in LANDING_COLUMNS}
+    taken = {c.name.lower() for c in entity.columns} | {name for name, _ in entity.landing_columns}
     twice = [n for n in names if n.lower() in taken or n.startswith("_") or not n.strip()]
     if twice or len({n.lower() for n in names}) < len(names) or len(names) > MOST_NEW_COLUMNS:
         raise DriftError(

@@ -16,14 +16,21 @@ STREAMS = {"mqtt": ("mqtt", "mqtts"), "kafka": ("kafka", "kafkas")}
 FILE_FORMATS = ("csv", "jsonl", "parquet")
 
 
-def connectors_for(contract: Contract, entity: Entity) -> Iterator[Connector]:
+def connectors_for(contract: Contract, entity: Entity, *, full_refresh: bool = False) -> Iterator[Connector]:
     """The connectors that read an entity in this environment, made when they are asked for.
+
+    Args:
+        full_refresh: somebody asked for all of the source: what looks like a mistake there is agreed.
 
     Raises:
         ContractError: no stock connector reads such a server.
     """
     environment = "services" if load_settings().services else "embedded"
     server, url = contract.server(environment), source_url(contract.source)
+    databases = _database_connectors(contract, entity, server, url, full_refresh=full_refresh)
+    if databases is not None:
+        yield from databases
+        return
     live = stream_server(contract)
     if live is None or not (live is server or _leads_to(live, url)):
         yield _connector(contract, entity, server, url)
@@ -54,6 +61,25 @@ def live_connector(contract: Contract, entity: Entity) -> LiveConnector:
     return _live_connector(entity, server, url if _leads_to(server, url) else None, follow=True)
 
 
+def _database_connectors(
+    contract: Contract, entity: Entity, server: Server, url: str | None, *, full_refresh: bool
+) -> Iterator[Connector] | None:
+    if server.type == "postgresql":
+        from ingestion.connectors.databases import postgresql_connectors
+
+        return postgresql_connectors(contract, entity, server, url, full_refresh=full_refresh)
+    if server.type == "local" and server.format == "sqlite":
+        from ingestion.connectors.databases import sqlite_connectors
+
+        return sqlite_connectors(contract, entity, server, _local_path(server, url), full_refresh=full_refresh)
+    if entity.deletes.mode == "compare":
+        raise ContractError(
+            f"{entity.source}/{entity.name}: only the keys of a database's table can be compared",
+            cure="set `deletes` to none, or to soft where a column of the records says it",
+        )
+    return None
+
+
 def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
     # Drivers and clients are loaded only for the transport that needs them: most runs find nothing new.
     if server.type == "local" and server.format in FILE_FORMATS:
@@ -62,17 +88,6 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
 
         folder = LocalFolder(contract.source, _local_path(server, url), entity.physical_name)
         return FilesConnector(folder, entity, server.format, server.delimiter or ",")
-    if server.type == "local" and server.format == "sqlite":
-        from ingestion.connectors.dialects import Sqlite
-        from ingestion.connectors.sql import SqlConnector
-
-        return SqlConnector(Sqlite(contract.source, _local_path(server, url)), entity)
-    if server.type == "postgresql":
-        from ingestion.connectors.dialects import PostgreSql
-        from ingestion.connectors.sql import SqlConnector
-
-        uri = url or f"postgresql://{server.host}:{server.port}/{server.database}"
-        return SqlConnector(PostgreSql(contract.source, uri, server.schema_ or "public"), entity)
     if server.type == "api":
         from ingestion.connectors.rest import RestConnector
 

@@ -61,6 +61,8 @@ class Delivery:
         doubles_before: exact doubles among re-read rows that an earlier batch has counted; None means all of them.
         refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`.
         locate: SQL that finds the positions of raw rows in one source file: columns `raw`, `source_position`.
+        is_changes: the rows are changes in their order, with `is_deleted` and `seq` beside `line`: each is the newest
+            version of its record, and a double only of the version just before it.
         has_more: there is more to read after this batch.
         acknowledge: called once the batch is committed.
     """
@@ -74,6 +76,7 @@ class Delivery:
     refused: str | None = None
     locate: Callable[[str], str] | None = None
     overlap: Overlap | None = None
+    is_changes: bool = False
     has_more: bool = False
     acknowledge: Callable[[], None] = lambda: None
 

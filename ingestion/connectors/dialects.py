@@ -78,6 +78,13 @@ class _Adbc:
         """A streamed value as the source has it."""
         return value
 
+    def run(self, statement: str, cure: str | None = None) -> None:
+        """Run a statement that gives no rows; `cure` says what to do where the database refuses it."""
+        try:
+            self._execute(statement).close()
+        except SourceError as error:
+            raise (SourceError(str(error.args[0]), cure=cure) if cure else error) from None
+
     def _execute(self, query: str, **options: Any) -> adbc.Cursor:
         try:
             if self._connection is None:
@@ -102,7 +109,8 @@ class _Adbc:
         finally:
             cursor.close()
 
-    def _stream(self, query: str, **options: Any) -> pa.RecordBatchReader:
+    def stream(self, query: str, **options: Any) -> pa.RecordBatchReader:
+        """Rows of a query as they come; one stream at a time."""
         if self._streaming is not None:
             self._streaming.close()
         self._streaming = self._execute(query, **options)
@@ -202,7 +210,7 @@ class Sqlite(_Adbc):
             for q in map(quoted, columns)
         )
         options = {"adbc.sqlite.query.batch_rows": _SQLITE_ROWS}
-        return self._stream(f"select {values} from {table} where {where}", **options)
+        return self.stream(f"select {values} from {table} where {where}", **options)
 
     def query(self, view: str, columns: Columns, source_file: str) -> str:
         mark = f"chr({ord(_MARK)})"
@@ -231,7 +239,14 @@ class PostgreSql(_Adbc):
         connection: adbc.Connection = driver.connect(self.uri, autocommit=True)
         with connection.cursor() as cursor:
             cursor.execute(f"set search_path to {quoted(self.schema)}")
-            cursor.execute("set timezone to 'UTC'")
+            # What a role or a database may have set otherwise: values as text have to be the same everywhere.
+            for setting in (
+                "timezone to 'UTC'",
+                "datestyle to 'ISO'",
+                "extra_float_digits to 1",
+                "bytea_output to 'hex'",
+            ):
+                cursor.execute(f"set {setting}")
         return connection
 
     def columns(self, table: str) -> Columns:
@@ -254,7 +269,7 @@ class PostgreSql(_Adbc):
 
     def rows(self, table: str, columns: Columns, where: str) -> pa.RecordBatchReader:
         values = ", ".join(_exact(quoted(name), kind) for name, kind in columns.items())
-        return self._stream(f"select {values} from {table} where {where}")
+        return self.stream(f"select {values} from {table} where {where}")
 
     def query(self, view: str, columns: Columns, source_file: str) -> str:
         values = ", ".join(_with_infinity(quoted(name), kind) for name, kind in columns.items())

@@ -1,0 +1,181 @@
+"""Deletes by comparison: the keys a table has now against those that live in bronze.
+
+Keys that are gone become tombstones: the last version's values, marked as deleted. Keys that are back though bronze has
+them as deleted are read again, whatever their watermark says. Keys stream, and are kept as hashes of eight bytes (two
+keys of one hash hide a delete, they never make one). A comparison that would delete everything, or more than the
+contract's share, deletes nothing until a person agrees.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import duckdb
+
+from ingestion import checks
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, literal, quoted
+from ingestion.connectors.dialects import Columns, Dialect
+from ingestion.contract import Entity
+from ingestion.deletes import IS_DELETED
+from ingestion.drift import DriftError
+from lake import clock
+from lake.tables import open_table, scan
+
+#: Keys that came back and are asked for in one statement; the rest follow with the next run.
+MOST_RETURNED = 10_000
+
+
+class KeysConnector(Indivisible):
+    """One entity's keys, compared once a run."""
+
+    stream = "keys"
+    is_live = False
+
+    def __init__(self, dialect: Dialect, entity: Entity, *, is_agreed: bool) -> None:
+        self.dialect = dialect
+        self.entity = entity
+        self.is_agreed = is_agreed
+        self.place = f"{entity.source}/{entity.name}"
+        self.table = quoted(entity.physical_name)
+        self._compared: dict[str, str] | None = None  # the cursor of this run's comparison
+        self._is_returned_read = False
+
+    def has_new(self, cursor: Cursor | None) -> bool:
+        """Whether a comparison is due and the table's rows or their watermarks are other than at the last one."""
+        if cursor is None:
+            return self._has_versions()
+        is_due = clock.now() >= datetime.fromisoformat(cursor["compared_at"]) + self.entity.deletes.every
+        return is_due and self._fingerprint() != cursor["fingerprint"]
+
+    def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
+        """First what is gone, then what is back."""
+        if self._compared is None:
+            if not self._has_versions():
+                return None
+            self._compared = {"fingerprint": self._fingerprint(), "compared_at": clock.now().isoformat()}
+            self._compare(connection)
+            return self._gone(connection, self._compared)
+        if self._is_returned_read:
+            return None
+        self._is_returned_read = True
+        return self._returned(connection, self._compared)
+
+    def close(self) -> None:
+        """Close the connection to the source."""
+        self.dialect.close()
+
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Nothing can be parted from the rest; a database that broke off is told as itself."""
+        if self.dialect.broken is not None:
+            raise self.dialect.broken
+        return False
+
+    def _has_versions(self) -> bool:
+        table = open_table(self.entity.table)
+        return table is not None and IS_DELETED in {field.name for field in table.schema().fields}
+
+    def _fingerprint(self) -> str:
+        columns = self._columns()
+        watermark = self.entity.watermark or ""
+        mark = self.dialect.mark(watermark, columns.get(watermark, ""))
+        return str(self.dialect.one(mark.fingerprint("true", self.table))[0])
+
+    def _columns(self) -> Columns:
+        columns = self.dialect.columns(self.entity.physical_name)
+        missing = [name for name in self.entity.primary_key if name not in columns]
+        if missing:
+            raise SourceError(
+                f"{self.place}: the table has no column {', '.join(missing)}, which is its key",
+                cure="ask the source's owner, or correct the contract",
+            )
+        return columns
+
+    def _compare(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Fill `source_keys` with the hashes of the source's keys, `gone_versions` with what they lack."""
+        columns = {name: kind for name, kind in self._columns().items() if name in self.entity.primary_key}
+        reader = self.dialect.rows(self.table, columns, "true")
+        connection.register("sql_keys", reader)
+        types = self.dialect.types(connection, reader.schema)
+        typed = ", ".join(
+            f"{checks.typed(self.entity.column(name), f'k.{quoted(name)}', types[name])} as {quoted(name)}"
+            for name in self.entity.primary_key
+        )
+        raw = self.dialect.query("sql_keys", columns, self.entity.physical_name)
+        try:
+            connection.execute(
+                f"""create or replace temp table source_keys as
+                    select hash({checks.record_id(self.entity)}) as key from (select {typed} from ({raw}) k)"""
+            )
+        except duckdb.Error:
+            self.leave_out_unreadable(connection)
+            raise
+        connection.execute(
+            f"""create or replace temp table gone_versions as
+                select * exclude (version_rank) from (
+                    select *, row_number() over (partition by record_id order by {self._newest()}) as version_rank
+                    from {scan(self.entity.table)} where hash(record_id) not in
+                        (select key from source_keys where key is not null))
+                where version_rank = 1 and not coalesce({IS_DELETED}, false)"""
+        )
+        gone, there = connection.execute(
+            "select (select count(*) from gone_versions), (select count(*) from source_keys)"
+        ).fetchone() or (0, 0)
+        self._refuse_suspicious(gone, there)
+
+    def _refuse_suspicious(self, gone: int, there: int) -> None:
+        share = gone / max(1, gone + there)
+        if self.is_agreed or (share <= self.entity.deletes.most_gone and (there or not gone)):
+            return
+        percent = round(100 * self.entity.deletes.most_gone)
+        what = "is empty" if not there else f"lacks {gone} of the {gone + there} keys it had"
+        raise DriftError(
+            f"the table of {self.place} {what}, which is more than {percent} %: none of them is taken for deleted",
+            cure=f"if it is meant, run once with --full-refresh --source {self.entity.source}, or raise"
+            " `mostGonePercent` of `deletes` in the contract",
+        )
+
+    def _gone(self, connection: duckdb.DuckDBPyConnection, cursor: Mapping[str, str]) -> Delivery:
+        """Tombstones; without any, a batch of no rows that only says what was compared."""
+        own = {name for name, _ in self.entity.landing_columns}
+        described = connection.execute("describe gone_versions").fetchall()
+        types = {name: kind for name, kind, *_ in described if name not in own}
+        return Delivery(
+            query=f"""select {", ".join(map(quoted, types))}, {literal(self.entity.physical_name)} as source_file,
+                    null::bigint as source_position, true as is_deleted, 0 as seq
+                from gone_versions""",
+            columns=types,
+            cursor=dict(cursor),
+            is_reread=True,
+            is_changes=True,
+        )
+
+    def _returned(self, connection: duckdb.DuckDBPyConnection, cursor: Mapping[str, str]) -> Delivery | None:
+        """Rows of the source that bronze has as deleted."""
+        keys = ", ".join(f"{quoted(name)}::varchar" for name in self.entity.primary_key)
+        found = connection.execute(
+            f"""select {keys} from (
+                    select *, row_number() over (partition by record_id order by {self._newest()}) as version_rank
+                    from {scan(self.entity.table)} where record_id in
+                        (select record_id from {scan(self.entity.table)}
+                         where {IS_DELETED} and hash(record_id) in (select key from source_keys)))
+                where version_rank = 1 and {IS_DELETED} limit {MOST_RETURNED}"""
+        ).fetchall()
+        if not found:
+            return None
+        names = ", ".join(f"cast({quoted(name)} as text)" for name in self.entity.primary_key)
+        wanted = ", ".join(f"({', '.join(literal(value) for value in key)})" for key in found)
+        columns = self._columns()
+        reader = self.dialect.rows(self.table, columns, f"({names}) in (values {wanted})")
+        connection.register("sql_rows", reader)
+        return Delivery(
+            query=f"""select *, false as is_deleted, 0 as seq
+                from ({self.dialect.query("sql_rows", columns, self.entity.physical_name)})""",
+            columns=self.dialect.types(connection, reader.schema),
+            cursor=dict(cursor),
+            is_reread=True,
+            is_changes=True,
+        )
+
+    def _newest(self) -> str:
+        """Newest version first, in the order of the staging models (`latest_versions`)."""
+        watermark = [f"{quoted(self.entity.watermark)} desc"] if self.entity.watermark else []
+        return ", ".join(["known_at desc", *watermark, "content_hash desc", "batch_id desc"])
