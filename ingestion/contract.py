@@ -163,8 +163,8 @@ def _entity(schema: SchemaObject, source: str, purposes: tuple[str, ...], where:
     )  # fmt: skip
     columns = tuple(_column(p, at) for p in schema.properties)
     names = {c.name for c in columns}
-    if len(names) < len(columns):
-        _fail(at, "properties", "each column once")
+    if len({name for column in columns for name in column.names}) < sum(len(column.names) for column in columns):
+        _fail(at, "properties", "each column once, by name and by physicalName")
     for name in sorted(names & {n for n, _ in LANDING_COLUMNS}):
         _fail(at, name, "another name: landing adds a column of this one")
     if not any(c.primary_key for c in columns):
@@ -216,6 +216,7 @@ def _column(prop: SchemaProperty, where: str) -> Column:
         maximum=options.get("maximum"),
         allowed=allowed,
         severity=severity,
+        physical_name=prop.physicalName,
     )
 
 

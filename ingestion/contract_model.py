@@ -44,6 +44,13 @@ class Column:
     maximum: float | None = None
     allowed: tuple[str, ...] = ()
     severity: str = "block"
+    physical_name: str | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the column may be called in the source: as in the contract, or by its `physicalName`."""
+        other = self.physical_name
+        return (self.name,) if other is None or other == self.name else (self.name, other)
 
     @property
     def arrow_type(self) -> pa.DataType:

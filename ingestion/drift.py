@@ -1,19 +1,33 @@
-"""When a source changes shape: columns that come, columns that go, and what the contract's `onDrift` says to it.
+"""When a source changes shape: columns that come, go, are renamed or change their type, and what is done about it.
 
-`add` keeps a new column and adds it to bronze as text; `ignore` leaves it out (it stays in quarantined records);
-`block` lands nothing of that shape until somebody agrees. A required column that goes always blocks: the data stays
-at the source, and the message names the column.
+A new column is what the contract's `onDrift` says: `add` keeps it and adds it to bronze as text; `ignore` leaves it
+out (it stays in quarantined records); `block` lands nothing of that shape until somebody agrees. A required column
+that goes, and a type that is another one, always block: the data stays at the source, and the message names the
+column. A renamed column is one that goes and one that comes, until the contract says `physicalName`: both names
+are then read.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from ingestion.contract import Entity
 from lake.errors import LakeError
 
 #: A source that suddenly has more new columns than this is broken or hostile.
 MOST_NEW_COLUMNS = 100
-#: JSON has no header: so many records without a required column are a changed shape, fewer are bad records.
+#: So many records of a file show what the file is like; fewer may be bad records.
 EVIDENCE_ROWS = 20
+#: More than this part of a file's records with the same fault is a changed shape, not bad records: the file is left
+#: where it is, rather than millions in quarantine.
+MOST_OF_A_FILE = 0.5
+#: What a source may declare for a column of the contract's types; a value that is not exactly of it is refused alone.
+_FITTING = {
+    "string": {"text"},
+    "integer": {"whole number", "number", "text"},
+    "number": {"whole number", "number", "text"},
+    "boolean": {"boolean", "whole number", "text"},
+    "timestamp": {"time", "date", "text"},
+    "date": {"time", "date", "text"},
+}
 
 
 class DriftError(LakeError):
@@ -26,16 +40,53 @@ def require_columns(entity: Entity, names: Collection[str]) -> None:
     Raises:
         DriftError: a required column is missing, or a new one is there and the contract blocks it.
     """
-    missing = [c.name for c in entity.columns if c.required and c.name not in names]
+    known = {name for column in entity.columns for name in column.names}
+    new = set(names) - known
+    missing = [c.name for c in entity.columns if c.required and not set(c.names) & set(names)]
     if missing:
-        raise missing_columns(entity, missing)
-    agreed_columns(entity, set(names) - {c.name for c in entity.columns})
+        raise missing_columns(entity, missing, new)
+    agreed_columns(entity, new)
 
 
-def missing_columns(entity: Entity, names: Iterable[str]) -> DriftError:
-    """The error for required columns that are gone."""
+def require_types(entity: Entity, kinds: Mapping[str, str]) -> None:
+    """Hold the types that a source declares for its columns to the contract; wider and narrower ones fit.
+
+    Args:
+        kinds: text, whole number, number, boolean, time, date, or what else it is, in words; by column.
+
+    Raises:
+        DriftError: a column is of another kind than the contract says.
+    """
+    for column in entity.columns:
+        kind = next((kinds[name] for name in column.names if name in kinds), "nothing")
+        if kind != "nothing" and kind not in _FITTING[column.logical_type]:
+            raise DriftError(
+                f"column {column.name} of {entity.source}/{entity.name} is now {kind}, and its contract says"
+                f" {column.logical_type}",
+                cure="ask the source's owner; deliver it as before, or change its logicalType in the contract",
+            )
+
+
+def changed_column(entity: Entity, name: str, broken: int, records: int) -> DriftError:
+    """The error for a column that in most records is not of its type any more."""
     return DriftError(
-        f"required column {', '.join(sorted(names))} of {entity.source}/{entity.name} is gone",
+        f"column {name} of {entity.source}/{entity.name} is not {entity.column(name).logical_type} in {broken} of"
+        f" {records} records: its type has changed",
+        cure="ask the source's owner; deliver it as before, or change its logicalType in the contract",
+    )
+
+
+def missing_columns(entity: Entity, names: Iterable[str], new: Iterable[str] = ()) -> DriftError:
+    """The error for required columns that are gone; `new` ones may be what they are called now."""
+    gone, come = ", ".join(sorted(names)), ", ".join(sorted(new)[:5])
+    if come:
+        return DriftError(
+            f"required column {gone} of {entity.source}/{entity.name} is gone, and {come} is new: renamed?",
+            cure=f"if it is, say `physicalName: {come}` at {gone} in the contract (both names are read then);"
+            " else ask the source's owner, or make it not required",
+        )
+    return DriftError(
+        f"required column {gone} of {entity.source}/{entity.name} is gone",
         cure="ask the source's owner; if it is meant, change the contract (a new name, or not required) and run again",
     )
 

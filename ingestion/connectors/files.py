@@ -182,7 +182,9 @@ class FilesConnector:
     def _declared(self, file: DropFile) -> Mapping[str, str]:
         """The columns a file declares, with the types of those it has any for; JSON declares none."""
         if self.format == "parquet":
-            return formats.parquet_columns(file)
+            schema = formats.parquet_schema(file)
+            drift.require_types(self.entity, {field.name: formats.kind(field.type) for field in schema})
+            return {field.name: str(field.type) for field in schema}
         if self.format == "csv":
             return dict.fromkeys(formats.csv_header(file, self.delimiter), "text")
         formats.first_look(file)

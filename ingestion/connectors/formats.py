@@ -198,7 +198,7 @@ def csv_header(file: DropFile, delimiter: str) -> tuple[str, ...]:
         return _usable(CsvRecords(delimiter).header(text_blocks(opened, file.name, file.size)))
 
 
-def parquet_columns(file: DropFile) -> dict[str, str]:
+def parquet_schema(file: DropFile) -> pa.Schema:
     """The columns a Parquet file declares, with their types.
 
     Raises:
@@ -210,7 +210,23 @@ def parquet_columns(file: DropFile) -> dict[str, str]:
     except pa.ArrowException as error:
         raise UnreadableFileError(f"not a whole Parquet file ({error})", cure="deliver the file again, whole") from None
     _usable(schema.names)
-    return {field.name: str(field.type) for field in schema}
+    return schema
+
+
+def kind(of: pa.DataType) -> str:
+    """What sort of values a type is for, in the words of `drift.require_types`."""
+    if pa.types.is_dictionary(of):
+        return kind(of.value_type)
+    kinds: list[tuple[str, Sequence[Callable[[pa.DataType], bool]]]] = [
+        ("nothing", [pa.types.is_null]),
+        ("text", [pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary]),
+        ("whole number", [pa.types.is_integer]),
+        ("number", [pa.types.is_floating, pa.types.is_decimal]),
+        ("boolean", [pa.types.is_boolean]),
+        ("time", [pa.types.is_timestamp]),
+        ("date", [pa.types.is_date]),
+    ]
+    return next((name for name, tests in kinds if any(test(of) for test in tests)), str(of)[:100])
 
 
 def first_look(file: DropFile) -> None:

@@ -11,12 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.connectors.unpacking import UnreadableFileError
+from ingestion.drift import EVIDENCE_ROWS, MOST_OF_A_FILE
 
 #: Longest line or record; a longer one makes its file unreadable rather than the machine.
 LINE_BYTES = 8 << 20
-#: A file with so many records, of which more than this part cannot be read, is of another kind altogether.
-EVIDENCE_ROWS = 20
-MOST_UNREADABLE = 0.5
 #: So many records are judged before the end of the file, lest all of a large one of another kind is read in vain.
 _JUDGED_EARLY = 10_000
 SCHEMA = pa.schema(
@@ -53,7 +51,7 @@ def judge(unreadable: int, records: int, *, is_end: bool) -> None:
     Raises:
         UnreadableFileError: most of its records are not what its name says.
     """
-    if records >= (EVIDENCE_ROWS if is_end else _JUDGED_EARLY) and unreadable > MOST_UNREADABLE * records:
+    if records >= (EVIDENCE_ROWS if is_end else _JUDGED_EARLY) and unreadable > MOST_OF_A_FILE * records:
         raise UnreadableFileError(
             f"{unreadable} of {records} records cannot be read",
             cure="see that it is UTF-8 with the delimiter the contract says, and deliver it again",
