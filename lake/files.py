@@ -77,6 +77,9 @@ def staging_folder(name: str) -> Path:
     return load_settings().home / "tmp" / "staged" / name
 
 
+#: A file is closed after so many rows (8 row groups of 122,880): where some of its rows turn out to be exact doubles, no
+#: more than this is written again.
+_FILE_ROW_GROUPS = 8
 #: How DuckDB writes Parquet. A dictionary is given up as soon as a column shows more values than this: building those
 #: of keys and times cost a third of all writing. With version 2's delta encodings and light zstd, files are half as
 #: large as with DuckDB's defaults, for no more CPU; but it writes floating-point numbers in an encoding
@@ -102,7 +105,7 @@ def copy_into(
     written = connection.execute(
         f"""copy ({query}) to '{_quoted(folder)}'
             (format parquet, {_PLAIN if has_floats else _COMPACT}, per_thread_output, overwrite_or_ignore, return_stats,
-             filename_pattern 'part-{{uuid}}-{{i}}')"""
+             row_groups_per_file {_FILE_ROW_GROUPS}, filename_pattern 'part-{{uuid}}-{{i}}')"""
     ).fetchall()
     files = [_data_file(Path(path), rows, size, stats or {}, bounded) for path, rows, size, _, stats, _ in written]
     for file in files:

@@ -76,7 +76,7 @@ class Landed:
 def describe(file: DropFile) -> Known:
     """How a file looks, and the hash of its content: it is read once."""
     with file.open() as opened:
-        content = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=_CONTENT)).digest()  # type: ignore[arg-type]
+        content = hashlib.file_digest(opened, "sha256").digest()[:_CONTENT]  # twice as fast as BLAKE2 on most machines
     return Known(_look(file), content)
 
 

@@ -1,0 +1,137 @@
+"""Landing 10 million rows from each kind of source (`--quick`: 2 million), and 100 million from Parquet for memory.
+
+The physical limit is this engine reading the source with its types given and writing Parquet: `bare`, in the same
+run on the same input. Beside it stands `dlt`, which loads the same rows to Delta and checks less. Ours holds every row
+to its contract, refuses one in a thousand into quarantine with its reason, drops exact doubles, and commits rows,
+cursor and counters at once. Costs are CPU seconds, since the machine's other work does not change those much; dlt is
+given the first 2 million rows, for its cost grows with the rows and it would take the better part of an hour.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import landing_inputs
+from benchmarks.figures import Figure, main, say
+from benchmarks.machine import ROOT
+
+ROWS, QUICK_ROWS, DLT_ROWS, MEMORY_ROWS = 10_000_000, 2_000_000, 2_000_000, 100_000_000
+PEAK_GOAL_MB = 1024.0
+FORMATS = ("parquet", "csv", "jsonl", "postgresql")
+BARE = "DuckDB reads and writes Parquet"
+
+
+def measure(quick: bool) -> Sequence[Figure]:
+    """Make the inputs of each format, run the three ways on them, each in a process of its own."""
+    total = QUICK_ROWS if quick else ROWS
+    found: list[Figure] = []
+    for file_format in FORMATS:
+        with (
+            tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
+            _source(Path(folder), file_format, total) as at,
+        ):
+            bare = run("bare", file_format, at, Path(folder))
+            ours = run("lake", file_format, at, Path(folder))
+            _same_rows(bare["rows"], ours["rows"], total)
+            found.append(Figure(f"landing {file_format}", "CPU s", ours["cpu"], bare["cpu"], BARE, 2.0))
+            found.append(Figure(f"memory, {file_format}", "MB", ours["peak_mb"], PEAK_GOAL_MB, "the limit set", 1.0))
+            say(f"{file_format}: bare {bare['cpu']:.1f}, ours {ours['cpu']:.1f} CPU s")
+        with (
+            tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
+            _source(Path(folder), file_format, DLT_ROWS) as at,
+        ):
+            few = run("lake", file_format, at, Path(folder)) if total != DLT_ROWS else ours
+            other = run("dlt", file_format, at, Path(folder))
+            _same_rows(other["rows"], few["rows"], DLT_ROWS)
+            found.append(Figure(f"landing {file_format}, beside dlt", "CPU s", few["cpu"], other["cpu"], "dlt", 0.5))
+            say(f"{file_format}: dlt {other['cpu']:.1f}, ours {few['cpu']:.1f} CPU s")
+    if not quick:
+        with (
+            tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
+            _source(Path(folder), "parquet", MEMORY_ROWS) as at,
+        ):
+            ours = run("lake", "parquet", at, Path(folder))
+            found.append(Figure("memory, 100 million rows", "MB", ours["peak_mb"], PEAK_GOAL_MB, "the limit set", 1.0))
+    return found
+
+
+@contextmanager
+def _source(folder: Path, file_format: str, total: int) -> Iterator[str]:
+    """The rows at their place (a folder, or a database that runs meanwhile), declared; gives the place."""
+    contracts = folder / "contracts"
+    if file_format != "postgresql":
+        landing_inputs.declare(
+            contracts,
+            {"server": "embedded", "type": "local", "path": "web_app", "format": file_format},
+            f"page_views/*.{file_format}",
+        )
+        yield str(landing_inputs.make(folder / "sources", file_format, total))
+        return
+    from infra.services.servers import running
+
+    with running(["postgresql"]) as services:
+        place = services.database("postgres")
+        _fill(place, total)
+        landing_inputs.declare(
+            contracts,
+            {"server": "embedded", "type": "postgresql", "host": "127.0.0.1", "port": 5432, "database": "postgres"},
+            "page_views",
+        )
+        os.environ["LAKE_SOURCE_WEB_APP_URL"] = place
+        try:
+            yield place
+        finally:
+            del os.environ["LAKE_SOURCE_WEB_APP_URL"]
+
+
+def _fill(place: str, total: int) -> None:
+    import adbc_driver_postgresql.dbapi as driver
+    import duckdb
+
+    with driver.connect(place) as database, duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        for first in range(0, total, landing_inputs.FILE_ROWS):
+            reader = connection.execute(landing_inputs.rows(first, landing_inputs.FILE_ROWS)).to_arrow_reader(100_000)
+            with database.cursor() as cursor:
+                cursor.adbc_ingest("page_views", reader, mode="create_append")
+            database.commit()
+        with database.cursor() as cursor:
+            cursor.execute("create index on page_views (delivered_at)")
+        database.commit()
+
+
+def _same_rows(*counts: int) -> None:
+    if len(set(counts)) > 1:
+        raise SystemExit(f"not the same work: {', '.join(f'{count:,}' for count in counts)} rows")
+
+
+def run(way: str, file_format: str, place: str, folder: Path) -> dict[str, Any]:
+    """One way in a process of its own, in its own lake; what it prints last is its JSON."""
+    to = folder / way
+    to.mkdir()
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("LAKE_") or name.endswith("_URL")},
+        "LAKE_HOME": str(to),
+        "LAKE_SOURCE_ROOT": str(folder / "sources"),
+        "LAKE_CONTRACTS": str(folder / "contracts"),
+        "LAKE_TOKEN_KEY_FILE": str(folder / "token.key"),
+        "LAKE_NOW": "2026-07-01T00:00:00+00:00",
+        "LAKE_THREADS": str(os.cpu_count() or 2),
+        "RUNTIME__DLTHUB_TELEMETRY": "false",
+        "RUNTIME__LOG_LEVEL": "ERROR",
+    }
+    command = [sys.executable, "-m", "benchmarks.landing_ways", way, file_format, place, str(to)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{way} of {file_format} failed; its message stands above")
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    main(measure)
