@@ -166,7 +166,7 @@ class _SourceLanding:
             except DriftError as error:
                 result.troubles.append(Trouble(place, str(error.args[0]), error.cure, "blocked"))
             except (duckdb.Error, DeltaError, OSError) as error:
-                result.troubles.append(_unforeseen(place, error))
+                result.troubles.append(unforeseen(place, error))
             finally:
                 result.troubles.extend(connector.troubles())
                 connector.close()
@@ -193,7 +193,7 @@ def _cursor(entity: Entity, connector: Connector) -> Cursor | None:
     return streams.get(connector.stream, {}).get("cursor")  # type: ignore[no-any-return]
 
 
-def _unforeseen(place: str, error: Exception) -> Trouble:
+def unforeseen(place: str, error: Exception) -> Trouble:
     """What the machine or a library could not do, without its values: an engine's message may quote personal data."""
     told = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
     said = f": {str(error).splitlines()[0]}" if isinstance(error, told) else ""

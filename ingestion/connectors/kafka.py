@@ -8,7 +8,6 @@ before it was read is counted and reported, never passed over in silence.
 
 import re
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +74,7 @@ class KafkaConnector(Indivisible):
         self._consumer: Consumer | None = None
         self._known: Topic | None = None
         self._position: dict[int, int] = {}
+        self._given: dict[int, int] | None = None  # offsets of the cursor that the table should hold now
         self._ends: dict[int, int] = {}
         self._looked = 0.0
         self._lost = 0
@@ -89,14 +89,14 @@ class KafkaConnector(Indivisible):
         topic = self.broker.topic(self.topic)
         if cursor is None:
             return any(topic.ends[number] > topic.starts[number] for number in topic.ends)
-        offsets = _offsets(cursor)
+        offsets = _offsets(cursor) or {}
         if topic.id != cursor["topic_id"]:
             return True
         return any(end != offsets.get(number, topic.starts[number]) for number, end in topic.ends.items())
 
     def read(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         """The next messages after the cursor, up to where the topic ended when reading began."""
-        if self._known is None or (cursor is not None and _offsets(cursor) != self._position):
+        if self._known is None or _offsets(cursor) != self._given:
             self._begin(cursor)
         before = dict(self._position)
         batch = self._collect()
@@ -107,12 +107,12 @@ class KafkaConnector(Indivisible):
             schema=messages.SCHEMA,
         )
         connection.register("kafka_messages", table)
+        self._given = dict(self._position)
         return Delivery(
             query=messages.records("kafka_messages"),
             columns=None,
             cursor=self._cursor(),
             is_reread=self._is_reread,
-            locate=lambda place: messages.located("kafka_messages", place),
         )
 
     def troubles(self) -> list[Trouble]:
@@ -139,7 +139,7 @@ class KafkaConnector(Indivisible):
         self._known, self._looked = topic, time.monotonic()
         self._lost = int((cursor or {}).get("lost", 0))
         self._position = {n: self._start(topic, n, cursor) for n in topic.starts}
-        self._ends = dict(topic.ends)
+        self._ends, self._given = dict(topic.ends), _offsets(cursor)
         if cursor is not None and topic.id != cursor["topic_id"]:
             self._note(
                 "was deleted and made anew: messages of the former one that were not read are gone, uncounted",
@@ -154,7 +154,7 @@ class KafkaConnector(Indivisible):
         earliest, end = topic.starts[number], topic.ends[number]
         if cursor is None or topic.id != cursor["topic_id"]:
             return earliest
-        offset = _offsets(cursor).get(number, 0)
+        offset = (_offsets(cursor) or {}).get(number, 0)
         if offset > end:
             self._is_reread = True
             self._note(
@@ -243,8 +243,8 @@ class KafkaConnector(Indivisible):
         self._troubles.append(Trouble(place, f"topic {self.topic} {problem}", cure))
 
 
-def _offsets(cursor: Mapping[str, Any]) -> dict[int, int]:
-    return {int(number): int(offset) for number, offset in cursor["offsets"].items()}
+def _offsets(cursor: Cursor | None) -> dict[int, int] | None:
+    return None if cursor is None else {int(number): int(offset) for number, offset in cursor["offsets"].items()}
 
 
 def _tombstone(message: Message) -> str:

@@ -5,8 +5,6 @@ What is none of these stays one line as it came, and is refused as unreadable li
 
 import pyarrow as pa
 
-from ingestion.connectors.base import literal
-
 #: Messages as a connector registers them; `source_position` is the offset, null where the broker gives none.
 SCHEMA = pa.schema([("payload", pa.string()), ("source_file", pa.string()), ("source_position", pa.int64())])
 
@@ -28,9 +26,3 @@ def text(payload: bytes | bytearray) -> str:
 def records(view: str) -> str:
     """SQL of the records in a view of messages: `line`, `source_file`, `source_position`."""
     return f"select unnest({_RECORDS}) as line, source_file, source_position from {view}"
-
-
-def located(view: str, source_file: str) -> str:
-    """SQL that finds the positions of raw records, as landing asks for it."""
-    return f"""select line as raw, source_position from ({records(view)})
-        where source_file = {literal(source_file)} and source_position is not null"""

@@ -64,6 +64,8 @@ class MqttConnector(Indivisible):
             self._open(most_unacknowledged=1)
             return self.session.next(PEEK_SECONDS) is not None
         except SessionTakenError:
+            if self.follow:
+                raise self._unreachable("another process of this lake follows this topic") from None
             return False  # who has the session lands what comes
         finally:
             if not self.follow:
