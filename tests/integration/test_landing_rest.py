@@ -1,14 +1,8 @@
 """A paged API: each row once, the API's own cursor kept with it; trouble is waited out a little, then reported."""
 
-import base64
 import json
-import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -17,92 +11,9 @@ from ingestion.contract import ContractError
 from ingestion.landing import has_new
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
+from tests.rest_api import Api, api, say
 
-
-@dataclass
-class Api:
-    """The shop's API: rows in order, a cursor that is their number, and troubles to come first."""
-
-    rows: list[Any] = field(default_factory=list)
-    troubles: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
-    requests: list[dict[str, str]] = field(default_factory=list)
-    paging: str = "cursor"
-    most: int = 10_000  # rows that a page may have, whatever is asked
-    says_total: bool = False
-    unseen: int = 0  # rows that the total counts and no page shows
-    tokens: set[str] | None = None  # who may read; None is everybody
-    seen: list[str] = field(default_factory=list)
-    fetched: list[str] = field(default_factory=list)
-    token_seconds: int = 3600
-    port: int = 0
-
-    def answer(self, path: str, query: dict[str, str], authorization: str) -> tuple[int, dict[str, str], bytes]:
-        self.requests.append(query)
-        self.seen.append(authorization)
-        if self.troubles:
-            return self.troubles.pop(0)
-        if self.tokens is not None and authorization.removeprefix("Bearer ") not in self.tokens:
-            return 401, {}, b""
-        if self.paging != "cursor":
-            return self.numbered(path, query)
-        start = int(query["after"] or 0)
-        end = min(start + int(query["limit"]), len(self.rows))
-        following = str(end) if end < len(self.rows) else None
-        page = {"data": self.rows[start:end], "next": following, "cursor": str(end)}
-        return 200, {}, json.dumps(page).encode()
-
-    def numbered(self, path: str, query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
-        number, size = int(query.get("page", 1)), min(int(query["limit"]), self.most)
-        rows = self.rows[(number - 1) * size : number * size]
-        if self.paging == "link":
-            link = f'<{path}?page={number + 1}&limit={size}>; rel="next", <{path}>; rel="first"'
-            return 200, {"Link": link} if number * size < len(self.rows) else {}, json.dumps(rows).encode()
-        page = {"data": rows} | ({"total": len(self.rows) + self.unseen} if self.says_total else {})
-        return 200, {"Content-Type": "application/json"}, json.dumps(page).encode()
-
-
-@pytest.fixture
-def api(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
-    api = Api()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-            first = {name: values[0] for name, values in query.items()}
-            self.reply(*api.answer(urlsplit(self.path).path, first, self.headers.get("Authorization", "")))
-
-        def do_POST(self) -> None:
-            """The token server beside it: a token for the one client that it knows."""
-            form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            login = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
-            if login != "lake:s3cr3t-of-the-lake" or "grant_type=client_credentials" not in form:
-                return self.reply(401, {}, b"{}")
-            api.tokens = {f"token-{len(api.fetched)}"}
-            api.fetched.extend(api.tokens)
-            body = {"access_token": api.fetched[-1], "token_type": "Bearer", "expires_in": api.token_seconds}
-            self.reply(200, {}, json.dumps(body).encode())
-
-        def reply(self, status: int, headers: dict[str, str], body: bytes) -> None:
-            self.send_response_only(status)
-            for name, value in ({"Content-Length": str(len(body)), "Connection": "close"} | headers).items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    shop.document["servers"] = [{"server": "embedded", "type": "api", "location": "http://127.0.0.1:1"}]
-    shop.document["schema"][0]["physicalName"] = "/v1/sales"
-    shop.declare()
-    monkeypatch.setenv("LAKE_SOURCE_SHOP_URL", f"http://127.0.0.1:{server.server_port}")
-    api.port = server.server_port
-    monkeypatch.setattr(rest, "RETRY_SECONDS", (0.01, 0.02))
-    yield api
-    server.shutdown()
-    server.server_close()
+__all__ = ["api"]
 
 
 def test_pages_land_and_the_cursor_goes_on_where_it_stood(
@@ -180,12 +91,6 @@ def test_lasting_trouble_is_reported_with_cure_and_nothing_is_lost(
     api.troubles = []
     assert shop.land().state == "landed"
     assert shop.counts().landed == 2
-
-
-def say(shop: Shop, **options: Any) -> None:
-    """Let the contract's server say how its API is read."""
-    shop.document["servers"][0]["customProperties"] = [{"property": k, "value": v} for k, v in options.items()]
-    shop.declare()
 
 
 WAYS = {
@@ -332,67 +237,6 @@ def test_page_too_large_to_be_held_is_refused_with_cure(shop: Shop, api: Api, mo
     result = shop.land()
     assert result.state == "failed"
     assert "pageRows" in (result.cure or "")
-
-
-def test_bearer_token_comes_from_the_environment_and_is_told_nowhere(
-    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    api.rows, api.tokens = [sale(1)], {"s3cr3t-of-the-lake"}
-    result = shop.land()
-    assert result.state == "failed"
-    assert "LAKE_SOURCE_SHOP_TOKEN" in (result.cure or "")
-    monkeypatch.setenv("LAKE_SOURCE_SHOP_TOKEN", "s3cr3t-of-the-lake")
-    assert shop.land().state == "landed"
-    api.tokens = set()
-    assert "s3cr3t" not in str(shop.land(full_refresh=True))
-    monkeypatch.setenv("LAKE_SOURCE_SHOP_URL", f"http://lake:s3cr3t-of-the-lake@127.0.0.1:{api.port}")
-    refused = shop.land(full_refresh=True)
-    assert refused.error
-    assert "s3cr3t" not in str(refused)
-    log = shop.home / "delta" / "bronze" / "shop" / "sales" / "_delta_log"
-    assert not [path for path in log.iterdir() if b"s3cr3t" in path.read_bytes()]
-
-
-@pytest.fixture
-def oauth(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
-    """An API that wants a token of its own making."""
-    api.tokens = set()
-    say(shop, tokenUrl="/oauth/token", pageRows=2)
-    monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_ID", "lake")
-    monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_SECRET", "s3cr3t-of-the-lake")
-    api.rows = [sale(n) for n in range(9)]
-    return api
-
-
-def test_oauth_token_is_fetched_once_and_used(shop: Shop, oauth: Api) -> None:
-    assert shop.land().state == "landed"
-    assert (shop.counts().landed, oauth.fetched) == (9, ["token-0"])
-
-
-def test_oauth_token_that_has_ended_is_fetched_anew(shop: Shop, oauth: Api) -> None:
-    oauth.token_seconds = 0
-    assert shop.land(full_refresh=True).state == "landed"
-    assert len(oauth.fetched) >= 5
-
-
-def test_oauth_token_that_is_withdrawn_is_fetched_anew_once(shop: Shop, oauth: Api) -> None:
-    oauth.troubles = [(200, {}, json.dumps({"data": oauth.rows[:2], "next": "2", "cursor": "2"}).encode())]
-    oauth.troubles += [(401, {}, b"")]
-    assert shop.land(full_refresh=True).state == "landed"
-    assert (shop.counts().landed, len(oauth.fetched)) == (9, 2)
-    oauth.troubles = [(401, {}, b"")] * 9
-    result = shop.land(full_refresh=True)
-    assert "refuses us" in (result.error or "")
-    assert "LAKE_SOURCE_SHOP_CLIENT_ID" in (result.cure or "")
-
-
-def test_oauth_client_that_is_wrong_is_told_without_its_secret(
-    shop: Shop, oauth: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_SECRET", "wr0ng-s3cr3t")
-    result = shop.land()
-    assert result.state == "failed"
-    assert "wr0ng" not in str(result)
 
 
 @pytest.mark.parametrize(("option", "value"), [("paging", "pages"), ("pageRows", 0), ("pageRows", "many")])
