@@ -55,7 +55,7 @@ class CsvRecords:
         """The names in the first line that is not empty; none for an empty file.
 
         Raises:
-            UnreadableFileError: not text, or a name is empty or there twice.
+            UnreadableFileError: no text, or no CSV.
         """
         raw, _, _ = self._first(blocks)
         text, is_escaped = as_text(raw)
@@ -65,10 +65,6 @@ class CsvRecords:
             names = tuple(next(csv.reader([text], delimiter=self.delimiter, strict=True), ()))
         except csv.Error as error:
             raise UnreadableFileError(f"the header is not CSV ({error})", cure="deliver the file again") from None
-        if len({name.lower() for name in names}) < len(names) or any(not name.strip() for name in names):
-            raise UnreadableFileError(
-                "a column of the header has no name or is there twice", cure="deliver the file with one name per column"
-            )
         return names
 
     def rows(

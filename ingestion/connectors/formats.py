@@ -269,6 +269,10 @@ def _usable(names: Sequence[str]) -> tuple[str, ...]:
         raise UnreadableFileError(
             f"has a column {reserved[0]}, a name that landing needs itself", cure="deliver it under another name"
         )
+    if len({name.lower() for name in names}) < len(names) or any(not name.strip() for name in names):
+        raise UnreadableFileError(
+            "a column has no name or is there twice", cure="deliver the file with one name per column"
+        )
     return tuple(names)
 
 
