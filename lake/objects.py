@@ -86,8 +86,8 @@ def is_remote(uri: str) -> bool:
     return uri.startswith(SCHEME)
 
 
-def access() -> Access:
-    """How S3 is reached in this environment.
+def access(endpoint: str | None = None) -> Access:
+    """How S3 is reached in this environment; a source may have an endpoint of its own.
 
     Raises:
         SettingsError: keys are missing, or the way to the endpoint would not be encrypted.
@@ -100,14 +100,13 @@ def access() -> Access:
             cure="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (or LAKE_S3_ACCESS_KEY_ID and "
             "LAKE_S3_SECRET_ACCESS_KEY)",
         )
-    endpoint = urlsplit(settings.s3_endpoint or "")
-    if endpoint.scheme not in ("", "http", "https") or bool(endpoint.scheme) != bool(endpoint.hostname):
+    named = "LAKE_S3_ENDPOINT" if endpoint is None else "the contract's endpointUrl"
+    place = urlsplit(endpoint or settings.s3_endpoint or "")
+    if place.scheme not in ("", "http", "https") or bool(place.scheme) != bool(place.hostname):
+        raise SettingsError(f"{named} is no address", cure="give it as https://host or https://host:port, no path")
+    if place.scheme == "http" and not (settings.s3_allow_http or _is_loopback(place.hostname or "")):
         raise SettingsError(
-            "LAKE_S3_ENDPOINT is no address", cure="give it as https://host or https://host:port, without a path"
-        )
-    if endpoint.scheme == "http" and not (settings.s3_allow_http or _is_loopback(endpoint.hostname or "")):
-        raise SettingsError(
-            "the way to LAKE_S3_ENDPOINT is not encrypted",
+            f"the way to {named} is not encrypted",
             cure="use https://, or set LAKE_S3_ALLOW_HTTP=true where the network itself is trusted",
         )
     return Access(
@@ -115,8 +114,8 @@ def access() -> Access:
         key=key,
         token=s3_secret("SESSION_TOKEN"),
         region=settings.s3_region or s3_secret("REGION") or s3_secret("DEFAULT_REGION") or "us-east-1",
-        endpoint=endpoint.netloc.rpartition("@")[2] or None,
-        is_encrypted=endpoint.scheme != "http",
+        endpoint=place.netloc.rpartition("@")[2] or None,
+        is_encrypted=place.scheme != "http",
     )
 
 

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from open_data_contract_standard.model import Server
 
 from ingestion.connectors.base import Connector, LiveConnector
 from ingestion.contract import Contract, ContractError, Entity, server_options
+from lake import objects
 from lake.settings import load_settings, source_url
+
+if TYPE_CHECKING:
+    from ingestion.connectors.folder import Folder
 
 #: Transports that bring the newest rows live, beside the drops that bring the rest (other servers replace the drops);
 #: with the schemes of their addresses.
@@ -82,12 +87,10 @@ def _database_connectors(
 
 def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
     # Drivers and clients are loaded only for the transport that needs them: most runs find nothing new.
-    if server.type == "local" and server.format in FILE_FORMATS:
+    if server.type in ("local", "s3") and server.format in FILE_FORMATS:
         from ingestion.connectors.files import FilesConnector
-        from ingestion.connectors.folder import LocalFolder
 
-        folder = LocalFolder(contract.source, _local_path(server, url), entity.physical_name)
-        return FilesConnector(folder, entity, server.format, server.delimiter or ",")
+        return FilesConnector(_folder(contract, entity, server, url), entity, server.format, server.delimiter or ",")
     if server.type == "api":
         from ingestion.connectors.rest import RestConnector
 
@@ -98,6 +101,21 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
         f"{contract.source}: no connector reads a server of type {server.type!r} and format {server.format!r}",
         cure="correct `servers` in the contract",
     )
+
+
+def _folder(contract: Contract, entity: Entity, server: Server, url: str | None) -> "Folder":
+    place = url or (server.location if server.type == "s3" else None) or ""
+    if place.startswith(objects.SCHEME):
+        from ingestion.connectors.s3_folder import S3Folder
+
+        return S3Folder(contract.source, place, entity.physical_name, objects.access(server.endpointUrl))
+    if server.type == "s3" and not url:
+        raise ContractError(
+            f"{contract.source}: a server of type s3 needs its `location`", cure="give it as s3://bucket/prefix"
+        )
+    from ingestion.connectors.folder import LocalFolder
+
+    return LocalFolder(contract.source, _local_path(server, url), entity.physical_name)
 
 
 def _live_connector(entity: Entity, server: Server, url: str | None, *, follow: bool) -> LiveConnector:
