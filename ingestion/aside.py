@@ -90,8 +90,9 @@ def _collect(connection: duckdb.DuckDBPyConnection, log: Path) -> None:
     )
     entries = "(select null::varchar as type, null::varchar as message where false)"
     if counted or noted:
+        line = min(_LINE_BYTES, log.stat().st_size + 1)
         entries = f"""read_csv({literal(str(log))}, auto_detect=false, header=false, delim=',', quote='"', escape='"',
-            max_line_size={_LINE_BYTES}, buffer_size={2 * _LINE_BYTES}, columns={{'context': 'VARCHAR', 'at': 'VARCHAR',
+            max_line_size={line}, buffer_size={2 * line}, columns={{'context': 'VARCHAR', 'at': 'VARCHAR',
             'type': 'VARCHAR', 'level': 'VARCHAR', 'message': 'VARCHAR'}})"""
     connection.execute(
         f"""create or replace temp table set_aside as
