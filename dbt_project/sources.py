@@ -30,6 +30,7 @@ LANDED = (
     ("source_file", "string", "Where it was read."),
     ("content_hash", "integer", "Hash of the row as delivered; tells versions of a key apart."),
 )
+DELETED = ("is_deleted", "boolean", "Whether this version says that the source has deleted the row.")
 
 
 def relation_name(entity: Entity) -> str:
@@ -88,11 +89,21 @@ def _table(entity: Entity) -> dict[str, Any]:
         "identifier": relation_name(entity),
         "description": entity.grain,
         "config": {
-            "meta": {"delta_table": entity.table, "watermark": entity.watermark, "purposes": list(entity.purposes)}
+            "meta": {
+                "delta_table": entity.table,
+                "watermark": entity.watermark,
+                "deletes": entity.deletes.mode,
+                "purposes": list(entity.purposes),
+            }
         },
         "columns": [_column(column) for column in entity.columns]
-        + [{"name": name, "data_type": kind, "description": text} for name, kind, text in LANDED],
+        + [{"name": name, "data_type": kind, "description": text} for name, kind, text in _landed(entity)],
     }
+
+
+def _landed(entity: Entity) -> list[tuple[str, str, str]]:
+    names = {name for name, _ in entity.landing_columns}
+    return [landed for landed in (*LANDED, DELETED) if landed[0] in names]
 
 
 def _column(column: Column) -> dict[str, Any]:

@@ -7,6 +7,7 @@ time). Person ids stand in every identifying column, so a row's person is known 
 
 import random
 import re
+import zlib
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -123,7 +124,7 @@ def _version(entity: Entity, row: Row, known_at: datetime, version: int, parent:
         "landed_at": NOW,
         "batch_id": f"{version}",
         "source_file": "small_bronze",
-        "content_hash": f"{row['record_id']}:{version}",
+        "content_hash": zlib.crc32(f"{row['record_id']}:{version}".encode()),
         "_record": None if parent else record_of(entity, row),
     }
 

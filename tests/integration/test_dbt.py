@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
+import yaml
 
 from dbt_project import runner
 from dbt_project.delta_plugin import Write
@@ -85,17 +87,17 @@ def changed_rows(draw: random.Random, entity: Entity, rows: list[Row]) -> list[R
     others = {row["record_id"]: draw.choice(rows) for row in corrected}
     identifying = [c.name for c in entity.columns if c.is_personal and c.name != key]
     made = [
-        row | landed | {key: f"{row[key]}-new", "record_id": f"{row['record_id']}-new", "content_hash": "n",
+        row | landed | {key: f"{row[key]}-new", "record_id": f"{row['record_id']}-new", "content_hash": 3,
                         "known_at": TOMORROW, "event_at": TOMORROW - timedelta(hours=3)}
         for row in new
     ]  # fmt: skip
     made += [
-        row | landed | {"known_at": TOMORROW, "content_hash": "c"}
+        row | landed | {"known_at": TOMORROW, "content_hash": 1}
         | {name: others[row["record_id"]][name] for name in identifying}
         for row in corrected
     ]  # fmt: skip
-    made += [row | landed | {"known_at": row["known_at"] - timedelta(days=300), "content_hash": "l"} for row in late]
-    return list({row["record_id"] + row["content_hash"]: row for row in made}.values())
+    made += [row | landed | {"known_at": row["known_at"] - timedelta(days=300), "content_hash": 2} for row in late]
+    return list({(row["record_id"], row["content_hash"]): row for row in made}.values())
 
 
 def build(merged: dict[str, str], command: str = "run", *, full_refresh: bool = False) -> dict[str, Write]:
@@ -283,6 +285,12 @@ def test_two_lakes_in_one_process_do_not_meet(
     assert contents("marts/person_profile")
 
 
+def with_known_deletes(document: dict[str, Any]) -> dict[str, Any]:
+    for entity in document["schema"]:
+        entity.setdefault("customProperties", []).append({"property": "deletes", "value": "compare"})
+    return document
+
+
 def test_a_tenth_source_is_one_folder_and_edits_no_file(
     first_day: dict[tuple[str, str], list[Row]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -292,7 +300,8 @@ def test_a_tenth_source_is_one_folder_and_edits_no_file(
     text = (contracts / "service_delivery" / CONTRACT_FILE).read_text(encoding="utf-8")
     (contracts / "parcel_lockers").mkdir()
     (contracts / "parcel_lockers" / CONTRACT_FILE).write_text(
-        text.replace("service_delivery", "parcel_lockers"), encoding="utf-8"
+        yaml.safe_dump(with_known_deletes(yaml.safe_load(text.replace("service_delivery", "parcel_lockers")))),
+        encoding="utf-8",
     )
     monkeypatch.setenv("LAKE_CONTRACTS", str(contracts))
     monkeypatch.setattr(runner, "PROJECT", project)
@@ -309,10 +318,17 @@ def test_a_tenth_source_is_one_folder_and_edits_no_file(
         )
         claims = contract.entities["claims"]
         rows = [
-            row | {"record_id": row["record_id"].replace("service_delivery", "parcel_lockers"), "landed_at": TOMORROW}
+            row
+            | {
+                "record_id": row["record_id"].replace("service_delivery", "parcel_lockers"),
+                "landed_at": TOMORROW,
+                "is_deleted": False,
+            }
             for row in first_day["service_delivery", "claims"][:3]
         ]
         land(claims, rows)
+        # The source deletes one of them: its last version again, known later.
+        land(claims, [rows[0] | {"is_deleted": True, "known_at": TOMORROW}])
         run_dbt("run", select=["person_records", "journey_events"])
         with connect() as connection:
             found = connection.sql(
@@ -326,5 +342,5 @@ def test_a_tenth_source_is_one_folder_and_edits_no_file(
         reset_settings()
     assert found is not None
     assert records is not None
-    assert found[0] > 0
+    assert found[0] == 2
     assert records[0] > 0

@@ -1,4 +1,5 @@
-{#- Every version of a bronze table's rows and when the next one replaced it, in the order of `latest_versions`. -#}
+{#- Every version of a bronze table's rows and when the next one replaced it, in the order of `latest_versions`. A delete
+    replaces the version before it, and is itself nothing to believe. -#}
 {% macro believed_versions(source_name, entity) %}
     {%- set watermark = source_node(source_name, entity).config.meta.watermark -%}
     select
@@ -9,13 +10,20 @@
         known_at,
         landed_at,
         batch_id,
-        min(known_at) over (partition by record_id) as first_known_at,
-        coalesce(
-            lead(known_at) over (
-                partition by record_id
-                order by known_at, {{ watermark ~ ', ' if watermark }}content_hash, batch_id
-            ),
-            {{ feature_instant('9999-12-31T00:00:00+00:00') }}
-        ) as replaced_at
-    from {{ source(source_name, entity) }}
+        first_known_at,
+        replaced_at
+    from (
+        select
+            *,
+            min(known_at) over (partition by record_id) as first_known_at,
+            coalesce(
+                lead(known_at) over (
+                    partition by record_id
+                    order by known_at, {{ watermark ~ ', ' if watermark }}content_hash, batch_id
+                ),
+                {{ feature_instant('9999-12-31T00:00:00+00:00') }}
+            ) as replaced_at
+        from {{ source(source_name, entity) }}
+    ) as versions
+    where {{ is_living(source_name, entity) }}
 {%- endmacro %}

@@ -11,6 +11,7 @@
         landed_at,
         batch_id
     from {{ source(source_name, entity) }}
+    where {{ is_living(source_name, entity) }}
 {%- endmacro %}
 
 

@@ -2,7 +2,7 @@
 
     Newest is what the source made available last (known_at, then its own clock of changes); a tie is broken by the
     content's hash, so that the order of arrival never matters. `first_known_at` is when the key was first known:
-    what never changes on a row was known from then on. -#}
+    what never changes on a row was known from then on. A key whose newest version is a delete is not shown. -#}
 {% macro latest_versions(source_name, entity) %}
     {%- set relation = source(source_name, entity) -%}
     {%- set node = source_node(source_name, entity) -%}
@@ -27,8 +27,20 @@
             ) as version_rank
         from {{ relation }}
     ) as versions
-    where version_rank = 1
+    where version_rank = 1 and {{ is_living(source_name, entity) }}
 {%- endmacro %}
+
+
+{#- Condition that a version is no delete; every version of an entity whose contract does not speak of deletes is none.
+    It belongs after versions are ranked: a delete is the newest version of what it deletes. -#}
+{% macro is_living(source_name, entity) %}
+    {%- set node = source_node(source_name, entity) -%}
+    {%- if node and node.config.meta.deletes in ['soft', 'compare'] -%}
+        not coalesce(is_deleted, false)
+    {%- else -%}
+        true
+    {%- endif -%}
+{% endmacro %}
 
 
 {#- The contract's columns of an entity (those that landing adds are not among them); none while dbt parses. -#}
