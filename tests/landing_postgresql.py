@@ -44,7 +44,7 @@ class Database:
     def run(self, statement: str, *values: Any) -> Any:
         """Run one statement; the first value of its first row, if it gives rows."""
         with self.connect() as connection:
-            cursor = connection.execute(statement, values or None)  # type: ignore[call-overload]
+            cursor = connection.execute(statement, values or None)
             row = cursor.fetchone() if cursor.description else None
             return row[0] if row else None
 

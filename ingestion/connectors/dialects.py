@@ -218,7 +218,10 @@ class Sqlite(_Adbc):
             f"case when starts_with({q}, {mark}) then nullif(substr({q}, 2), '') else {q} end as {q}"
             for q in map(quoted, columns)
         )
-        return f"select {values}, {literal(source_file)} as source_file, null::bigint as source_position from {view}"
+        # Where there are no rows the driver takes every column for an integer.
+        texts = ", ".join(f"{q}::varchar as {q}" for q in map(quoted, columns))
+        return f"""select {values}, {literal(source_file)} as source_file, null::bigint as source_position
+            from (select {texts} from {view})"""
 
     def types(self, connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> dict[str, str]:
         return dict.fromkeys(schema.names, "VARCHAR")
