@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,36 +29,39 @@ BARE = "DuckDB reads and writes Parquet"
 
 def measure(quick: bool) -> Sequence[Figure]:
     """Make the inputs of each format, run the three ways on them, each in a process of its own."""
-    total = QUICK_ROWS if quick else ROWS
     found: list[Figure] = []
     for file_format in FORMATS:
-        with (
-            tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
-            _source(Path(folder), file_format, total) as at,
-        ):
-            bare = run("bare", file_format, at, Path(folder))
-            ours = run("lake", file_format, at, Path(folder))
-            _same_rows(bare["rows"], ours["rows"], total)
-            found.append(Figure(f"landing {file_format}", "CPU s", ours["cpu"], bare["cpu"], BARE, 2.0))
-            found.append(Figure(f"memory, {file_format}", "MB", ours["peak_mb"], PEAK_GOAL_MB, "the limit set", 1.0))
+        with _prepared(file_format, QUICK_ROWS if quick else ROWS) as ways:
+            bare, ours = ways("bare"), ways("lake")
             say(f"{file_format}: bare {bare['cpu']:.1f}, ours {ours['cpu']:.1f} CPU s")
-        with (
-            tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
-            _source(Path(folder), file_format, DLT_ROWS) as at,
-        ):
-            few = run("lake", file_format, at, Path(folder)) if total != DLT_ROWS else ours
-            other = run("dlt", file_format, at, Path(folder))
-            _same_rows(other["rows"], few["rows"], DLT_ROWS)
-            found.append(Figure(f"landing {file_format}, beside dlt", "CPU s", few["cpu"], other["cpu"], "dlt", 0.5))
+            found.append(Figure(f"landing {file_format}", "CPU s", ours["cpu"], bare["cpu"], BARE, 2.0))
+            found.append(_memory(file_format, ours))
+        with _prepared(file_format, DLT_ROWS) as ways:
+            few, other = ways("lake"), ways("dlt")
             say(f"{file_format}: dlt {other['cpu']:.1f}, ours {few['cpu']:.1f} CPU s")
+            found.append(Figure(f"landing {file_format}, beside dlt", "CPU s", few["cpu"], other["cpu"], "dlt", 0.5))
     if not quick:
-        with (
-            tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
-            _source(Path(folder), "parquet", MEMORY_ROWS) as at,
-        ):
-            ours = run("lake", "parquet", at, Path(folder))
-            found.append(Figure("memory, 100 million rows", "MB", ours["peak_mb"], PEAK_GOAL_MB, "the limit set", 1.0))
+        with _prepared("parquet", MEMORY_ROWS) as ways:
+            found.append(_memory("100 million rows", ways("lake")))
     return found
+
+
+def _memory(of: str, run: Mapping[str, Any]) -> Figure:
+    return Figure(f"memory, {of}", "MB", run["peak_mb"], PEAK_GOAL_MB, "the limit set", 1.0)
+
+
+@contextmanager
+def _prepared(file_format: str, rows: int) -> Iterator[Callable[[str], dict[str, Any]]]:
+    """Some rows at their place; gives what runs one way over them and holds it to the number of rows."""
+    with tempfile.TemporaryDirectory(prefix="lake-bench-") as name, _source(Path(name), file_format, rows) as place:
+
+        def run_way(way: str) -> dict[str, Any]:
+            done = run(way, file_format, place, Path(name))
+            if done["rows"] != rows:
+                raise SystemExit(f"{way} took {done['rows']:,} of {rows:,} rows: not the same work")
+            return done
+
+        yield run_way
 
 
 @contextmanager
@@ -104,11 +107,6 @@ def _fill(place: str, total: int) -> None:
         with database.cursor() as cursor:
             cursor.execute("create index on page_views (delivered_at)")
         database.commit()
-
-
-def _same_rows(*counts: int) -> None:
-    if len(set(counts)) > 1:
-        raise SystemExit(f"not the same work: {', '.join(f'{count:,}' for count in counts)} rows")
 
 
 def run(way: str, file_format: str, place: str, folder: Path) -> dict[str, Any]:

@@ -1,4 +1,6 @@
-"""Three ways from a source to a table, each in a process of its own: `python -m benchmarks.landing_ways WAY FORMAT PLACE TO`.
+"""Three ways from a source to a table, each in a process of its own.
+
+`python -m benchmarks.landing_ways WAY FORMAT PLACE TO`, for `benchmarks/landing.py`.
 
 `bare` is DuckDB reading the source with its types given and writing Parquet: what no landing on this engine can be
 faster than. `lake` is ours. `dlt` loads the same files to Delta with its own readers, Arrow where it has it. Prints

@@ -1,4 +1,7 @@
-"""Land one source from the shell, without an orchestrator: `python -m ingestion.sources.<source>`."""
+"""Land one source from the shell, without an orchestrator.
+
+`python -m ingestion.alone <source>`, or `python -m ingestion.sources.<source>` for one that has a package.
+"""
 
 import sys
 
@@ -26,3 +29,10 @@ def run(package: str) -> None:
         for trouble in entity.troubles:
             print(f"{trouble.place}: {trouble.message}\n  cure: {trouble.cure}", file=sys.stderr)
     sys.exit(0 if result.error is None else 1)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        print("usage: python -m ingestion.alone SOURCE [--full-refresh]", file=sys.stderr)
+        sys.exit(2)
+    run(sys.argv[1])
