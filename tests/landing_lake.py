@@ -101,18 +101,18 @@ class Shop:
         assert len(self.rows("refused_id", "quarantine")) == found.quarantined
         return found
 
-    def last_batch(self) -> int:
-        """Number of the last batch of files that bronze has, -1 before the first."""
-        return int(read_state("bronze/shop/sales").get("streams", {}).get("files", {}).get("batch", -1))
+    def last_batch(self, stream: str = "files") -> int:
+        """Number of the last batch of a stream that bronze has, -1 before the first."""
+        return int(read_state("bronze/shop/sales").get("streams", {}).get(stream, {}).get("batch", -1))
 
-    def rows_by_commit(self) -> dict[str, int]:
+    def rows_by_commit(self, stream: str = "files") -> dict[str, int]:
         """Rows that bronze's commits say they added, by batch; not for those whose logs were cleaned away."""
         table = open_table("bronze/shop/sales")
         states = [json.loads(commit[STATE_KEY]) for commit in (table.history() if table else []) if STATE_KEY in commit]
-        landed = {state["streams"]["files"]["batch"]: state["counters"]["landed"] for state in states}
+        landed = {state["streams"][stream]["batch"]: state["counters"]["landed"] for state in states}
         landed[-1] = 0
         added = {number: rows - landed[number - 1] for number, rows in sorted(landed.items()) if number - 1 in landed}
-        return {f"files-{number:08d}": rows for number, rows in added.items() if rows}
+        return {f"{stream}-{number:08d}": rows for number, rows in added.items() if rows}
 
     def table(self) -> Any:
         """The contract's entity."""

@@ -35,6 +35,7 @@ def prepare(java: Path, folder: Path) -> tuple[str, Process]:
         "auto.create.topics.enable": "false",
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 1,
+        "group.initial.rebalance.delay.ms": 0,
         "transaction.state.log.replication.factor": 1,
         "transaction.state.log.min.isr": 1,
         "transaction.state.log.num.partitions": 1,

@@ -48,8 +48,8 @@ class Verdict:
         return self == Verdict(0, 0, 0, 0)
 
 
-def reconcile(shop: Shop, delivered: Delivered) -> Verdict:
-    """Compare what was delivered with bronze, quarantine and the counters."""
+def reconcile(shop: Shop, delivered: Delivered, stream: str = "files") -> Verdict:
+    """Compare what was delivered over a stream with bronze, quarantine and the counters."""
     names = [column.name for column in shop.table().columns]
     landed: Counter[str] = Counter()
     for row in shop.rows(", ".join(f"{name}::varchar" for name in names)):
@@ -66,21 +66,21 @@ def reconcile(shop: Shop, delivered: Delivered) -> Verdict:
         state.landed - sum(landed.values()),
         state.quarantined - sum(refused.values()),
     ]
-    return Verdict(lost.total(), doubled.total(), _half_batches(shop), sum(map(abs, wrong)))
+    return Verdict(lost.total(), doubled.total(), _half_batches(shop, stream), sum(map(abs, wrong)))
 
 
-def _half_batches(shop: Shop) -> int:
+def _half_batches(shop: Shop, stream: str) -> int:
     """Batches of which quarantine has rows though bronze never committed the batch, or bronze only a part."""
-    last = shop.last_batch()
+    last = shop.last_batch(stream)
     in_quarantine = {batch for (batch,) in shop.rows("batch_id", "quarantine")}
-    half = {batch for batch in in_quarantine if batch.startswith("files-") and int(batch[6:]) > last}
-    return len(half) + partial_batches(shop)
+    half = {batch for batch in in_quarantine if batch.startswith(f"{stream}-") and int(batch[-8:]) > last}
+    return len(half) + partial_batches(shop, stream)
 
 
-def partial_batches(shop: Shop) -> int:
+def partial_batches(shop: Shop, stream: str = "files") -> int:
     """Batches of which bronze shows only a part; never one, not even between a kill and the next run."""
     by_batch = Counter(batch for (batch,) in shop.rows("batch_id"))
-    return sum(rows != by_batch[batch] for batch, rows in shop.rows_by_commit().items())
+    return sum(rows != by_batch[batch] for batch, rows in shop.rows_by_commit(stream).items())
 
 
 def as_text(row: dict[str, Any]) -> dict[str, Any]:
