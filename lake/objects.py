@@ -5,7 +5,6 @@
 when they are used, given to the engines, and never logged.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files as package_files
 from ipaddress import ip_address
@@ -74,6 +73,12 @@ class Access:
         return f"create or replace temporary secret lake_s3 (type s3, use_ssl {self.is_encrypted}, {told})"
 
 
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The two parts of an S3 URI."""
+    bucket, _, key = uri.removeprefix(SCHEME).partition("/")
+    return bucket, key
+
+
 def is_remote(uri: str) -> bool:
     """Whether a place is in S3.
 
@@ -130,18 +135,6 @@ def let_duckdb_in(connection: duckdb.DuckDBPyConnection) -> None:
     extension = folder / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
     connection.execute(f"load '{extension}'")
     connection.execute(access().for_duckdb())
-
-
-def upload(paths: Sequence[Path], uri: str) -> None:
-    """Put files below an S3 URI under their own names. An object appears when it is whole, never before."""
-    store = access().for_arrow()
-    for path in paths:
-        arrow_fs.copy_files(
-            str(path),
-            f"{uri.removeprefix(SCHEME)}/{path.name}",
-            source_filesystem=arrow_fs.LocalFileSystem(),
-            destination_filesystem=store,
-        )
 
 
 def tables_below(uri: str, start: str = "") -> list[str]:

@@ -14,7 +14,7 @@ from deltalake.transaction import create_table_with_add_actions
 from lake.commits import NO_BATCH, Commit, ConflictError, UnsureCommitError, settled
 from lake.files import DataFile, as_actions, claimed
 from lake.locks import table_lock
-from lake.objects import is_remote, upload
+from lake.objects import is_remote
 from lake.tables import open_table, storage_options, table_uri
 
 __all__ = [
@@ -103,6 +103,8 @@ def commit_files(
         _ensure_there(files)
         is_away = is_remote(table_uri(name))
         if is_away:
+            from lake.requests_s3 import upload
+
             upload([file.path for file in files], table_uri(name))
         with claimed(files):
             settled(name, None if table is None else table.version(), commit, write)
