@@ -17,15 +17,16 @@ from deltalake import DeltaTable
 from ingestion import drift, refused, staging
 from ingestion.connectors.base import Connector, Delivery, Trouble
 from ingestion.contract import Contract, Entity
-from ingestion.doubles import Doubles, copies_in_overlap, find_doubles, known_in_batch
+from ingestion.doubles import Doubles, copies_in_overlap, find_doubles, known_in_batches
 from ingestion.drift import DriftError
 from ingestion.result import Counts
 from lake import clock
+from lake.commits import version_of
 from lake.crash import crash_point
 from lake.files import DataFile, table_folder
 from lake.state import as_metadata, state_of
 from lake.tables import open_table
-from lake.writer import Commit, commit_files
+from lake.writer import Commit, ConflictError, commit_files
 
 #: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of a batch.
 CRASH_POINTS = (
@@ -35,6 +36,8 @@ CRASH_POINTS = (
     "landing.committed",
     "landing.acknowledged",
 )
+#: How often a batch is read anew because another machine came first, before that is told.
+_CONFLICTS = 5
 #: Only times may stand in the statistics of Delta's log (D14).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": ",".join(staging.BOUNDED)}
 
@@ -59,7 +62,24 @@ class Batches:
         self.now = clock.now()
 
     def land(self) -> Counts | None:
-        """Land the next batch; None where there is nothing more."""
+        """Land the next batch; None where there is nothing more.
+
+        Where another machine's commit came first (tables in S3), the batch is read anew behind that one.
+
+        Raises:
+            ConflictError: others came first again and again, or the source cannot be asked again for what it sent.
+        """
+        full_refresh = self.full_refresh
+        for _ in range(_CONFLICTS):
+            try:
+                return self._land()
+            except ConflictError:
+                if self.connector.is_live:
+                    raise
+                self.full_refresh = full_refresh
+        return self._land()
+
+    def _land(self) -> Counts | None:
         table = open_table(self.entity.table)
         state = state_of(table)
         stream = state.get("streams", {}).get(self.connector.stream, {})
@@ -67,7 +87,7 @@ class Batches:
         if delivery is None:
             return None
         self.full_refresh = False
-        if self.is_reread:
+        if self.is_reread and not delivery.is_changes:
             delivery.is_reread, delivery.doubles_before = True, None
         number = next_number(table, self.app_id, stream)
         staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
@@ -75,7 +95,8 @@ class Batches:
             return Counts()
         kept: list[DataFile] = []
         try:
-            kept, counts = self._commit(state, number, delivery, staged)
+            commit = Commit(self.app_id, number, made_from=version_of(table))
+            kept, counts = self._commit(state, commit, delivery, staged)
         finally:
             staged.delete(but=kept)
         delivery.acknowledge()
@@ -83,9 +104,10 @@ class Batches:
         return counts
 
     def _commit(
-        self, state: dict[str, Any], number: int, delivery: Delivery, staged: staging.Staged
+        self, state: dict[str, Any], commit: Commit, delivery: Delivery, staged: staging.Staged
     ) -> tuple[list[DataFile], Counts]:
         """Quarantine first, bronze last, under one number; returns the files that bronze took, and the counts."""
+        number = commit.batch or 0
         crash_point("landing.staged")
         if delivery.overlap is not None:
             delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
@@ -108,17 +130,15 @@ class Batches:
             self.connector.stream: {"batch": number, "cursor": delivery.cursor, "landed_at": self.now.isoformat()}
         }
         crash_point("landing.rewritten")
-        commit_batch(
-            self.entity, files, staged.added, state, Commit(self.app_id, number), counts=counts, streams=streams
-        )
+        commit_batch(self.entity, files, staged.added, state, commit, counts=counts, streams=streams)
         crash_point("landing.committed")
         return files, counts
 
     def _doubled(self, delivery: Delivery, found: Doubles, number: int) -> int:
         """Doubles to count: rows read again that are here already were counted when they came first."""
-        if delivery.is_redelivered and found.known:
-            batch_id = f"{self.connector.stream}-{number - 1:08d}"
-            return found.copies_of_new + found.known - known_in_batch(self.connection, self.entity, batch_id)
+        if delivery.redelivered_of and found.known:
+            last = [f"{self.connector.stream}-{n:08d}" for n in range(number - delivery.redelivered_of, number)]
+            return found.copies_of_new + found.known - known_in_batches(self.connection, self.entity, last)
         if not delivery.is_reread:
             return found.rows
         before = delivery.doubles_before
@@ -130,26 +150,29 @@ class Batches:
         JSON says its columns record by record: what is new, or gone, is known only once the rows are staged.
         """
         added = added_columns(table, self.entity)
-        added += drift.agreed_columns(self.entity, staging.new_columns(delivery, self.entity, added))
-        try:
-            staged = self._stage_with(delivery, batch_id, added)
-        except duckdb.Error:
-            if self.connector.leave_out_unreadable(self.connection):
-                return None
-            raise
-        try:
-            gone = staging.gone_columns(self.connection, staged)
-            new = drift.agreed_columns(self.entity, staged.names)
-            if gone and not self._leave_out(gone):
-                raise drift.missing_columns(self.entity, {name for names in gone.values() for name in names})
-        except DriftError:
+        new = drift.agreed_columns(self.entity, staging.new_columns(delivery, self.entity, added))
+        while True:
+            try:
+                staged = self._stage_with(delivery, batch_id, added + new)
+            except duckdb.Error:
+                if self.connector.leave_out_unreadable(self.connection):
+                    return None
+                raise
+            try:
+                gone = staging.gone_columns(self.connection, staged)
+                more = drift.agreed_columns(self.entity, staged.names | set(new)) if staged.names else new
+                if gone and not self._leave_out(gone):
+                    raise drift.missing_columns(self.entity, {name for names in gone.values() for name in names})
+            except DriftError:
+                staged.delete()
+                raise
+            is_stale = self.connector.leave_out_changed()
+            if more == new and not (gone or is_stale):
+                return staged
             staged.delete()
-            raise
-        is_stale = self.connector.leave_out_changed()
-        if not (gone or new or is_stale):
-            return staged
-        staged.delete()
-        return None if gone or is_stale else self._stage_with(delivery, batch_id, [*added, *new])
+            if gone or is_stale:
+                return None
+            new = more
 
     def _leave_out(self, gone: dict[str, list[str]]) -> bool:
         """Leave out the files whose shape is broken; False where the source cannot part them from the rest."""

@@ -4,13 +4,14 @@ They are dropped and counted. Content is compared by its hash, and hashes that o
 exact double has the same times, only those files of bronze are read whose times meet the batch's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 
+from ingestion import versions
 from ingestion.connectors.base import Overlap, literal, quoted
 from ingestion.contract import Entity
 from ingestion.staging import Staged
@@ -51,21 +52,29 @@ def find_doubles(
     Refused rows are compared with each other and with the open quarantine: `refused` keeps one of each that it lacks.
     """
     refused = _refused_doubles(connection, entity, staged) if with_quarantine else Doubles(0, 0, 0)
-    return refused + _good_doubles(connection, entity, staged)
+    if staged.is_changes:
+        return refused + Doubles(*versions.order_changes(connection, entity, staged))
+    has_deleted = versions.find_returned(connection, entity, staged)
+    return refused + _good_doubles(connection, entity, staged, has_deleted=has_deleted)
 
 
-def _good_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Doubles:
+def _good_doubles(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, has_deleted: bool
+) -> Doubles:
     connection.execute("create or replace temp table doubles (filename varchar, file_row_number bigint)")
     connection.execute("create or replace temp table known_contents (record_id varchar, content_hash bigint)")
-    here = _rows_of_that_time(entity, staged)
+    # What came back after a delete is known later than its content says.
+    here = _rows_of_that_time(entity, staged, ("event_at",) if has_deleted else ("event_at", "known_at"))
     doubtful = np.concatenate(list(_doubtful(connection, staged, here)) or [np.empty(0, np.int64)])
     if not len(doubtful):
         return Doubles(0, 0, 0)
     connection.register("doubtful", {"content_hash": doubtful})
     if here is not None:
         connection.execute(
-            f"""insert into known_contents select distinct record_id, content_hash from {here}
-                and content_hash in (select content_hash from doubtful)"""
+            f"""insert into known_contents select distinct record_id, content_hash
+                from (select record_id, content_hash, known_at from {here}
+                    and content_hash in (select content_hash from doubtful))
+                {versions.SINCE_DELETED if has_deleted else ""}"""
         )
     connection.execute(
         f"""create or replace temp table doubles as
@@ -86,12 +95,12 @@ def _good_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
     return Doubles(known, rows - rows_known, rows_known - known)
 
 
-def _rows_of_that_time(entity: Entity, staged: Staged) -> str | None:
+def _rows_of_that_time(entity: Entity, staged: Staged, columns: tuple[str, ...]) -> str | None:
     """SQL `<bronze> where <the batch's times>`; None where bronze can have none of the batch's rows."""
     if not staged.files or not table_exists(entity.table):
         return None
     times = []
-    for name in ("event_at", "known_at") if entity.known_at else ("event_at",):
+    for name in columns if entity.known_at else columns[:1]:
         # The files' own statistics: no file is read for it.
         bounds = [file.bounds[name] for file in staged.files if name in file.bounds]
         low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
@@ -141,9 +150,9 @@ def _refused_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, stag
     return Doubles(*map(int, row))
 
 
-def known_in_batch(connection: duckdb.DuckDBPyConnection, entity: Entity, batch_id: str) -> int:
-    """How many of the contents that are known already came with one earlier batch."""
-    found = 0
+def known_in_batches(connection: duckdb.DuckDBPyConnection, entity: Entity, batch_ids: Sequence[str]) -> int:
+    """How many of the contents that are known already came with some earlier batches."""
+    found, batches = 0, ", ".join(map(literal, batch_ids))
     for table, known, names in (
         (entity.table, "known_contents", "record_id, content_hash"),
         (entity.quarantine_table, "known_refused", "refused_id"),
@@ -151,7 +160,7 @@ def known_in_batch(connection: duckdb.DuckDBPyConnection, entity: Entity, batch_
         if table_exists(table):
             row = connection.execute(
                 f"""select count(*) from {known} semi join
-                    (select {names} from {scan(table)} where batch_id = {literal(batch_id)}) using ({names})"""
+                    (select {names} from {scan(table)} where batch_id in ({batches})) using ({names})"""
             ).fetchone()
             found += int(row[0]) if row else 0
     return found

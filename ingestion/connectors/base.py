@@ -56,7 +56,7 @@ class Delivery:
         columns: DuckDB types of the source's columns by name; None where the rows are lines of JSON.
         cursor: where to go on after this batch; committed with it.
         is_reread: rows that are in the lake already are not counted again (an overlap, a rewritten file).
-        is_redelivered: as `is_reread`, but only rows of the stream's last batch (sent again since their
+        redelivered_of: as `is_reread`, but only rows of the stream's last so many batches (sent again since their
             acknowledgement was lost).
         doubles_before: exact doubles among re-read rows that an earlier batch has counted; None means all of them.
         refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`.
@@ -71,7 +71,7 @@ class Delivery:
     columns: Mapping[str, str] | None
     cursor: dict[str, Any]
     is_reread: bool = False
-    is_redelivered: bool = False
+    redelivered_of: int = 0
     doubles_before: int | None = None
     refused: str | None = None
     locate: Callable[[str], str] | None = None

@@ -80,9 +80,10 @@ class MqttConnector(Indivisible):
         self._fresh = [arrived for arrived in self._fresh if self.session.is_current(arrived)]
         may_wait = self.follow or time.monotonic() < (self._until or 0.0)
         if not self._fresh and may_wait and (again := self._gather()):
-            return self._deliver(connection, again, is_redelivered=True)
+            # Until a batch is acknowledged, what it brought comes again, however often landing is cut short.
+            return self._deliver(connection, again, redelivered_of=1 + (cursor or {}).get("again", 0))
         fresh, self._fresh = self._fresh, []
-        return self._deliver(connection, fresh, is_redelivered=False) if fresh else None
+        return self._deliver(connection, fresh, redelivered_of=0) if fresh else None
 
     def close(self) -> None:
         """Send what is to be sent and go; the broker keeps the session."""
@@ -104,9 +105,7 @@ class MqttConnector(Indivisible):
             size += arrived.size
         return again
 
-    def _deliver(
-        self, connection: duckdb.DuckDBPyConnection, batch: list[Arrived], *, is_redelivered: bool
-    ) -> Delivery:
+    def _deliver(self, connection: duckdb.DuckDBPyConnection, batch: list[Arrived], *, redelivered_of: int) -> Delivery:
         lines = [messages.text(arrived.message.payload) for arrived in batch]
         unknown = [None] * len(lines)
         table = pa.table(
@@ -117,8 +116,8 @@ class MqttConnector(Indivisible):
         return Delivery(
             query=messages.records("mqtt_messages"),
             columns=None,
-            cursor={},
-            is_redelivered=is_redelivered,
+            cursor={"again": redelivered_of} if redelivered_of else {},
+            redelivered_of=redelivered_of,
             acknowledge=self._acknowledger(batch),
         )
 
