@@ -35,6 +35,8 @@ SCHEMA = pa.schema(
 )
 #: The only columns whose values may stand in the statistics of Delta's log (D14).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch_id,refused_at,replay"}
+#: Rows in memory at once: a record may be 8 MB.
+_ROWS = 10_000
 
 
 def write(
@@ -56,7 +58,8 @@ def write(
         f"({number}, {literal(rule.verdict.reason)}, {literal(rule.verdict.column or '')})"
         for number, rule in enumerate(staged.rules, start=1)
     )
-    rows = connection.execute(
+    (count,) = connection.execute("select count(*) from refused").fetchone() or (0,)
+    reader = connection.execute(
         f"""select r.refused_id, {literal(entity.source)} as source, {literal(entity.name)} as entity,
                 v.reason, nullif(v.column_name, '') as column_name, {_VALUE_CLASS} as value_class, r.raw,
                 {literal(staged.batch_id)} as batch_id, r.source_file, r.source_position,
@@ -64,13 +67,14 @@ def write(
                 null::bigint as replay
             from refused r
             join (values (0, 'unreadable', ''), {verdicts}) v(verdict, reason, column_name) using (verdict)"""
-    ).to_arrow_table()
+    ).to_arrow_reader(_ROWS)
+    rows = pa.RecordBatchReader.from_batches(SCHEMA, (batch.cast(SCHEMA) for batch in reader))
     if was_attempted:
         predicate = f"batch_id = {literal(staged.batch_id)}"
-        writer.overwrite(entity.quarantine_table, rows.cast(SCHEMA), predicate=predicate, commit=commit)
-    elif rows.num_rows:
-        writer.append(entity.quarantine_table, rows.cast(SCHEMA), commit=commit, configuration=CONFIGURATION)
-    return int(rows.num_rows)
+        writer.overwrite(entity.quarantine_table, rows, predicate=predicate, commit=commit)
+    elif count:
+        writer.append(entity.quarantine_table, rows, commit=commit, configuration=CONFIGURATION)
+    return int(count)
 
 
 _VALUE_CLASS = """case when v.column_name = '' then 'record of ' || strlen(r.raw) || ' bytes'
