@@ -154,7 +154,7 @@ class _SourceLanding:
     def land(self, entity: Entity, result: EntityResult) -> None:
         """Land every stream of an entity; what goes wrong with one is noted, and the others go on."""
         place = f"{entity.source}/{entity.name}"
-        for connector in connectors_for(self.contract, entity):
+        for connector in connectors_for(self.contract, entity, full_refresh=self.full_refresh):
             try:
                 if connector.stream in self.unreachable:
                     raise self.unreachable[connector.stream]

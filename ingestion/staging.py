@@ -15,7 +15,8 @@ import duckdb
 
 from ingestion import aside, checks
 from ingestion.connectors.base import Delivery, literal, quoted
-from ingestion.contract import LANDING_COLUMNS, Entity
+from ingestion.contract import Entity
+from ingestion.deletes import IS_DELETED
 from ingestion.drift import EVIDENCE_ROWS
 from lake.files import DataFile, copy_into
 
@@ -23,6 +24,8 @@ from lake.files import DataFile, copy_into
 BOUNDED = ("event_at", "known_at", "landed_at")
 #: Columns of a raw row on its way: why it is refused, the record whole, where it stood, the keys of its JSON.
 VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"
+#: Of a change: whether it is a delete, and its place in the order; the second is in the staged files, not in bronze.
+DELETED, SEQ = "_is_deleted", "_seq"
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Staged:
     Attributes:
         refused: how many rows were refused.
         names: columns of the source that neither the contract nor bronze has.
+        is_changes: the rows are changes in the order of `SEQ`.
     """
 
     batch_id: str
@@ -40,6 +44,7 @@ class Staged:
     added: list[str]
     refused: int
     names: set[str]
+    is_changes: bool = False
 
     @property
     def rows(self) -> int:
@@ -120,21 +125,44 @@ def _stage(
     keep = f"case when {VERDICT} is null then true else {refuse} end"
     if is_json and entity.on_drift != "ignore":
         keep += f" and {_notes_unknown_keys(connection, delivery, known)}"
-    known_at = quoted(entity.known_at) if entity.known_at else f"timestamptz '{now.isoformat(sep=' ')}'"
+    landed_at = f"timestamptz '{now.isoformat(sep=' ')}'"
+    known_at = quoted(entity.known_at) if entity.known_at else landed_at
+    content_hash = checks.content_hash(entity, added)
+    if delivery.is_changes:
+        known_at = f"case when {DELETED} then greatest({known_at}, {landed_at}) else {known_at} end"
+        content_hash = f"xor({content_hash}, {DELETED}::bigint)"
     query = f"""
         select {", ".join(map(quoted, known))},
             {checks.record_id(entity)} as record_id,
             {known_at} as known_at,
-            timestamptz '{now.isoformat(sep=" ")}' as landed_at,
+            {landed_at} as landed_at,
             {literal(batch_id)} as batch_id,
             source_file,
-            {checks.content_hash(entity, added)} as content_hash
+            {content_hash} as content_hash{_delete_columns(entity, delivery)}
         from (select *, {verdict} as {VERDICT} from (select *, {", ".join(typed)} from ({rows})))
         where {keep}"""
     with aside.watching(connection):
         files = copy_into(connection, query, folder, bounded=BOUNDED, has_floats=_has_floats(entity))
     refused = _collect_refused(connection, delivery)
-    return Staged(batch_id, files, blocking, list(added), refused, _unknown_names(connection, known))
+    names = _unknown_names(connection, known)
+    return Staged(batch_id, files, blocking, list(added), refused, names, delivery.is_changes)
+
+
+def _delete_columns(entity: Entity, delivery: Delivery) -> str:
+    """What a row says of deletes, where its contract does; and a change's place in the order."""
+    columns = ""
+    if IS_DELETED in {name for name, _ in entity.landing_columns}:
+        deleted = DELETED if delivery.is_changes else "false"
+        if entity.deletes.column is not None:
+            flag = quoted(entity.deletes.column)
+            is_flag = entity.column(entity.deletes.column).logical_type == "boolean"
+            deleted += f" or coalesce({flag}, false)" if is_flag else f" or {flag} is not null"
+        columns = f", ({deleted}) as {IS_DELETED}"
+    return columns + (f", {SEQ}" if delivery.is_changes else "")
+
+
+def _change_columns(delivery: Delivery) -> str:
+    return f", is_deleted as {DELETED}, seq as {SEQ}" if delivery.is_changes else ""
 
 
 def _collect_refused(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:
@@ -155,7 +183,7 @@ def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], guarded
     line = "case when json_valid(line) then line end" if guarded else "line"
     return f"""
         select line as {RAW}, source_file, source_position as {POSITION}, json_keys(_line) as {KEYS},
-            json_transform(_line, {shape}) as _r
+            json_transform(_line, {shape}) as _r{_change_columns(delivery)}
         from (select *, {line} as _line from ({delivery.query}))"""
 
 
@@ -186,7 +214,7 @@ def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> st
     whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in there)
     return f"""
         select struct_pack({", ".join(fields)}) as _r, struct_pack({whole}) as {RAW}, source_file,
-            source_position as {POSITION}
+            source_position as {POSITION}{_change_columns(delivery)}
         from ({delivery.query})"""
 
 
@@ -218,17 +246,25 @@ def gone_columns(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[
 def accepted_files(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, folder: Path
 ) -> list[DataFile]:
-    """The batch's rows as files to commit: staged ones as they are, or written again without the doubles they hold."""
-    touched = {path for (path,) in connection.execute("select distinct filename from doubles").fetchall()}
+    """The batch's rows as files to commit: staged ones as they are, or written again without the doubles they hold.
+
+    Rows that follow another version of their record get the time at which they are known (`ingestion.versions`).
+    """
+    query = "select filename from doubles union select filename from known_later"
+    touched = {path for (path,) in connection.execute(query).fetchall()}
+    if staged.is_changes:
+        touched = {str(file.path) for file in staged.files}
     clean = [file for file in staged.files if str(file.path) not in touched]
     mixed = [file for file in staged.files if str(file.path) in touched]
     if not mixed:
         return clean
     part = Staged(staged.batch_id, mixed, staged.rules, staged.added, 0, set())
-    columns = [c.name for c in entity.columns] + staged.added + [name for name, _ in LANDING_COLUMNS]
+    columns = [c.name for c in entity.columns] + staged.added + [name for name, _ in entity.landing_columns]
+    values = {name: f"s.{quoted(name)}" for name in columns} | {"known_at": "coalesce(l.known_at, s.known_at) as known_at"}
     rewritten = copy_into(
         connection,
-        f"""select {", ".join(f"s.{quoted(name)}" for name in columns)} from {part.scan()} s
+        f"""select {", ".join(values.values())} from {part.scan()} s
+                left join known_later l on l.filename = s.filename and l.file_row_number = s.file_row_number
             where not exists
                 (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)""",
         folder,
