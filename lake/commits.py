@@ -18,11 +18,19 @@ from lake.tables import open_table
 MARK_KEY = "lake.commit"
 
 
-class ConflictError(LakeError):
+#: `Commit.made_from` where there was no table yet.
+NO_TABLE = -1
+
+
+class CommitError(LakeError):
+    """A commit could not be made."""
+
+
+class ConflictError(CommitError):
     """Another writer's commit came first; nothing of this one is in the table."""
 
 
-class UnsureCommitError(LakeError):
+class UnsureCommitError(CommitError):
     """The commit's answer is lost and the table cannot be read: the commit may be in it, or not."""
 
 
@@ -34,11 +42,13 @@ class Commit:
         app_id: the stream that writes (source + entity + stream); with `batch`, makes the write exactly once.
         batch: number of the batch in that stream, from 0.
         metadata: kept in the commit, as the source cursor (values must be strings; never personal data).
+        made_from: version of the table from which the batch was made (`NO_TABLE`); a newer one is a conflict.
     """
 
     app_id: str | None = None
     batch: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    made_from: int | None = None
 
     def properties(self, mark: str | None = None) -> CommitProperties:
         """As delta-rs takes it.
@@ -48,7 +58,7 @@ class Commit:
         """
         done = [] if self.app_id is None or self.batch is None else [Transaction(self.app_id, self.batch)]
         metadata = dict(self.metadata) | ({} if mark is None else {MARK_KEY: mark})
-        retries = 0 if self.metadata else None
+        retries = 0 if self.metadata or self.made_from is not None else None
         return CommitProperties(custom_metadata=metadata, app_transactions=done, max_commit_retries=retries)
 
     def already_in(self, table: DeltaTable | None) -> bool:
@@ -58,9 +68,23 @@ class Commit:
         last = table.transaction_version(self.app_id)
         return last is not None and last >= self.batch
 
+    def require_unchanged(self, name: str, table: DeltaTable | None) -> None:
+        """Hold the table to what the batch was made from.
+
+        Raises:
+            ConflictError: another writer has committed since.
+        """
+        if self.made_from is not None and version_of(table) != self.made_from:
+            raise _conflict(name)
+
 
 #: A commit of no stream, which carries nothing.
 NO_BATCH = Commit()
+
+
+def version_of(table: DeltaTable | None) -> int:
+    """A table's version, `NO_TABLE` where there is none."""
+    return NO_TABLE if table is None else table.version()
 
 
 def settled(name: str, seen: int | None, commit: Commit, write: Callable[[CommitProperties], None]) -> None:
@@ -83,10 +107,14 @@ def settled(name: str, seen: int | None, commit: Commit, write: Callable[[Commit
             raise
         if _has_mark(newest, seen, mark):
             return
-        raise ConflictError(
-            f"{name}: another writer committed first, nothing of this batch is in",
-            cure="run again: the batch is read anew behind the other one",
-        ) from error
+        raise _conflict(name) from error
+
+
+def _conflict(name: str) -> ConflictError:
+    return ConflictError(
+        f"{name}: another writer committed first, nothing of this batch is in",
+        cure="run again: the batch is read anew behind the other one",
+    )
 
 
 def _newest(name: str, error: Exception) -> DeltaTable | None:

@@ -11,14 +11,14 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.transaction import create_table_with_add_actions
 
-from lake.commits import NO_BATCH, Commit, ConflictError, UnsureCommitError, settled
+from lake.commits import NO_BATCH, Commit, CommitError, ConflictError, UnsureCommitError, settled
 from lake.files import DataFile, as_actions, claimed
 from lake.locks import table_lock
 from lake.objects import is_remote
 from lake.tables import open_table, storage_options, table_uri
 
 __all__ = [
-    "ArrowData", "Commit", "ConflictError", "UnsureCommitError",
+    "ArrowData", "Commit", "CommitError", "ConflictError", "UnsureCommitError",
     "append", "commit_files", "delete", "merge", "overwrite", "table_lock",
 ]  # fmt: skip
 
@@ -40,6 +40,7 @@ def append(
     """
     with table_lock(name):
         table = open_table(name)
+        commit.require_unchanged(name, table)
         if commit.already_in(table):
             return False
 
@@ -81,6 +82,7 @@ def commit_files(
     """
     with table_lock(name):
         table = open_table(name)
+        commit.require_unchanged(name, table)
         if commit.already_in(table):
             return False
         if table is not None:
@@ -137,8 +139,14 @@ def overwrite(
     predicate: str | None = None,
     configuration: Mapping[str, str] | None = None,
 ) -> None:
-    """Replace the table, or with `predicate` only the rows it names (never a personal value: D14)."""
+    """Replace the table, or with `predicate` only the rows it names (never a personal value: D14).
+
+    Raises:
+        ConflictError: the table is not the one that the rows were made from (`Commit.made_from`).
+    """
     with table_lock(name):
+        if commit.made_from is not None:
+            commit.require_unchanged(name, open_table(name))
         write_deltalake(
             table_uri(name),
             data,
