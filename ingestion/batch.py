@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from ingestion import drift, refused, staging
+from ingestion import drift, refused, shape, staging
 from ingestion.connectors.base import Connector, Delivery, Trouble
 from ingestion.contract import Contract, Entity
 from ingestion.doubles import Doubles, copies_in_overlap, find_doubles, known_in_batches
@@ -60,6 +60,7 @@ class Batches:
         self.full_refresh = self.is_reread = full_refresh
         self.app_id = f"{entity.source}/{entity.name}/{connector.stream}"
         self.now = clock.now()
+        self.new_columns: list[str] = []
 
     def land(self) -> Counts | None:
         """Land the next batch; None where there is nothing more.
@@ -80,6 +81,7 @@ class Batches:
         return self._land()
 
     def _land(self) -> Counts | None:
+        self.new_columns = []
         table = open_table(self.entity.table)
         state = state_of(table)
         stream = state.get("streams", {}).get(self.connector.stream, {})
@@ -93,6 +95,7 @@ class Batches:
         staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
         if staged is None:
             return Counts()
+        self.new_columns += [name for name in staged.added if name not in added_columns(table, self.entity)]
         kept: list[DataFile] = []
         try:
             commit = Commit(self.app_id, number, made_from=version_of(table))
@@ -116,7 +119,6 @@ class Batches:
             self.connection,
             self.contract,
             self.entity,
-            delivery,
             staged,
             commit=Commit(self.app_id, number),
             now=self.now,
@@ -159,29 +161,30 @@ class Batches:
                     return None
                 raise
             try:
-                gone = staging.gone_columns(self.connection, staged)
+                changed = shape.changes(self.connection, self.entity, staged)
                 more = drift.agreed_columns(self.entity, staged.names | set(new)) if staged.names else new
-                if gone and not self._leave_out(gone):
-                    raise drift.missing_columns(self.entity, {name for names in gone.values() for name in names})
+                self._leave_out(changed)
             except DriftError:
                 staged.delete()
                 raise
             is_stale = self.connector.leave_out_changed()
-            if more == new and not (gone or is_stale):
+            if more == new and not (changed or is_stale):
                 return staged
             staged.delete()
-            if gone or is_stale:
+            if changed or is_stale:
                 return None
             new = more
 
-    def _leave_out(self, gone: dict[str, list[str]]) -> bool:
-        """Leave out the files whose shape is broken; False where the source cannot part them from the rest."""
-        for source_file, names in gone.items():
-            error = drift.missing_columns(self.entity, names)
+    def _leave_out(self, changed: dict[str, DriftError]) -> None:
+        """Leave out the files whose shape changed.
+
+        Raises:
+            DriftError: the source cannot part them from the rest.
+        """
+        for source_file, error in changed.items():
             place = f"{self.entity.source}/{self.entity.name}, {source_file}"
             if not self.connector.leave_out(source_file, Trouble(place, str(error.args[0]), error.cure, "blocked")):
-                return False
-        return True
+                raise error
 
     def _stage_with(self, delivery: Delivery, batch_id: str, added: list[str]) -> staging.Staged:
         folder = table_folder(self.entity.table)

@@ -30,6 +30,8 @@ EARLIEST = "1990-01-01 00:00:00+00"
 #: Clocks that run ahead and time zones taken for UTC stay within a day; anything later has not happened yet.
 AHEAD = timedelta(days=1)
 
+#: A double holds every whole number up to here, and not every one beyond.
+_WHOLE_DOUBLE = 2**53
 _INTEGER = r"[+-]?[0-9]{1,19}(\.0*)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -39,6 +41,7 @@ _DUCKDB_TYPES = {
 }  # fmt: skip
 #: Raw types that are the contract's type as they are.
 _EXACT = {
+    "string": {"VARCHAR"},
     "integer": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"},
     "number": {"DOUBLE", "FLOAT"},
     "boolean": {"BOOLEAN"},
@@ -92,25 +95,46 @@ def typed(column: Column, raw: str, raw_type: str) -> str:
         return f"case when regexp_full_match({text}, '{_NUMBER}') then try_cast({text} as double) end"
     if kind == "date":
         return f"case when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) end"
-    if kind == "timestamp":  # a digit first: no `epoch`, `infinity` or `now`
-        return f"case when {text} >= '0' and {text} < ':' then try_cast({text} as timestamptz) end"
+    if kind == "timestamp":
+        # A digit first: no `epoch`, `infinity` or `now`. A digit, Z or UTC last: no `CST`, which is China's time here
+        # and Chicago's there. No offset of a day. Digits beyond the microsecond are cut (D8).
+        is_time = (
+            f"{text} >= '0' and {text} < ':' and ({text}[-1] < ':' or {text}[-1] = 'Z' or ends_with({text}, 'UTC'))"
+            f" and ({text}[-5] < '2' or {text}[-6] not in ('+', '-'))"
+        )
+        return f"case when {is_time} then try_cast({text} as timestamptz) end"
     return f"try_cast({text} as {_DUCKDB_TYPES[kind]})"
+
+
+def as_text(raw: str, raw_type: str) -> str:
+    """SQL of a value as text: lists and structures as JSON, bytes escaped where they are no text."""
+    if raw_type.endswith("]") or raw_type.startswith(("STRUCT", "MAP", "UNION")):
+        return f"to_json({raw})::varchar"
+    return raw if raw_type == "VARCHAR" else f"{raw}::varchar"
 
 
 def _from_native(kind: str, raw: str, raw_type: str) -> str:
     target = _DUCKDB_TYPES[kind]
+    if raw_type in _EXACT[kind]:
+        return f"{raw}::{target}"
+    if kind == "string":  # many writers do not say that their bytes are text
+        return f"try(decode({raw}))" if raw_type == "BLOB" else as_text(raw, raw_type)
+    if kind == "boolean":
+        return f"case when {raw} in (0, 1) then {raw} = 1 end" if raw_type in _WHOLE else "null::boolean"
     is_float = raw_type in ("DOUBLE", "FLOAT") or raw_type.startswith("DECIMAL")
     if kind == "integer":
         if is_float:
             return f"case when {raw} = floor({raw}) then try_cast({raw} as bigint) end"
         return f"try_cast({raw} as bigint)" if raw_type in _WHOLE else "null::bigint"
     if kind == "number":
-        return f"try_cast({raw} as double)" if is_float or raw_type in _WHOLE else "null::double"
+        if raw_type in _WHOLE:  # an account number that lost its last digits is another account's
+            return f"case when try_cast({raw}::double as hugeint) = {raw} then {raw}::double end"
+        return f"{raw}::double" if is_float else "null::double"
     if kind == "timestamp":
         return f"try_cast({raw} as timestamptz)" if raw_type.startswith(("TIMESTAMP", "DATE")) else "null::timestamptz"
-    if kind == "date":
-        return f"try_cast({raw} as date)" if raw_type.startswith(("TIMESTAMP", "DATE")) else "null::date"
-    return f"try_cast({raw} as {target})"
+    if raw_type.startswith("TIMESTAMP"):  # a date has no time of day to lose
+        return f"case when {raw} = date_trunc('day', {raw}) then {raw}::date end"
+    return "null::date"
 
 
 def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now: datetime) -> Iterator[Rule]:
@@ -129,11 +153,14 @@ def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now:
             empty_is_nothing = is_text and (column.logical_type != "string" or column.primary_key)
             missing = f"coalesce({source}, '') = ''" if empty_is_nothing else f"{source} is null"
             yield Rule(missing, Verdict("missing_required", column.name))
-        if column.logical_type != "string" and raw_type not in _EXACT[column.logical_type]:
+        if raw_type not in _EXACT[column.logical_type]:
             there = f"nullif({source}, '')" if is_text else source
             yield Rule(f"{value} is null and {there} is not null", Verdict("wrong_type", column.name))
         if column.logical_type == "number":
-            yield Rule(f"not isfinite({value})", Verdict("wrong_type", column.name))
+            broken = f"not isfinite({value})"
+            if is_text:
+                broken += f" or case when abs({value}) >= {_WHOLE_DOUBLE} then {_is_bent(value, source)} else false end"
+            yield Rule(broken, Verdict("wrong_type", column.name))
         if column.allowed:
             allowed = ", ".join(literal(v) for v in column.allowed)
             yield Rule(f"{value}::varchar not in ({allowed})", Verdict("not_allowed", column.name), column.severity)
@@ -158,9 +185,19 @@ def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now:
             )
 
 
-def verdict_case(blocking: Sequence[Rule], unreadable: str | None) -> str:
-    """SQL for the index (from 1) of the first broken rule, 0 for an unreadable record, null for a good row."""
-    whens = [f"when {unreadable} then 0"] if unreadable else []
+def _is_bent(value: str, text: str) -> str:
+    """SQL condition: a whole number as text, and the double made of it is another number."""
+    same = f"coalesce(try_cast({value} as hugeint) = try_cast({text} as hugeint), false)"
+    return f"(regexp_full_match({text}, '[+-]?[0-9]+') and not {same})"
+
+
+def verdict_case(blocking: Sequence[Rule], unreadable: Mapping[int, str] | None = None) -> str:
+    """SQL for the index (from 1) of the first broken rule, null for a good row.
+
+    Args:
+        unreadable: conditions that go before all rules, by the number that stands for each.
+    """
+    whens = [f"when {condition} then {number}" for number, condition in (unreadable or {}).items()]
     whens += [f"when {rule.broken} then {number}" for number, rule in enumerate(blocking, start=1)]
     return f"(case {' '.join(whens)} end)::usmallint"
 

@@ -179,7 +179,10 @@ class _SourceLanding:
             while (counts := batches.land()) is not None:
                 result.counts += counts
                 result.batches += 1
+                result.new_columns += batches.new_columns
                 self.progress(f"{entity.source}/{entity.name}: {counts.landed} rows landed")
+                for name in batches.new_columns:
+                    self.progress(f"{entity.source}/{entity.name}: new column {name} kept as text")
 
 
 def _engine(stack: ExitStack) -> duckdb.DuckDBPyConnection:

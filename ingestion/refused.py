@@ -9,11 +9,11 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from ingestion.connectors.base import Delivery, literal
+from ingestion.connectors.base import literal
 from ingestion.contract import TIMESTAMP, Contract, Entity
-from ingestion.staging import Staged
+from ingestion.staging import ESCAPED, UNREADABLE, Staged
 from lake import writer
-from lake.tables import open_table
+from lake.tables import open_table, scan
 from lake.writer import Commit
 
 SCHEMA = pa.schema(
@@ -25,6 +25,7 @@ SCHEMA = pa.schema(
         ("column_name", pa.string()),
         ("value_class", pa.string()),
         ("raw", pa.string()),
+        ("is_escaped", pa.bool_()),  # `raw` is not text but bytes: `lines.as_bytes` gives them back
         ("batch_id", pa.string()),
         ("source_file", pa.string()),
         ("source_position", pa.int64()),
@@ -43,7 +44,6 @@ def write(
     connection: duckdb.DuckDBPyConnection,
     contract: Contract,
     entity: Entity,
-    delivery: Delivery,
     staged: Staged,
     *,
     commit: Commit,
@@ -53,22 +53,23 @@ def write(
     was_attempted = commit.already_in(open_table(entity.quarantine_table))
     if not was_attempted and not staged.refused:
         return 0
-    _locate(connection, delivery)
     verdicts = ", ".join(
         f"({number}, {literal(rule.verdict.reason)}, {literal(rule.verdict.column or '')})"
         for number, rule in enumerate(staged.rules, start=1)
     )
     (count,) = connection.execute("select count(*) from refused").fetchone() or (0,)
-    reader = connection.execute(
+    rows = as_batches(
+        connection,
         f"""select r.refused_id, {literal(entity.source)} as source, {literal(entity.name)} as entity,
                 v.reason, nullif(v.column_name, '') as column_name, {_VALUE_CLASS} as value_class, r.raw,
+                verdict = {ESCAPED} as is_escaped,
                 {literal(staged.batch_id)} as batch_id, r.source_file, r.source_position,
                 {literal(contract.version)} as contract_version, timestamptz '{now.isoformat(sep=" ")}' as refused_at,
                 null::bigint as replay
             from refused r
-            join (values (0, 'unreadable', ''), {verdicts}) v(verdict, reason, column_name) using (verdict)"""
-    ).to_arrow_reader(_ROWS)
-    rows = pa.RecordBatchReader.from_batches(SCHEMA, (batch.cast(SCHEMA) for batch in reader))
+            join (values ({UNREADABLE}, 'unreadable', ''), ({ESCAPED}, 'unreadable', ''), {verdicts})
+                v(verdict, reason, column_name) using (verdict)""",
+    )
     if was_attempted:
         predicate = f"batch_id = {literal(staged.batch_id)}"
         writer.overwrite(entity.quarantine_table, rows, predicate=predicate, commit=commit)
@@ -77,21 +78,21 @@ def write(
     return int(count)
 
 
+def kept(entity: Entity) -> str:
+    """SQL of an entity's quarantine; a table of before `is_escaped` lacks that column."""
+    table = open_table(entity.quarantine_table)
+    there = {field.name for field in table.schema().fields} if table else set()
+    names = [name if name in there else f"null as {name}" for name in SCHEMA.names]
+    return f"select {', '.join(names)} from {scan(entity.quarantine_table)}"
+
+
+def as_batches(connection: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+    """Rows of quarantine as a stream: a source that broke its contract may have millions of them."""
+    reader = connection.execute(query).to_arrow_reader(_ROWS)
+    return pa.RecordBatchReader.from_batches(SCHEMA, (batch.cast(SCHEMA) for batch in reader))
+
+
 _VALUE_CLASS = """case when v.column_name = '' then 'record of ' || strlen(r.raw) || ' bytes'
     when json_extract(r.raw, '$."' || v.column_name || '"') is null then 'absent'
     else lower(json_type(r.raw, '$."' || v.column_name || '"')) || ' of '
         || length(json_extract_string(r.raw, '$."' || v.column_name || '"')) || ' characters' end"""
-
-
-def _locate(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> None:
-    """Fill in positions that reading in parallel does not know: the files that have refused rows are read once more."""
-    if delivery.locate is None:
-        return
-    files = connection.execute("select distinct source_file from refused where source_position is null").fetchall()
-    for (name,) in files:
-        connection.execute(
-            f"""update refused set source_position = found.source_position
-                from (select raw, min(source_position) as source_position from ({delivery.locate(name)})
-                      where raw in (select raw from refused where source_file = {literal(name)}) group by raw) found
-                where refused.raw = found.raw and refused.source_file = {literal(name)}"""
-        )

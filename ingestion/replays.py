@@ -13,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from ingestion import staging
+from ingestion import refused, staging
 from ingestion.batch import added_columns, commit_batch, next_number
 from ingestion.connectors.base import Delivery, literal
 from ingestion.contract import Contract, Entity
@@ -57,12 +57,12 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     state = state_of(table)
     number = next_number(table, app_id, state.get("streams", {}).get(STREAM, {}))
     _take_out(connection, entity, number - 1)
-    open_rows = f"select * from {scan(entity.quarantine_table)} where {_is_finished(state)}"
+    open_rows = f"select * from ({refused.kept(entity)}) where {_is_finished(state)}"
     folder = table_folder(entity.table)
     staged = staging.stage(
         connection,
         entity,
-        Delivery(query=f"select raw as line, source_file, source_position from ({open_rows})", columns=None, cursor={}),
+        Delivery(f"select *, raw as line from ({open_rows})", None, {}, escaped="coalesce(is_escaped, false)"),
         folder,
         batch_id=f"{STREAM}-{number:08d}",
         now=clock.now(),
@@ -116,12 +116,13 @@ def _accepted(connection: duckdb.DuckDBPyConnection, open_rows: str) -> tuple[in
 
 
 def _mark(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:
-    names = [f"q.{name}" for name in SCHEMA.names if name != "replay"]
-    rows = connection.execute(
-        f"""select {", ".join(names)}, case when a.refused_id is not null then {number}::bigint end as replay
-            from {scan(entity.quarantine_table)} q left join accepted a using (refused_id)"""
-    ).to_arrow_table()
-    writer.overwrite(entity.quarantine_table, rows.cast(SCHEMA))
+    rows = refused.as_batches(
+        connection,
+        f"""select {", ".join(f"q.{name}" for name in SCHEMA.names if name != "replay")},
+                case when a.refused_id is not null then {number}::bigint end as replay
+            from ({refused.kept(entity)}) q left join accepted a using (refused_id)""",
+    )
+    writer.overwrite(entity.quarantine_table, rows)
 
 
 def _take_out(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:

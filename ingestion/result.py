@@ -37,6 +37,7 @@ class EntityResult:
     counts: Counts = field(default_factory=Counts)
     batches: int = 0
     troubles: list[Trouble] = field(default_factory=list)
+    new_columns: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -91,7 +92,7 @@ class SourceResult:
             **vars(self.counts),
             "entities": [
                 {"entity": e.entity, "state": e.state, **vars(e.counts), "batches": e.batches,
-                 "troubles": [str(t) for t in e.troubles]}
+                 "new_columns": e.new_columns, "troubles": [str(t) for t in e.troubles]}
                 for e in self.entities
             ],
         }  # fmt: skip

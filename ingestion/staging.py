@@ -6,7 +6,7 @@ them are exact doubles are the files that hold those written again. Memory stays
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,15 +15,19 @@ import duckdb
 
 from ingestion import aside, checks
 from ingestion.connectors.base import Delivery, literal, quoted
-from ingestion.contract import Entity
+from ingestion.contract import Column, Entity
 from ingestion.deletes import IS_DELETED
-from ingestion.drift import EVIDENCE_ROWS
 from lake.files import DataFile, copy_into
 
 #: Times that may stand in Delta's statistics (D14), so that readers skip files.
 BOUNDED = ("event_at", "known_at", "landed_at")
 #: Columns of a raw row on its way: why it is refused, the record whole, where it stood, the keys of its JSON.
 VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"
+#: Verdicts beside the numbers of the rules: a record that cannot be parsed, and one that is not even text.
+UNREADABLE, ESCAPED = 0, 65535
+#: A document without keys is no record; one that says a thing twice does not say which it means.
+_IS_NO_RECORD = f"(case when _is_usual then false else {KEYS} is null or len(list_distinct({KEYS})) < len({KEYS}) end"
+_IS_NO_RECORD += f" or len({KEYS}) = 0)"
 #: Of a change: whether it is a delete, and its place in the order; the second is in the staged files, not in bronze.
 DELETED, SEQ = "_is_deleted", "_seq"
 
@@ -66,7 +70,7 @@ class Staged:
 
 def new_columns(delivery: Delivery, entity: Entity, added: Sequence[str]) -> set[str]:
     """Columns that a delivery declares and neither the contract nor bronze has; JSON declares none."""
-    return set(delivery.columns or {}) - {c.name for c in entity.columns} - set(added)
+    return set(delivery.columns or {}) - {name for c in entity.columns for name in c.names} - set(added)
 
 
 def stage(
@@ -84,13 +88,11 @@ def stage(
     Args:
         added: columns beyond the contract that are to be kept, as text.
     """
-    for rejects in ("reject_errors", "reject_scans"):  # DuckDB adds to them scan by scan
-        connection.execute(f"drop table if exists {rejects}")
     try:
         return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=False)
-    except duckdb.InvalidInputException:
-        if delivery.columns is not None:
-            raise
+    except duckdb.InvalidInputException as error:
+        if delivery.columns is not None or "Malformed JSON" not in str(error):
+            raise  # the source broke off
         # A line that is not JSON ends the quick way; the guarded one costs a second parse of every line.
         return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=True)
 
@@ -107,13 +109,15 @@ def _stage(
     guarded: bool,
 ) -> Staged:
     is_json = delivery.columns is None
-    rows = _json_rows(entity, delivery, added, guarded) if is_json else _column_rows(entity, delivery, added)
-    types = {c.name: "VARCHAR" if is_json else (delivery.columns or {}).get(c.name, "VARCHAR") for c in entity.columns}
+    usual = _usual_keys(connection, entity, delivery, added) if is_json else []
+    rows = _json_rows(entity, delivery, added, usual, guarded) if is_json else _column_rows(entity, delivery, added)
+    there = delivery.columns or {}
+    types = {c.name: next((there[name] for name in c.names if name in there), "VARCHAR") for c in entity.columns}
     raw = {c.name: f"_r.{quoted(c.name)}" for c in entity.columns}
     typed = [f"{checks.typed(c, raw[c.name], types[c.name])} as {quoted(c.name)}" for c in entity.columns]
     typed += [f"_r.{quoted(name)} as {quoted(name)}" for name in added]
     blocking = [rule for rule in checks.rules(entity, raw, types, now) if rule.severity == "block"]
-    verdict = checks.verdict_case(blocking, f"len(coalesce({KEYS}, [])) = 0" if is_json else None)
+    verdict = checks.verdict_case(blocking, {ESCAPED: "_is_escaped", UNREADABLE: _IS_NO_RECORD} if is_json else {})
     refuse = aside.set_aside(
         VERDICT,
         "source_file",
@@ -124,7 +128,8 @@ def _stage(
     known = [*(c.name for c in entity.columns), *added]
     keep = f"case when {VERDICT} is null then true else {refuse} end"
     if is_json and entity.on_drift != "ignore":
-        keep += f" and {_notes_unknown_keys(connection, delivery, known)}"
+        every = [name for c in entity.columns for name in c.names]
+        keep += f" and {_notes_unknown_keys([*every, *added])}"
     landed_at = f"timestamptz '{now.isoformat(sep=' ')}'"
     known_at = quoted(entity.known_at) if entity.known_at else landed_at
     content_hash = checks.content_hash(entity, added)
@@ -144,7 +149,7 @@ def _stage(
     with aside.watching(connection):
         files = copy_into(connection, query, folder, bounded=BOUNDED, has_floats=_has_floats(entity))
     refused = _collect_refused(connection, delivery)
-    names = _unknown_names(connection, known)
+    names = _unknown_names(connection, entity, added)
     return Staged(batch_id, files, blocking, list(added), refused, names, delivery.is_changes)
 
 
@@ -166,51 +171,63 @@ def _change_columns(delivery: Delivery) -> str:
 
 
 def _collect_refused(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:
-    """Fill `refused` with the rows set aside and those that no parser could read (verdict 0); returns how many."""
-    unread = f"union all select 0, source_file, source_position, raw, null from ({delivery.refused})"
+    """Fill `refused` with the rows set aside and those that no parser could read; returns how many."""
+    verdict = f"case when is_escaped then {ESCAPED} else {UNREADABLE} end"
+    unread = f"union all select {verdict}, source_file, source_position, raw, null from ({delivery.refused})"
     connection.execute(
         f"""create or replace temp table refused as
-            select *, md5(raw) as refused_id
+            select *, md5(case when verdict = {ESCAPED} then 'escaped ' else '' end || raw) as refused_id
             from (select * from set_aside {unread if delivery.refused else ""})"""
     )
     return int((connection.execute("select count(*) from refused").fetchone() or (0,))[0])
 
 
-def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], guarded: bool) -> str:
-    shape = literal(
-        json.dumps(dict.fromkeys([*(c.name for c in entity.columns), *added], "VARCHAR"), ensure_ascii=False)
-    )
-    line = "case when json_valid(line) then line end" if guarded else "line"
+def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], usual: Sequence[str], guarded: bool) -> str:
+    names = [name for c in entity.columns for name in c.names] + list(added)
+    shape = literal(json.dumps(dict.fromkeys(names, "VARCHAR"), ensure_ascii=False))
+    line = f"case when not ({delivery.escaped}){' and json_valid(line)' if guarded else ''} then line end"
+    fields = [f"{quoted(c.name)} := coalesce({', '.join(f'_j.{quoted(n)}' for n in c.names)})" for c in entity.columns]
+    fields += [f"{quoted(name)} := _j.{quoted(name)}" for name in added]
+    is_renamed = any(len(c.names) > 1 for c in entity.columns)
     return f"""
-        select line as {RAW}, source_file, source_position as {POSITION}, json_keys(_line) as {KEYS},
-            json_transform(_line, {shape}) as _r{_change_columns(delivery)}
-        from (select *, {line} as _line from ({delivery.query}))"""
+        select *, {KEYS} = [{", ".join(map(literal, usual))}]::varchar[] as _is_usual,
+            {f"struct_pack({', '.join(fields)})" if is_renamed else "_j"} as _r
+        from (select line as {RAW}, source_file, source_position as {POSITION}, json_keys(_line) as {KEYS},
+                  json_transform(_line, {shape}) as _j, _is_escaped{_change_columns(delivery)}
+              from (select *, {delivery.escaped} as _is_escaped, {line} as _line from ({delivery.query})))"""
 
 
-def _notes_unknown_keys(connection: duckdb.DuckDBPyConnection, delivery: Delivery, known: Sequence[str]) -> str:
-    """SQL condition that is always true and notes a record's keys where some are unknown.
+def _usual_keys(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, delivery: Delivery, added: Sequence[str]
+) -> list[str]:
+    """The keys of the first record, of those that are known: most records have the same in the same order.
 
-    Most records have their keys in one order, that of the first: comparing with it costs a fifth of looking each up.
+    Comparing with them costs a fifth of looking each up.
     """
     first = connection.execute(
         f"select json_keys(line) from ({delivery.query}) where json_valid(line) and json_type(line) = 'OBJECT' limit 1"
     ).fetchone()
-    usual = [name for name in (first[0] if first else []) if name in set(known)]
-    names = ", ".join(map(literal, known))
-    return f"""case when {KEYS} = [{", ".join(map(literal, usual))}]::varchar[] then true
-        when list_has_all([{names}]::varchar[], coalesce({KEYS}, [])) then true
+    known = {name for c in entity.columns for name in c.names} | set(added)
+    return [name for name in dict.fromkeys(first[0] if first else []) if name in known]
+
+
+def _notes_unknown_keys(known: Sequence[str]) -> str:
+    """SQL condition that is always true and notes a record's keys where some are unknown."""
+    return f"""case when _is_usual then true
+        when list_has_all([{", ".join(map(literal, known))}]::varchar[], coalesce({KEYS}, [])) then true
         else {aside.note_keys(f"to_json({KEYS})::varchar")} end"""
 
 
-def _unknown_names(connection: duckdb.DuckDBPyConnection, known: Sequence[str]) -> set[str]:
+def _unknown_names(connection: duckdb.DuckDBPyConnection, entity: Entity, added: Sequence[str]) -> set[str]:
     found = connection.execute("select distinct unnest(keys) from unknown_keys").fetchall()
-    return {name for (name,) in found} - set(known)
+    return {name for (name,) in found} - {name for c in entity.columns for name in c.names} - set(added)
 
 
 def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> str:
     there = delivery.columns or {}
-    fields = [f"{quoted(c.name)} := {quoted(c.name) if c.name in there else 'null::varchar'}" for c in entity.columns]
-    fields += [f"{quoted(n)} := {quoted(n) if n in there else 'null'}::varchar" for n in added]
+    fields = [f"{quoted(c.name)} := {_first_there(c, there)}" for c in entity.columns]
+    kept = {n: checks.as_text(quoted(n), there[n]) if n in there else "null::varchar" for n in added}
+    fields += [f"{quoted(name)} := {text}" for name, text in kept.items()]
     whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in there)
     return f"""
         select struct_pack({", ".join(fields)}) as _r, struct_pack({whole}) as {RAW}, source_file,
@@ -218,29 +235,11 @@ def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> st
         from ({delivery.query})"""
 
 
-def gone_columns(connection: duckdb.DuckDBPyConnection, staged: Staged) -> dict[str, list[str]]:
-    """Required columns that no record of a file has any more, by file; only JSON can show this so late.
-
-    A file with fewer records than `drift.EVIDENCE_ROWS` shows bad records, not a changed shape.
-    """
-    required = {
-        number: rule.verdict.column
-        for number, rule in enumerate(staged.rules, start=1)
-        if rule.verdict.reason == "missing_required"
-    }
-    if not connection.execute("select 1 from refused where keys is not null limit 1").fetchone():
-        return {}
-    with_good = f"select source_file from {staged.scan()}" if staged.files else "select null where false"
-    rows = connection.execute(
-        f"""select source_file, flatten(list(keys)) from refused
-            group by source_file
-            having count(*) >= {EVIDENCE_ROWS} and count(keys) = count(*)
-                and count(*) = count(*) filter (where verdict in ({", ".join(map(str, required))}))
-                and source_file not in ({with_good})"""
-    ).fetchall()
-    names = [name for name in required.values() if name is not None]
-    found = {source_file: [name for name in names if name not in set(keys)] for source_file, keys in rows}
-    return {source_file: gone for source_file, gone in found.items() if gone}
+def _first_there(column: Column, there: Mapping[str, str]) -> str:
+    """SQL of a column's raw value, by whichever of its names the source uses; both, where files differ."""
+    names = [name for name in column.names if name in there]
+    same = [quoted(name) for name in names if there[name] == there[names[0]]]
+    return f"coalesce({', '.join(same)})" if same else "null::varchar"
 
 
 def accepted_files(
@@ -260,7 +259,9 @@ def accepted_files(
         return clean
     part = Staged(staged.batch_id, mixed, staged.rules, staged.added, 0, set())
     columns = [c.name for c in entity.columns] + staged.added + [name for name, _ in entity.landing_columns]
-    values = {name: f"s.{quoted(name)}" for name in columns} | {"known_at": "coalesce(l.known_at, s.known_at) as known_at"}
+    values = {name: f"s.{quoted(name)}" for name in columns} | {
+        "known_at": "coalesce(l.known_at, s.known_at) as known_at"
+    }
     rewritten = copy_into(
         connection,
         f"""select {", ".join(values.values())} from {part.scan()} s

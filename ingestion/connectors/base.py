@@ -59,8 +59,8 @@ class Delivery:
         redelivered_of: as `is_reread`, but only rows of the stream's last so many batches (sent again since their
             acknowledgement was lost).
         doubles_before: exact doubles among re-read rows that an earlier batch has counted; None means all of them.
-        refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`.
-        locate: SQL that finds the positions of raw rows in one source file: columns `raw`, `source_position`.
+        escaped: SQL condition, true for a `line` that is no text and comes escaped (`lines.as_text`).
+        refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`, `is_escaped`.
         is_changes: the rows are changes in their order, with `is_deleted` and `seq` beside `line`: each is the newest
             version of its record, and a double only of the version just before it.
         has_more: there is more to read after this batch.
@@ -73,8 +73,8 @@ class Delivery:
     is_reread: bool = False
     redelivered_of: int = 0
     doubles_before: int | None = None
+    escaped: str = "false"
     refused: str | None = None
-    locate: Callable[[str], str] | None = None
     overlap: Overlap | None = None
     is_changes: bool = False
     has_more: bool = False

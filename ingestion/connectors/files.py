@@ -81,6 +81,7 @@ class FilesConnector:
                         columns=reading.columns,
                         cursor=landed.pack(),
                         is_reread=is_reread,
+                        escaped=reading.escaped,
                         refused=reading.refused,
                         has_more=True,
                     )

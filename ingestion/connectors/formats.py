@@ -40,6 +40,7 @@ class Reading:
     query: str
     columns: Mapping[str, str] | None
     refused: str | None = None
+    escaped: str = "false"
 
 
 class ArrowStream:
@@ -102,7 +103,7 @@ class JsonLines(TextFiles):
         """The lines as one query; a line that is no text comes escaped, and `is_escaped` says so."""
         fields = [("line", pa.string()), ("is_escaped", pa.bool_()), *_BESIDE]
         connection.register("drop_lines", ArrowStream(pa.schema(fields), self.batches))
-        return Reading("select * from drop_lines", None)
+        return Reading("select * from drop_lines", None, escaped="is_escaped")
 
     def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         for batch in json_lines(blocks):
@@ -134,7 +135,7 @@ class CsvFiles(TextFiles):
         return Reading(
             f"select {', '.join([*values, 'source_file', 'source_position'])} from drop_records",
             dict.fromkeys(self.names, "VARCHAR"),
-            "select raw, source_file, source_position from drop_refused",
+            "select * from drop_refused",
         )
 
     def _begin(self) -> None:

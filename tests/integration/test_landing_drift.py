@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.drift import EVIDENCE_ROWS
-from ingestion.landing import has_new
+from ingestion.landing import has_new, land_source
+from ingestion.quarantine import replay
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
@@ -129,3 +130,86 @@ def test_keys_in_another_order_are_no_change(shop: Shop) -> None:
     shop.deliver("a.jsonl", json.dumps(dict(reversed(sale(1).items()))) + "\n" + json.dumps(sale(1)) + "\n")
     assert shop.land().error is None
     assert shop.counts().doubled == 1
+
+
+def test_renamed_column_is_told_as_such_and_lands_once_the_contract_says_its_new_name(shop: Shop) -> None:
+    shop.declare(file_format="csv")
+    shop.deliver("a.csv", as_csv([sale(1), sale(2, pieces=0)], sale(1)))
+    renamed = [("kanal" if name == "channel" else name) for name in sale(1)]
+    rows = [{("kanal" if k == "channel" else k): v for k, v in sale(n, pieces=n - 3).items()} for n in (3, 4)]
+    shop.deliver("b.csv", as_csv(rows, renamed))
+    result = shop.land()
+    assert result.state == "blocked"
+    assert "channel of shop/sales is gone, and kanal is new: renamed?" in (result.error or "")
+    assert "physicalName: kanal" in (result.cure or "")
+    assert shop.counts().received == 2
+    shop.columns["channel"]["physicalName"] = "kanal"
+    shop.declare()
+    shop.deliver("c.csv", as_csv([sale(5)], sale(1)))  # late, and still by the old name
+    assert shop.land().error is None
+    assert shop.rows("sale_id, channel") == [("S1", "shop"), ("S4", "shop"), ("S5", "shop")]
+    shop.columns["pieces"]["logicalTypeOptions"] = {}
+    shop.declare()
+    assert [(r.landed, r.remaining) for r in replay("shop")] == [(2, 0)]
+    assert shop.rows("sale_id, channel")[1] == ("S2", "shop")
+    with pytest.raises(Exception, match="kanal"):
+        shop.rows("kanal")
+
+
+def test_json_with_a_renamed_key_is_told_as_such_and_lands_by_either_name(shop: Shop) -> None:
+    rows = [{("kanal" if k == "channel" else k): v for k, v in sale(n).items()} for n in range(EVIDENCE_ROWS)]
+    shop.deliver("a.jsonl", rows)
+    result = shop.land()
+    assert result.state == "blocked"
+    assert "kanal is new: renamed?" in (result.error or "")
+    shop.columns["channel"]["physicalName"] = "kanal"
+    shop.declare(on_drift="block")
+    shop.deliver("b.jsonl", [sale(99)])
+    assert shop.land().error is None
+    assert len(shop.rows("channel")) == shop.counts().landed == EVIDENCE_ROWS + 1
+
+
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_column_that_changed_its_type_blocks_its_file_instead_of_filling_quarantine(
+    shop: Shop, file_format: str
+) -> None:
+    def deliver(name: str, rows: list[dict[str, object]]) -> None:
+        shop.deliver(name, as_csv(rows, sale(1)) if file_format == "csv" else rows)
+
+    shop.declare(file_format=file_format)
+    deliver(f"a.{file_format}", [sale(n) for n in range(20)])
+    deliver(f"b.{file_format}", [sale(100 + n, pieces="two" if n < 12 else 2) for n in range(20)])
+    deliver(f"c.{file_format}", [sale(200 + n, pieces="two" if n < 9 else 2) for n in range(20)])
+    result = shop.land()
+    assert result.state == "blocked"
+    assert f"sales/b.{file_format}" in (result.error or "")
+    assert "column pieces of shop/sales is not integer in 12 of 20 records" in (result.error or "")
+    counts = shop.counts()
+    assert (counts.received, counts.landed, counts.quarantined) == (40, 31, 9)
+
+
+def test_same_bad_records_delivered_again_are_doubles_not_a_changed_type(shop: Shop) -> None:
+    bad = [sale(n, pieces="two") for n in range(30)]
+    shop.deliver("a.jsonl", [*bad, *(sale(100 + n) for n in range(60))])
+    shop.land()
+    shop.deliver("b.jsonl", bad)
+    assert shop.land().error is None
+    counts = shop.counts()
+    assert (counts.quarantined, counts.doubled) == (30, 30)
+
+
+def test_few_records_of_another_type_are_bad_records(shop: Shop) -> None:
+    shop.deliver("a.jsonl", [sale(n, pieces="two") for n in range(EVIDENCE_ROWS - 1)])
+    assert shop.land().error is None
+    assert shop.counts().quarantined == EVIDENCE_ROWS - 1
+
+
+def test_new_column_is_surfaced_when_it_comes_and_not_again(shop: Shop) -> None:
+    told: list[str] = []
+    shop.deliver("a.jsonl", [sale(1), sale(2, shelf="top")])
+    result = land_source("shop", progress=told.append)
+    assert result.entities[0].new_columns == ["shelf"]
+    assert result.as_dict()["entities"][0]["new_columns"] == ["shelf"]
+    assert any("new column shelf" in line for line in told)
+    shop.deliver("b.jsonl", [sale(3, shelf="low")])
+    assert shop.land().entities[0].new_columns == []
