@@ -1,5 +1,6 @@
 """What a contract says, as objects: source, entity, column. Read from the file by `ingestion.contract`."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -51,6 +52,10 @@ class Column:
         """What the column may be called in the source: as in the contract, or by its `physicalName`."""
         other = self.physical_name
         return (self.name,) if other is None or other == self.name else (self.name, other)
+
+    def name_in(self, there: Collection[str]) -> str:
+        """Its name among the columns of a source; the contract's where it is not there."""
+        return next((name for name in self.names if name in there), self.name)
 
     @property
     def arrow_type(self) -> pa.DataType:

@@ -14,6 +14,7 @@ import duckdb
 from ingestion import checks
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, literal, quoted
 from ingestion.connectors.dialects import Columns, Dialect
+from ingestion.connectors.sql import mark_of
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError
@@ -74,14 +75,12 @@ class KeysConnector(Indivisible):
         return table is not None and IS_DELETED in {field.name for field in table.schema().fields}
 
     def _fingerprint(self) -> str:
-        columns = self._columns()
-        watermark = self.entity.watermark or ""
-        mark = self.dialect.mark(watermark, columns.get(watermark, ""))
+        mark = mark_of(self.dialect, self.entity, self._columns())
         return str(self.dialect.one(mark.fingerprint("true", self.table))[0])
 
     def _columns(self) -> Columns:
         columns = self.dialect.columns(self.entity.physical_name)
-        missing = [name for name in self.entity.primary_key if name not in columns]
+        missing = [name for name in self._key(columns).values() if name not in columns]
         if missing:
             raise SourceError(
                 f"{self.place}: the table has no column {', '.join(missing)}, which is its key",
@@ -89,15 +88,21 @@ class KeysConnector(Indivisible):
             )
         return columns
 
+    def _key(self, columns: Columns) -> dict[str, str]:
+        """Columns of the natural key: the contract's names, and the table's."""
+        return {name: self.entity.column(name).name_in(columns) for name in self.entity.primary_key}
+
     def _compare(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Fill `source_keys` with the hashes of the source's keys, `gone_versions` with what they lack."""
-        columns = {name: kind for name, kind in self._columns().items() if name in self.entity.primary_key}
+        every = self._columns()
+        key = self._key(every)
+        columns = {name: kind for name, kind in every.items() if name in key.values()}
         reader = self.dialect.rows(self.table, columns, "true")
         connection.register("sql_keys", reader)
         types = self.dialect.types(connection, reader.schema)
         typed = ", ".join(
-            f"{checks.typed(self.entity.column(name), f'k.{quoted(name)}', types[name])} as {quoted(name)}"
-            for name in self.entity.primary_key
+            f"{checks.typed(self.entity.column(name), f'k.{quoted(there)}', types[there])} as {quoted(name)}"
+            for name, there in key.items()
         )
         raw = self.dialect.query("sql_keys", columns, self.entity.physical_name)
         try:
@@ -161,9 +166,9 @@ class KeysConnector(Indivisible):
         ).fetchall()
         if not found:
             return None
-        names = ", ".join(f"cast({quoted(name)} as text)" for name in self.entity.primary_key)
-        wanted = ", ".join(f"({', '.join(literal(value) for value in key)})" for key in found)
         columns = self._columns()
+        names = ", ".join(f"cast({quoted(name)} as text)" for name in self._key(columns).values())
+        wanted = ", ".join(f"({', '.join(literal(value) for value in key)})" for key in found)
         reader = self.dialect.rows(self.table, columns, f"({names}) in (values {wanted})")
         connection.register("sql_rows", reader)
         return Delivery(

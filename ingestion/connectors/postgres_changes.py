@@ -139,7 +139,9 @@ class ChangesConnector(Indivisible):
         drift.require_columns(self.entity, self.dialect.columns(self.entity.physical_name))
         target = self._position()
         decoder = Decoder(
-            self.entity.primary_key, self.entity.deletes.are_known, _landed(shown, _number(landed) if landed else 0)
+            [name for column in self.entity.columns if column.primary_key for name in column.names],
+            self.entity.deletes.are_known,
+            _landed(shown, _number(landed) if landed else 0),
         )
         path, messages = self._spool(decoder, target)
         end = target if messages < BATCH_CHANGES and not decoder.truncated else _text(decoder.end or 0)

@@ -30,6 +30,12 @@ AHEAD = timedelta(days=1)
 _UNREADABLE = pa.schema([("raw", pa.string())])
 
 
+def mark_of(dialect: Dialect, entity: Entity, columns: Columns) -> Mark:
+    """The entity's watermark in its table, under whichever of its names."""
+    name = entity.column(entity.watermark or "").name_in(columns)
+    return dialect.mark(name, columns.get(name, ""))
+
+
 @dataclass(frozen=True)
 class Look:
     """A quick look at the table: its newest watermark, those in the overlap before it, rows outside any range."""
@@ -125,7 +131,7 @@ class SqlConnector(Indivisible):
         return self._known_columns
 
     def _mark(self) -> Mark:
-        return self.dialect.mark(self.watermark, self._columns().get(self.watermark, ""))
+        return mark_of(self.dialect, self.entity, self._columns())
 
     def _look(self, watermark: str | None) -> Look:
         """Three questions that an index answers each; the overlap is not asked for before the first landing."""
