@@ -3,8 +3,8 @@
 The physical limit is this engine reading the source with its types given and writing Parquet: `bare`, in the same
 run on the same input. Beside it stands `dlt`, which loads the same rows to Delta and checks less. Ours holds every row
 to its contract, refuses one in a thousand into quarantine with its reason, drops exact doubles, and commits rows,
-cursor and counters at once. Costs are CPU seconds, since the machine's other work does not change those much; dlt is
-given the first 2 million rows, for its cost grows with the rows and it would take the better part of an hour.
+cursor and counters at once. Costs are CPU seconds, since the machine's other work does not change those much. dlt reads
+with Arrow where it can; JSON Lines pass through Python there, so that of those it gets fewer rows, and so do we then.
 """
 
 import json
@@ -21,7 +21,9 @@ from benchmarks import landing_inputs
 from benchmarks.figures import Figure, main, say
 from benchmarks.machine import ROOT
 
-ROWS, QUICK_ROWS, DLT_ROWS, MEMORY_ROWS = 10_000_000, 2_000_000, 2_000_000, 100_000_000
+ROWS, QUICK_ROWS, MEMORY_ROWS = 10_000_000, 2_000_000, 100_000_000
+#: Rows of JSON Lines for dlt: it takes 50 CPU seconds a million.
+DLT_MOST = {"jsonl": 500_000}
 PEAK_GOAL_MB = 1024.0
 FORMATS = ("parquet", "csv", "jsonl", "postgresql")
 BARE = "DuckDB reads and writes Parquet"
@@ -31,19 +33,26 @@ def measure(quick: bool) -> Sequence[Figure]:
     """Make the inputs of each format, run the three ways on them, each in a process of its own."""
     found: list[Figure] = []
     for file_format in FORMATS:
-        with _prepared(file_format, QUICK_ROWS if quick else ROWS) as ways:
+        rows = QUICK_ROWS if quick else ROWS
+        with _prepared(file_format, rows) as ways:
             bare, ours = ways("bare"), ways("lake")
             say(f"{file_format}: bare {bare['cpu']:.1f}, ours {ours['cpu']:.1f} CPU s")
             found.append(Figure(f"landing {file_format}", "CPU s", ours["cpu"], bare["cpu"], BARE, 2.0))
             found.append(_memory(file_format, ours))
-        with _prepared(file_format, DLT_ROWS) as ways:
-            few, other = ways("lake"), ways("dlt")
-            say(f"{file_format}: dlt {other['cpu']:.1f}, ours {few['cpu']:.1f} CPU s")
-            found.append(Figure(f"landing {file_format}, beside dlt", "CPU s", few["cpu"], other["cpu"], "dlt", 0.5))
+            if rows <= DLT_MOST.get(file_format, rows):
+                found.append(_beside_dlt(file_format, ours, ways("dlt")))
+                continue
+        with _prepared(file_format, DLT_MOST[file_format]) as ways:
+            found.append(_beside_dlt(file_format, ways("lake"), ways("dlt")))
     if not quick:
         with _prepared("parquet", MEMORY_ROWS) as ways:
             found.append(_memory("100 million rows", ways("lake")))
     return found
+
+
+def _beside_dlt(file_format: str, ours: Mapping[str, Any], other: Mapping[str, Any]) -> Figure:
+    say(f"{file_format}: dlt {other['cpu']:.1f}, ours {ours['cpu']:.1f} CPU s")
+    return Figure(f"landing {file_format}, beside dlt", "CPU s", ours["cpu"], other["cpu"], "dlt", 0.5)
 
 
 def _memory(of: str, run: Mapping[str, Any]) -> Figure:
@@ -100,7 +109,7 @@ def _fill(place: str, total: int) -> None:
     with driver.connect(place) as database, duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         for first in range(0, total, landing_inputs.FILE_ROWS):
-            reader = connection.execute(landing_inputs.rows(first, landing_inputs.FILE_ROWS)).to_arrow_reader(100_000)
+            reader = connection.execute(landing_inputs.rows(first, total)).to_arrow_reader(100_000)
             with database.cursor() as cursor:
                 cursor.adbc_ingest("page_views", reader, mode="create_append")
             database.commit()

@@ -1,7 +1,7 @@
 """The inputs of the landing benchmark: page views as files of 1 million rows, and the contract they are held to.
 
-One row in a thousand breaks its contract, and one in ten thousand is an exact double (a block sent twice), so that
-quarantine and doubles have work. `python -m benchmarks.landing_inputs FOLDER FORMAT ROWS`.
+One row in a thousand breaks its contract, and the last rows, one in ten thousand, are a block sent twice: quarantine
+and doubles have work. `python -m benchmarks.landing_inputs FOLDER FORMAT ROWS`.
 """
 
 import sys
@@ -13,7 +13,7 @@ import yaml
 from benchmarks.machine import ROOT
 
 FILE_ROWS = 1_000_000
-DOUBLES_PER_FILE = FILE_ROWS // 10_000
+DOUBLED = 10_000  # one row of so many
 COLUMNS = {
     "page_view_id": "VARCHAR", "session_id": "VARCHAR", "cookie_id": "VARCHAR", "device_id": "VARCHAR",
     "page": "VARCHAR", "funnel_step": "VARCHAR", "duration_ms": "BIGINT", "event_at": "TIMESTAMPTZ",
@@ -22,9 +22,10 @@ COLUMNS = {
 OPTIONS = {"parquet": "format parquet", "csv": "format csv, header", "jsonl": "format json"}
 
 
-def rows(first: int, count: int) -> str:
-    """SQL of some rows; the last ones repeat those before them."""
-    number = f"case when i >= {first + count - DOUBLES_PER_FILE} then i - {DOUBLES_PER_FILE} else i end"
+def rows(first: int, total: int) -> str:
+    """SQL of the rows of one file, from its first; the last of all repeat those before them."""
+    doubles = total // DOUBLED
+    number = f"case when i >= {total - doubles} then i - {doubles} else i end"
     return f"""
         select 'PV' || lpad(n::varchar, 10, '0') as page_view_id, 'S' || (n // 7)::varchar as session_id,
             left(md5((n // 40)::varchar), 16) as cookie_id,
@@ -37,7 +38,7 @@ def rows(first: int, count: int) -> str:
                 as event_at,
             timestamptz '2026-01-01 00:00:00+00' + to_microseconds((n * 100000 + hash(n + 4) % 9000000)::bigint)
                 as delivered_at
-        from (select {number} as n from range({first}, {first + count}) t(i))"""
+        from (select {number} as n from range({first}, {min(first + FILE_ROWS, total)}) t(i))"""
 
 
 def make(folder: Path, file_format: str, total: int) -> Path:
@@ -48,8 +49,7 @@ def make(folder: Path, file_format: str, total: int) -> Path:
         connection.execute("set TimeZone = 'UTC'")
         for first in range(0, total, FILE_ROWS):
             target = drops / f"{first // FILE_ROWS:05d}.{file_format}"
-            count = min(FILE_ROWS, total - first)
-            connection.execute(f"copy ({rows(first, count)}) to '{target}' ({OPTIONS[file_format]})")
+            connection.execute(f"copy ({rows(first, total)}) to '{target}' ({OPTIONS[file_format]})")
     return drops
 
 
