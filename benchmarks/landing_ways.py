@@ -54,6 +54,7 @@ def bare(file_format: str, place: str, to: Path) -> Callable[[], int]:
 def lake(file_format: str, place: str, to: Path) -> Callable[[], int]:
     """Ours, with contract, quarantine, doubles and exactly-once."""
     import pandas  # noqa: F401  # pyarrow imports it with the first array it makes
+
     from ingestion.landing import land_source
 
     def run() -> int:
