@@ -21,7 +21,7 @@ from ingestion.doubles import Doubles, copies_in_overlap, find_doubles, known_in
 from ingestion.drift import DriftError
 from ingestion.result import Counts
 from lake import clock
-from lake.commits import version_of
+from lake.commits import NO_TABLE, version_of
 from lake.crash import crash_point
 from lake.files import DataFile, table_folder
 from lake.state import as_metadata, state_of
@@ -111,6 +111,11 @@ class Batches:
     ) -> tuple[list[DataFile], Counts]:
         """Quarantine first, bronze last, under one number; returns the files that bronze took, and the counts."""
         number = commit.batch or 0
+
+        def fence() -> None:
+            nonlocal commit
+            commit = self._fence(state, commit)
+
         crash_point("landing.staged")
         if delivery.overlap is not None:
             delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
@@ -121,6 +126,7 @@ class Batches:
             self.entity,
             staged,
             commit=Commit(self.app_id, number),
+            fence=fence,
             now=self.now,
         )
         crash_point("landing.quarantined")
@@ -135,6 +141,17 @@ class Batches:
         commit_batch(self.entity, files, staged.added, state, commit, counts=counts, streams=streams)
         crash_point("landing.committed")
         return files, counts
+
+    def _fence(self, state: dict[str, Any], commit: Commit) -> Commit:
+        """Commit nothing to bronze, so that no other attempt at this batch can be committed any more.
+
+        It is dead nearly always. But a machine that stalled until its lease was taken over may go on.
+        """
+        table = open_table(self.entity.table)
+        schema = self.entity.bronze_schema() if table is None else pa.schema(table.schema().to_arrow())
+        nothing = Commit(metadata=as_metadata(state), made_from=commit.made_from)
+        commit_files(self.entity.table, [], schema, commit=nothing, configuration=CONFIGURATION)
+        return replace(commit, made_from=(NO_TABLE if commit.made_from is None else commit.made_from) + 1)
 
     def _doubled(self, delivery: Delivery, found: Doubles, number: int) -> int:
         """Doubles to count: rows read again that are here already were counted when they came first."""

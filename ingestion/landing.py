@@ -26,6 +26,7 @@ from lake.duck import connect
 from lake.errors import LakeError
 from lake.locks import table_lock
 from lake.state import read_state
+from lake.writer import CommitError
 
 log = logging.getLogger(__name__)
 
@@ -165,7 +166,7 @@ class _SourceLanding:
                 result.troubles.append(Trouble(place, str(error.args[0]), error.cure))
             except DriftError as error:
                 result.troubles.append(Trouble(place, str(error.args[0]), error.cure, "blocked"))
-            except (duckdb.Error, DeltaError, OSError) as error:
+            except (duckdb.Error, DeltaError, OSError, CommitError) as error:
                 result.troubles.append(unforeseen(place, error))
             finally:
                 result.troubles.extend(connector.troubles())
@@ -198,6 +199,8 @@ def _cursor(entity: Entity, connector: Connector) -> Cursor | None:
 
 def unforeseen(place: str, error: Exception) -> Trouble:
     """What the machine or a library could not do, without its values: an engine's message may quote personal data."""
+    if isinstance(error, CommitError):
+        return Trouble(place, str(error.args[0]), error.cure)
     told = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
     said = f": {str(error).splitlines()[0]}" if isinstance(error, told) else ""
     log.debug("landing of %s ended", place, exc_info=error)

@@ -4,6 +4,7 @@ A quarantine row holds the record as it came, why it was refused, and where it s
 MD5 of the record, so that the same bad record delivered twice is kept once and counted as a double. Restricted zone.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 import duckdb
@@ -14,7 +15,7 @@ from ingestion.contract import TIMESTAMP, Contract, Entity
 from ingestion.staging import ESCAPED, UNREADABLE, Staged
 from lake import writer
 from lake.tables import open_table, scan
-from lake.writer import Commit
+from lake.writer import Commit, ConflictError
 
 SCHEMA = pa.schema(
     [
@@ -47,9 +48,17 @@ def write(
     staged: Staged,
     *,
     commit: Commit,
+    fence: Callable[[], None],
     now: datetime,
 ) -> int:
-    """Write a batch's refused rows and return how many; rows that a crashed attempt at this batch left are replaced."""
+    """Write a batch's refused rows and return how many; rows that a crashed attempt at this batch left are replaced.
+
+    Args:
+        fence: makes sure that the other attempt, should it be alive after all, can never commit its batch.
+
+    Raises:
+        ConflictError: another attempt at the same batch is alive.
+    """
     was_attempted = commit.already_in(open_table(entity.quarantine_table))
     if not was_attempted and not staged.refused:
         return 0
@@ -71,10 +80,13 @@ def write(
                 v(verdict, reason, column_name) using (verdict)""",
     )
     if was_attempted:
+        fence()
         predicate = f"batch_id = {literal(staged.batch_id)}"
         writer.overwrite(entity.quarantine_table, rows, predicate=predicate, commit=commit)
-    elif count:
-        writer.append(entity.quarantine_table, rows, commit=commit, configuration=CONFIGURATION)
+    elif count and not writer.append(entity.quarantine_table, rows, commit=commit, configuration=CONFIGURATION):
+        raise ConflictError(
+            f"{entity.quarantine_table}: another machine is at the same batch", cure="run again when it is done"
+        )
     return int(count)
 
 

@@ -21,6 +21,7 @@ from ingestion.doubles import find_doubles
 from ingestion.refused import SCHEMA
 from ingestion.result import Counts
 from lake import clock, writer
+from lake.commits import version_of
 from lake.crash import crash_point
 from lake.files import DataFile, table_folder
 from lake.locks import table_lock
@@ -83,7 +84,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
                 files,
                 staged.added,
                 state,
-                Commit(app_id, number),
+                Commit(app_id, number, made_from=version_of(table)),
                 counts=Counts(0, landed, -moved, moved - landed),
                 streams=state.get("streams", {}) | {STREAM: {"batch": number}},
             )

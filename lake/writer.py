@@ -145,10 +145,10 @@ def overwrite(
         ConflictError: the table is not the one that the rows were made from (`Commit.made_from`).
     """
     with table_lock(name):
-        if commit.made_from is not None:
-            commit.require_unchanged(name, open_table(name))
+        table = None if commit.made_from is None else open_table(name)
+        commit.require_unchanged(name, table)
         write_deltalake(
-            table_uri(name),
+            table or table_uri(name),
             data,
             mode="overwrite",
             schema_mode=None if predicate else "overwrite",
@@ -156,7 +156,7 @@ def overwrite(
             predicate=predicate,
             configuration=dict(configuration or {}) or None,
             commit_properties=commit.properties(),
-            storage_options=storage_options(name),
+            storage_options=None if table else storage_options(name),
         )
 
 

@@ -109,6 +109,7 @@ class Shop:
         """Rows that bronze's commits say they added, by batch; not for those whose logs were cleaned away."""
         table = open_table("bronze/shop/sales")
         states = [json.loads(commit[STATE_KEY]) for commit in (table.history() if table else []) if STATE_KEY in commit]
+        states = [state for state in states if stream in state.get("streams", {})]
         landed = {state["streams"][stream]["batch"]: state["counters"]["landed"] for state in states}
         landed[-1] = 0
         added = {number: rows - landed[number - 1] for number, rows in sorted(landed.items()) if number - 1 in landed}
