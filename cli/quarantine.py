@@ -45,12 +45,19 @@ def list_records(
 def show(
     refused_id: Annotated[str, typer.Argument(metavar="ID", help="Id from the list, or its beginning.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_it_came: Annotated[bool, typer.Option("--raw", help="The record alone, byte for byte.")] = False,
 ) -> None:
     """One refused record with its content as it came: personal values, for those who may see them."""
+    import sys
+
     from cli._screen import print_json
+    from ingestion.quarantine import raw_bytes
     from ingestion.quarantine import show as show_record
 
     record = show_record(refused_id)
+    if as_it_came:
+        sys.stdout.buffer.write(raw_bytes(record))
+        return
     if as_json:
         print_json(record)
         return

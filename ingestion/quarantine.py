@@ -1,6 +1,6 @@
 """What a person does with refused records: list them, look at one, and replay them once a contract is mended."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ import duckdb
 
 from ingestion import replays
 from ingestion.checks import REASONS
+from ingestion.connectors.lines import as_bytes
 from ingestion.contract import load_contract, load_contracts
 from ingestion.replays import Replayed
 from lake.duck import connect
@@ -82,6 +83,11 @@ def show(refused_id: str) -> dict[str, Any]:
             cure="take the id from `lake quarantine list`",
         )
     return found[0]
+
+
+def raw_bytes(record: Mapping[str, Any]) -> bytes:
+    """A record of `show` byte for byte as it came; one that was no text is kept escaped."""
+    return as_bytes(record["raw"], is_escaped=bool(record.get("is_escaped")))
 
 
 def replay(source: str | None = None) -> list[Replayed]:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.connectors.lines import as_bytes
 from ingestion.landing import land_source
-from ingestion.quarantine import list_refused, replay, show
+from ingestion.quarantine import list_refused, raw_bytes, replay, show
 from tests.contract_rows import as_csv
 from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale
@@ -76,7 +75,7 @@ def test_records_that_are_no_text_stay_through_a_replay_and_the_others_land_once
     shop.declare()
     for landed in (1, 0):
         assert [(r.landed, r.doubled, r.remaining) for r in replay("shop")] == [(landed, 0, 2)]
-    kept = {as_bytes(raw, is_escaped) for raw, is_escaped in shop.rows("raw, is_escaped", "quarantine")}
+    kept = {raw_bytes(show(refused.refused_id)) for refused in list_refused("shop")}
     assert kept == {bytes_of, literal}
     shop.deliver("b.jsonl", b"\n".join(rows))
     shop.land()
