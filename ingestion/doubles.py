@@ -15,7 +15,8 @@ from ingestion import versions
 from ingestion.connectors.base import Overlap, literal, quoted
 from ingestion.contract import Entity
 from ingestion.staging import Staged
-from lake.tables import scan, table_exists
+from lake.files import may_hold
+from lake.tables import open_table, scan, table_exists
 
 Hashes = npt.NDArray[np.int64]
 
@@ -97,14 +98,18 @@ def _good_doubles(
 
 def _rows_of_that_time(entity: Entity, staged: Staged, columns: tuple[str, ...]) -> str | None:
     """SQL `<bronze> where <the batch's times>`; None where bronze can have none of the batch's rows."""
-    if not staged.files or not table_exists(entity.table):
+    table = open_table(entity.table) if staged.files else None
+    if table is None:
         return None
-    times = []
+    bounds, times = {}, []
     for name in columns if entity.known_at else columns[:1]:
         # The files' own statistics: no file is read for it.
-        bounds = [file.bounds[name] for file in staged.files if name in file.bounds]
-        low, high = min(low for low, _ in bounds), max(high for _, high in bounds)
+        found = [file.bounds[name] for file in staged.files if name in file.bounds]
+        low, high = min(low for low, _ in found), max(high for _, high in found)
+        bounds[name] = low, high
         times.append(f"{name} between timestamptz '{low}' and timestamptz '{high}'")
+    if not may_hold(table, bounds):
+        return None
     return f"{scan(entity.table)} where {' and '.join(times)}"
 
 

@@ -14,6 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
 from lake.commits import UnsureCommitError
@@ -137,6 +140,23 @@ def _statistics(file: DataFile) -> str:
         upper[name] = _instant(high, up=True)
     nulls = {name: file.null_counts.get(name, 0) for name in file.bounds}
     return json.dumps({"numRecords": file.rows, "minValues": lower, "maxValues": upper, "nullCount": nulls})
+
+
+def may_hold(table: DeltaTable, bounds: Mapping[str, tuple[str, str]]) -> bool:
+    """Whether a file of the table may have a row between these times of its columns, by the statistics in its log.
+
+    A stream's next rows lie after all that came before: no file is read for them (a scan that finds nothing costs 15 ms
+    and more, the longer the log).
+    """
+    actions = pa.table(table.get_add_actions(flatten=True))
+    meets = pa.array([True] * actions.num_rows, pa.bool_())  # a table may have no file yet
+    for name, (low, high) in bounds.items():
+        if f"min.{name}" in actions.column_names:
+            first, last = (pa.scalar(datetime.fromisoformat(text), pa.timestamp("us", "UTC")) for text in (low, high))
+            starts = pc.less_equal(actions[f"min.{name}"], last).fill_null(True)
+            ends = pc.greater_equal(actions[f"max.{name}"], first).fill_null(True)
+            meets = pc.and_(meets, pc.and_(starts, ends))
+    return bool(pc.any(meets).as_py())
 
 
 def _instant(text: str, *, up: bool) -> str:

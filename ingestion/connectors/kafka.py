@@ -223,7 +223,7 @@ class KafkaConnector(Indivisible):
         if self._known is None or time.monotonic() - self._looked > LOOK_AGAIN_SECONDS:
             self._follow_partitions(cursor)
         if not self._ahead:
-            self._ahead = self._next(_FIRST_AT_ONCE)
+            self._ahead = self._next(1)
         for message in [m for m in self._ahead if m.error() is not None]:
             self._ahead.remove(message)
             self._take(message, _Batch())
