@@ -83,7 +83,7 @@ class Batches:
     def _land(self) -> Counts | None:
         self.new_columns = []
         table = open_table(self.entity.table)
-        state = state_of(table)
+        seen, state = version_of(table), state_of(table)
         stream = state.get("streams", {}).get(self.connector.stream, {})
         delivery = self.connector.read(self.connection, None if self.full_refresh else stream.get("cursor"))
         if delivery is None:
@@ -98,7 +98,7 @@ class Batches:
         self.new_columns += [name for name in staged.added if name not in added_columns(table, self.entity)]
         kept: list[DataFile] = []
         try:
-            commit = Commit(self.app_id, number, made_from=version_of(table))
+            commit = Commit(self.app_id, number, made_from=seen)
             kept, counts = self._commit(state, commit, delivery, staged)
         finally:
             staged.delete(but=kept)

@@ -55,7 +55,7 @@ def replay_entity(connection: duckdb.DuckDBPyConnection, contract: Contract, ent
 def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity) -> Replayed:
     app_id = f"{contract.source}/{entity.name}/{STREAM}"
     table = open_table(entity.table)
-    state = state_of(table)
+    seen, state = version_of(table), state_of(table)
     number = next_number(table, app_id, state.get("streams", {}).get(STREAM, {}))
     _take_out(connection, entity, number - 1)
     open_rows = f"select * from ({refused.kept(entity)}) where {_is_finished(state)}"
@@ -84,7 +84,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
                 files,
                 staged.added,
                 state,
-                Commit(app_id, number, made_from=version_of(table)),
+                Commit(app_id, number, made_from=seen),
                 counts=Counts(0, landed, -moved, moved - landed),
                 streams=state.get("streams", {}) | {STREAM: {"batch": number}},
             )
@@ -117,13 +117,14 @@ def _accepted(connection: duckdb.DuckDBPyConnection, open_rows: str) -> tuple[in
 
 
 def _mark(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:
+    seen = version_of(open_table(entity.quarantine_table))
     rows = refused.as_batches(
         connection,
         f"""select {", ".join(f"q.{name}" for name in SCHEMA.names if name != "replay")},
                 case when a.refused_id is not null then {number}::bigint end as replay
             from ({refused.kept(entity)}) q left join accepted a using (refused_id)""",
     )
-    writer.overwrite(entity.quarantine_table, rows)
+    writer.overwrite(entity.quarantine_table, rows, commit=Commit(made_from=seen))
 
 
 def _take_out(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:
