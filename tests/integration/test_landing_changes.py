@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingestion import batch
-from ingestion.connectors import postgres_changes
+from ingestion.connectors import postgres_changes, slots
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused
 from lake.tables import table_version
@@ -114,25 +114,25 @@ def test_change_made_while_the_snapshot_is_taken_lands_once(
 ) -> None:
     """One transaction ends between slot and snapshot, one is open over both, one comes after."""
     changes.add_all(range(3), at(9))
-    begin = postgres_changes.ChangesConnector._begin_snapshot
-    make = postgres_changes.ChangesConnector._make_slot
+    begin, make = slots.Slot.begin_snapshot, slots.Slot.make
     slow = changes.connect()
     slow.autocommit = False
 
-    def make_slot(self: postgres_changes.ChangesConnector) -> None:
+    def make_slot(self: slots.Slot) -> None:
         make(self)
         changes.add(10, at(9))
         changes.run("update sales set pieces = 5 where sale_id = 'S0'")
         slow.execute("update sales set pieces = 6 where sale_id = 'S1'")
 
-    def begin_snapshot(self: postgres_changes.ChangesConnector) -> None:
-        begin(self)
+    def begin_snapshot(self: slots.Slot) -> str:
+        shown = begin(self)
         changes.add(11, at(9))
         changes.run("delete from sales where sale_id = 'S2'")
         slow.commit()
+        return shown
 
-    monkeypatch.setattr(postgres_changes.ChangesConnector, "_make_slot", make_slot)
-    monkeypatch.setattr(postgres_changes.ChangesConnector, "_begin_snapshot", begin_snapshot)
+    monkeypatch.setattr(slots.Slot, "make", make_slot)
+    monkeypatch.setattr(slots.Slot, "begin_snapshot", begin_snapshot)
     land(shop)
     slow.close()
     assert newest(shop) == in_source(changes)
@@ -256,6 +256,25 @@ def test_truncate_blocks_with_a_cure_after_what_came_before_it(shop: Shop, chang
     assert "--full-refresh" in (result.cure or "")
     assert [sale_id for (sale_id,) in shop.rows("sale_id")] == ["S0", "S1", "S10", "S2"]
     assert shop.land().state == "blocked"
+    assert shop.land(full_refresh=True).error is None
+    assert newest(shop) == in_source(changes) == [("S11", 2)]
+    changes.add(12, at(11))
+    land(shop)
+    assert newest(shop) == in_source(changes)
+
+
+def test_log_that_ends_before_what_is_landed_is_an_error_with_cure(
+    shop: Shop, changes: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server restored to an earlier state gives its positions a second time."""
+    changes.add(1, at(9))
+    land(shop)
+    monkeypatch.setattr(slots.Slot, "end_of_log", lambda self: "0/10")
+    assert has_new("shop")
+    result = shop.land()
+    assert result.state == "failed"
+    assert "restored" in (result.error or "")
+    assert "--full-refresh" in (result.cure or "")
 
 
 def test_table_whose_changes_lack_the_old_row_is_an_error_with_cure(shop: Shop, changes: Database) -> None:
@@ -282,7 +301,9 @@ def test_lost_slot_is_an_error_with_cure_and_a_full_refresh_mends_it(shop: Shop,
     assert newest(shop) == [("S1", 10)]
 
 
-def test_idle_runs_do_not_hold_back_the_sources_log(shop: Shop, changes: Database) -> None:
+def test_idle_runs_do_not_hold_back_the_sources_log(
+    shop: Shop, changes: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     changes.add(1, at(9))
     land(shop)
     query = """select pg_wal_lsn_diff(pg_current_wal_flush_lsn(), confirmed_flush_lsn)::bigint
@@ -290,12 +311,37 @@ def test_idle_runs_do_not_hold_back_the_sources_log(shop: Shop, changes: Databas
     changes.run("create table other as select generate_series(1, 20000) as n")
     before = changes.run(query)
     assert not has_new("shop")
-    print(f"held back by the slot: {before} bytes before an idle look, {changes.run(query)} after")
-    assert changes.run(query) < before / 100
+    monkeypatch.setattr(postgres_changes, "IDLE_BYTES", before // 2)
+    assert has_new("shop")
+    land(shop)
+    after = changes.run(query)
+    print(f"held back by the slot of a table that did not change: {before} bytes, {after} after a run")
+    assert after < before / 10
+    assert not has_new("shop")
+    assert shop.counts().received == 1
+
+
+def test_slot_that_somebody_else_moved_is_told(shop: Shop, changes: Database) -> None:
+    """Another lake of the same name, or a hand: what lay between is lost to us."""
+    changes.add(1, at(9))
+    land(shop)
+    changes.run("update sales set pieces = 9")
+    changes.run(
+        """select pg_replication_slot_advance(slot_name, pg_current_wal_lsn()) from pg_replication_slots
+           where database = current_database()"""
+    )
+    assert has_new("shop")
+    result = shop.land()
+    assert result.state == "failed"
+    assert "moved" in (result.error or "")
+    for _ in range(2):
+        assert shop.land(full_refresh=True).error is None
+        assert newest(shop) == [("S1", 9)]
+    assert (shop.counts().received, shop.counts().landed) == (2, 2)
 
 
 def test_names_of_slots_fit_postgresql_and_differ(shop: Shop) -> None:
-    names = {postgres_changes.slot_name(shop.table(), prefix) for prefix in (None, "Übersee-" * 10, "other" * 20)}
+    names = {slots.slot_name(shop.table(), prefix) for prefix in (None, "Übersee-" * 10, "other" * 20)}
     assert len(names) == 3
     assert all(len(name) <= 63 and name.isascii() and name == name.lower() for name in names)
 
@@ -303,7 +349,7 @@ def test_names_of_slots_fit_postgresql_and_differ(shop: Shop) -> None:
 def test_transaction_numbers_that_wrapped_are_told_apart() -> None:
     base = 7 << 32
     shown = f"{base + 10}:{base + 20}:{base + 12}@0/1000"
-    is_landed = postgres_changes._landed(shown, 0)
+    is_landed = slots.landed_before(shown, None)
     assert [is_landed(5, xid) for xid in (9, 11, 12, 20, 4294967290)] == [True, True, False, False, True]
     assert not is_landed(0x1000, 9)
 
