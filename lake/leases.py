@@ -33,7 +33,7 @@ _HOLDER_KEY = "lake.holder"
 _SCHEMA = Schema([Field("nothing", PrimitiveType("string"))])
 _CONFIGURATION: dict[str, str | None] = {
     "delta.logRetentionDuration": "interval 1 days",
-    "delta.checkpointInterval": "50",
+    "delta.checkpointInterval": "10",  # who opens the log reads every commit since
 }
 
 
@@ -45,6 +45,7 @@ class _Lease:
         self.name = name
         self.machine = _machine()
         self.me = f"{self.machine}/{uuid.uuid4().hex}"
+        self._log = self._open()
         self._ended = threading.Event()
         self._renewing: threading.Thread | None = None
 
@@ -52,16 +53,16 @@ class _Lease:
         """Wait until the lease is free, or its holder is dead, and take it."""
         seen, since = -1, time.monotonic()
         while True:
-            table = self._open()
-            holder = _holder(table)
-            if table.version() != seen:
-                seen, since = table.version(), time.monotonic()
+            self._log.update_incremental()
+            holder = _holder(self._log)
+            if self._log.version() != seen:
+                seen, since = self._log.version(), time.monotonic()
             if holder == self.me:
                 break  # taken, though the answer was lost
             # A holder of this machine is dead: its lock file is ours.
             if not holder or holder.startswith(f"{self.machine}/") or time.monotonic() - since > PATIENCE:
                 with suppress(DeltaError, OSError):
-                    _write(table, self.me)
+                    _write(self._log, self.me)
                     break
             time.sleep(random.uniform(0.05, 0.25))
         self._renewing = threading.Thread(target=self._renew, name=f"lease of {self.name}", daemon=True)
@@ -86,10 +87,10 @@ class _Lease:
 
     def _write_mine(self, holder: str) -> bool:
         """Write the lease while it is ours; False where it is another's."""
-        table = self._open()
-        if _holder(table) != self.me:
+        self._log.update_incremental()
+        if _holder(self._log) != self.me:
             return False
-        _write(table, holder)
+        _write(self._log, holder)
         return True
 
     def _open(self) -> DeltaTable:
