@@ -51,7 +51,7 @@ def land_in_order(shop: Shop, home: Path, order: random.Random) -> tuple[Any, ..
     )
 
 
-@pytest.mark.parametrize("orders", [24, pytest.param(1000, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("orders", [16, pytest.param(1000, marks=pytest.mark.prove)])
 @pytest.mark.timeout(3600)
 def test_every_order_of_arrival_ends_in_one_identical_table(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, orders: int

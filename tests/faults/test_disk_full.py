@@ -18,7 +18,7 @@ from tests.landing_lake import Shop
 
 ROWS = 1000
 #: Room left on the disk, as parts of what a batch is staged as: a batch with bad rows is written twice, then committed.
-ROOM = (0.0, 0.5, 1.0, 1.3, 1.6, 1.9, 2.2, 2.5)
+ROOM = (0.0, 0.5, 1.3, 1.9, 2.2, 2.5)
 
 
 @pytest.fixture

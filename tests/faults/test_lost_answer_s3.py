@@ -17,7 +17,7 @@ from tests.landing_lake import Shop
 def test_commit_whose_answer_the_line_lost_counts_once(
     shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    delivered, batches = Delivered(), 3
+    delivered, batches = Delivered(), 2
     port, report = free_port(), tmp_path / "cut"
     with object_store.running() as store:
         bucket = object_store.make_bucket(store, "lake")

@@ -33,7 +33,7 @@ def test_eight_appenders_at_once_lose_nothing(home: Path) -> None:
     print(f"{appenders} appenders, {appenders * batches} commits, {rate:.0f} commits/s: 0 lost, 0 doubled, 0 errors")
 
 
-@pytest.mark.parametrize("seconds", [6, pytest.param(300, marks=pytest.mark.prove)])
+@pytest.mark.parametrize("seconds", [5, pytest.param(300, marks=pytest.mark.prove)])
 def test_readers_miss_no_file_while_a_writer_compaction_and_vacuum_are_at_work(
     home: Path, tmp_path: Path, seconds: int
 ) -> None:

@@ -1,6 +1,8 @@
 """The lake in S3: the same landing, replay and maintenance, and two machines that write at once."""
 
 import logging
+import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -93,6 +95,24 @@ def test_two_machines_that_land_at_once_lose_and_double_nothing(shop: Shop, buck
         assert [machine.end() for machine in machines] == [0, 0]
     verdict = reconcile(shop, delivered)
     print(f"S3, two machines landing the same source at once, {rounds} rounds: {verdict}")
+    assert verdict.is_sound
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("rounds", [40])
+def test_killed_at_random_times_in_s3_nothing_is_lost_or_doubled(shop: Shop, bucket: str, rounds: int) -> None:
+    rng = random.Random(rounds)
+    delivered = Delivered()
+    deliver(shop, delivered, 0)
+    longest = children.seconds_of(children.land)
+    phases: Counter[str] = Counter()
+    for day in range(1, rounds + 1):
+        deliver(shop, delivered, day)
+        child = children.start(children.land)
+        phases[child.phase if child.kill_after(rng.uniform(0, 1.5 * longest)) else "ended"] += 1
+    shop.land()
+    verdict = reconcile(shop, delivered)
+    print(f"S3, {rounds} rounds, by the last point passed before the kill {dict(phases)}: {verdict}")
     assert verdict.is_sound
 
 
