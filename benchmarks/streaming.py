@@ -36,7 +36,7 @@ from lake import layout
 from lake.duck import connect
 from lake.settings import reset_settings, temporary_environment
 from lake.state import STATE_KEY
-from lake.tables import scan, table_uri
+from lake.tables import scan, table_uri, tables_kept_open
 
 RATE, SECONDS, QUICK_SECONDS = 200.0, 60.0, 6.0
 COMMITS, QUICK_COMMITS, BATCH = 2_000, 200, 100
@@ -167,19 +167,18 @@ def _commits(world: World, commits: int) -> list[Figure]:
     followed = streams.Followed(contract, contract.entities["clicks"])
     taken: list[float] = []
     kept, kafka.BATCH_MESSAGES = kafka.BATCH_MESSAGES, BATCH
-    connection = connect()
     try:
-        while len(taken) < commits:
-            started = time.perf_counter()
-            if followed.land(connection):
-                taken.append((time.perf_counter() - started) * 1000)
-                followed.maintain()
-            elif followed.trouble is not None:
-                raise SystemExit(str(followed.trouble))
+        with connect() as connection, tables_kept_open():
+            while len(taken) < commits:
+                started = time.perf_counter()
+                if followed.land(connection):
+                    taken.append((time.perf_counter() - started) * 1000)
+                    followed.maintain()
+                elif followed.trouble is not None:
+                    raise SystemExit(str(followed.trouble))
     finally:
         kafka.BATCH_MESSAGES = kept
         followed.close()
-        connection.close()
     part = max(20, commits // 20)
     first, last = median(taken[5 : 5 + part]), median(taken[-part:])
     say(f"a batch of {BATCH}: {first:.0f} ms at first, {last:.0f} ms after {commits} commits")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from ingestion.connectors import messages
@@ -37,14 +36,14 @@ _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 class _Batch:
     """Messages of one batch, by partition."""
 
-    lines: list[str] = field(default_factory=list)
+    payloads: list[bytes] = field(default_factory=list)
     places: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
     size: int = 0
 
     def add(self, message: Message) -> None:
         value = message.value()
-        self.lines.append(_tombstone(message) if value is None else messages.text(value))
+        self.payloads.append(_tombstone(message) if value is None else value)
         self.places.append(f"{message.topic()}/{message.partition()}")
         self.offsets.append(message.offset() or 0)
         self.size += len(value or b"")
@@ -52,7 +51,7 @@ class _Batch:
     @property
     def is_full(self) -> bool:
         """Whether no more may come."""
-        return len(self.lines) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
+        return len(self.payloads) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
 
 
 class KafkaConnector(Indivisible):
@@ -100,12 +99,9 @@ class KafkaConnector(Indivisible):
             self._begin(cursor)
         before = dict(self._position)
         batch = self._collect()
-        if not batch.lines and (self.follow or self._position == before):
+        if not batch.payloads and (self.follow or self._position == before):
             return None
-        table = pa.table(
-            {"payload": batch.lines, "source_file": batch.places, "source_position": batch.offsets},
-            schema=messages.SCHEMA,
-        )
+        table = messages.table(batch.payloads, batch.places, batch.offsets)
         connection.register("kafka_messages", table)
         self._given = dict(self._position)
         return Delivery(
@@ -113,6 +109,7 @@ class KafkaConnector(Indivisible):
             columns=None,
             cursor=self._cursor(),
             is_reread=self._is_reread,
+            escaped="is_escaped",
         )
 
     def troubles(self) -> list[Trouble]:
@@ -180,13 +177,13 @@ class KafkaConnector(Indivisible):
         largest, until = 0, time.monotonic() + STALL_SECONDS
         while not batch.is_full and (self.follow or self._behind()):
             at_once = (BATCH_BYTES - batch.size) // largest if largest else _FIRST_AT_ONCE
-            some = self._next(max(1, min(at_once, _MOST_AT_ONCE, BATCH_MESSAGES - len(batch.lines))))
+            some = self._next(max(1, min(at_once, _MOST_AT_ONCE, BATCH_MESSAGES - len(batch.payloads))))
             for message in some:
                 self._take(message, batch)
                 largest = max(largest, len(message.value() or b""), 1)
             if some:
                 until = time.monotonic() + STALL_SECONDS
-            elif self.follow or batch.lines:
+            elif self.follow or batch.payloads:
                 break  # what is here is landed before anybody waits for more
             elif time.monotonic() > until:
                 raise self.broker.unreachable(f"brings nothing more of topic {self.topic}")
@@ -247,6 +244,7 @@ def _offsets(cursor: Cursor | None) -> dict[int, int] | None:
     return None if cursor is None else {int(number): int(offset) for number, offset in cursor["offsets"].items()}
 
 
-def _tombstone(message: Message) -> str:
+def _tombstone(message: Message) -> bytes:
     """A message without a value says only which key is gone; no JSON, so that it is refused and kept."""
-    return f"tombstone of key {messages.text(message.key() or b'')}"
+    key = message.key() or b""
+    return b"tombstone of key " + (key.encode() if isinstance(key, str) else key)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
 
 import duckdb
-import pyarrow as pa
 
 from ingestion.connectors import messages
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, UnreachableError
@@ -106,18 +105,15 @@ class MqttConnector(Indivisible):
         return again
 
     def _deliver(self, connection: duckdb.DuckDBPyConnection, batch: list[Arrived], *, redelivered_of: int) -> Delivery:
-        lines = [messages.text(arrived.message.payload) for arrived in batch]
-        unknown = [None] * len(lines)
-        table = pa.table(
-            {"payload": lines, "source_file": [self.topic] * len(lines), "source_position": unknown},
-            schema=messages.SCHEMA,
-        )
+        payloads = [bytes(arrived.message.payload) for arrived in batch]
+        table = messages.table(payloads, [self.topic] * len(batch), [None] * len(batch))
         connection.register("mqtt_messages", table)
         return Delivery(
             query=messages.records("mqtt_messages"),
             columns=None,
             cursor={"again": redelivered_of} if redelivered_of else {},
             redelivered_of=redelivered_of,
+            escaped="is_escaped",
             acknowledge=self._acknowledger(batch),
         )
 

@@ -9,7 +9,7 @@ import pytest
 
 from ingestion.connectors import kafka
 from ingestion.landing import has_new
-from ingestion.quarantine import list_refused
+from ingestion.quarantine import list_refused, raw_bytes, show
 from lake.state import read_state
 from lake.tables import table_version
 from tests.brokers import KafkaTopic, read_over_kafka
@@ -78,6 +78,7 @@ def test_what_is_no_record_is_kept_in_quarantine_with_its_place(shop: Shop, topi
     assert (counts.received, counts.landed, counts.quarantined) == (10, 2, 8)
     refused = list_refused()
     assert {r.reason for r in refused} == {"unreadable"}
+    assert b"\xff\xfe{}" in {raw_bytes(show(r.refused_id)) for r in refused}, "byte for byte as it came"
     places = {(r.source_file, r.source_position) for r in refused}
     assert places == {(f"{topic.name}/1", n) for n in range(1, 7)} | {(f"{topic.name}/0", n) for n in (0, 1)}
     assert not has_new("shop")
