@@ -178,7 +178,8 @@ class Batches:
                     return None
                 raise
             try:
-                changed = shape.changes(self.connection, self.entity, staged)
+                is_stream = delivery.is_changes or hasattr(self.connector, "follow")
+                changed = shape.changes(self.connection, self.entity, staged, is_stream=is_stream)
                 more = drift.agreed_columns(self.entity, staged.names | set(new)) if staged.names else new
                 self._leave_out(changed)
             except DriftError:

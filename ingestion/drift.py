@@ -76,6 +76,14 @@ def changed_column(entity: Entity, name: str, broken: int, records: int) -> Drif
     )
 
 
+def unreadable_records(entity: Entity, broken: int, records: int) -> DriftError:
+    """The error for records most of which cannot be parsed."""
+    return DriftError(
+        f"{broken} of {records} records of {entity.source}/{entity.name} cannot be parsed",
+        cure="deliver one whole record per line, each a JSON object with every key once",
+    )
+
+
 def missing_columns(entity: Entity, names: Iterable[str], new: Iterable[str] = ()) -> DriftError:
     """The error for required columns that are gone; `new` ones may be what they are called now."""
     gone, come = ", ".join(sorted(names)), ", ".join(sorted(new)[:5])

@@ -10,13 +10,20 @@ from ingestion import drift
 from ingestion.connectors.base import literal
 from ingestion.contract import Entity
 from ingestion.drift import EVIDENCE_ROWS, MOST_OF_A_FILE, DriftError
-from ingestion.staging import Staged
+from ingestion.staging import ESCAPED, UNREADABLE, Staged
 from lake.tables import scan, table_exists
 
 
-def changes(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
-    """Files whose shape changed, with the error for each."""
-    return _changed_types(connection, entity, staged) | _gone_columns(connection, entity, staged)
+def changes(
+    connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, is_stream: bool
+) -> dict[str, DriftError]:
+    """Files whose shape changed, with the error for each.
+
+    A batch of a stream is no file: twenty bad messages of one device must not stop all others, so that its records
+    are refused one by one; only a column that none of them has any more counts.
+    """
+    faults = {} if is_stream else _common_faults(connection, entity, staged)
+    return faults | _gone_columns(connection, entity, staged)
 
 
 def _gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
@@ -41,13 +48,17 @@ def _gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
     return found
 
 
-def _changed_types(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
-    """Files in most records of which one column is not of its type; records known from quarantine are no news."""
+def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
+    """Files most records of which cannot be parsed, or have one column that is not of its type.
+
+    Records known from quarantine are no news.
+    """
     typed = _rules(staged, "wrong_type")
     least = int(EVIDENCE_ROWS * MOST_OF_A_FILE)
-    of_types = f"verdict in ({', '.join(map(str, typed))})"
-    many = f"select source_file from refused where {of_types} group by source_file, verdict having count(*) > {least}"
-    if not typed or not connection.execute(f"{many} limit 1").fetchone():
+    faulty = f"verdict in ({', '.join(map(str, [UNREADABLE, ESCAPED, *typed]))})"
+    fault = f"case when verdict = {ESCAPED} then {UNREADABLE} else verdict end"
+    many = f"select source_file from refused where {faulty} group by source_file, {fault} having count(*) > {least}"
+    if not connection.execute(f"{many} limit 1").fetchone():
         return {}
     news = "true"
     if table_exists(entity.quarantine_table):
@@ -58,14 +69,16 @@ def _changed_types(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
         f"""with records as (select source_file, verdict from refused where {news} {good}),
             files as (select source_file, count(*) as records from records
                 where source_file in ({many}) group by source_file)
-            select source_file, verdict, count(*) as broken, any_value(files.records)
-            from records join files using (source_file) where {of_types}
-            group by source_file, verdict
+            select source_file, {fault}, count(*), any_value(files.records)
+            from records join files using (source_file) where {faulty}
+            group by source_file, {fault}
             having any_value(files.records) >= {EVIDENCE_ROWS}
                 and count(*) > {MOST_OF_A_FILE} * any_value(files.records)"""
     ).fetchall()
     return {
-        source_file: drift.changed_column(entity, typed[verdict], broken, records)
+        source_file: drift.unreadable_records(entity, broken, records)
+        if verdict == UNREADABLE
+        else drift.changed_column(entity, typed[verdict], broken, records)
         for source_file, verdict, broken, records in rows
     }
 

@@ -213,3 +213,15 @@ def test_new_column_is_surfaced_when_it_comes_and_not_again(shop: Shop) -> None:
     assert any("new column shelf" in line for line in told)
     shop.deliver("b.jsonl", [sale(3, shelf="low")])
     assert shop.land().entities[0].new_columns == []
+
+
+@pytest.mark.parametrize("indent", [2, None], ids=["over many lines", "as one list"])
+def test_json_that_is_not_lines_of_records_is_left_whole(shop: Shop, indent: int | None) -> None:
+    shop.deliver("a.jsonl", [sale(1)])
+    text = json.dumps([sale(n) for n in range(30)], indent=indent)
+    shop.deliver("b.jsonl", text if indent else "\n".join([text] * 3 + ["[]"] * 20))
+    result = shop.land()
+    assert result.state == "blocked"
+    assert "sales/b.jsonl" in (result.error or "")
+    assert "cannot be parsed" in (result.error or "")
+    assert shop.counts().received == 1
