@@ -47,7 +47,7 @@ ON_DRIFT = ("add", "ignore", "block")
 #: What a server may say beyond the standard, under its `customProperties`: how its transport is to be read.
 SERVER_OPTIONS = (
     "paging", "pageRows", "pageParameter", "limitParameter", "tokenUrl", "scope", "replication", "slotPrefix",
-    "overlapHours",
+    "overlapHours", "encoding",
 )  # fmt: skip
 DELETES = (
     "none, {mode: soft, column: …} (a boolean or a time of the entity), or compare (also as {mode: compare,"

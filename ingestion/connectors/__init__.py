@@ -90,7 +90,9 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
     if server.type in ("local", "s3") and server.format in FILE_FORMATS:
         from ingestion.connectors.files import FilesConnector
 
-        return FilesConnector(_folder(contract, entity, server, url), entity, server.format, server.delimiter or ",")
+        folder = _folder(contract, entity, server, url)
+        encoding = server_options(server).get("encoding")
+        return FilesConnector(folder, entity, server.format, server.delimiter or ",", encoding)
     if server.type == "api":
         from ingestion.connectors.rest import RestConnector
 

@@ -38,16 +38,24 @@ class FilesConnector:
     stream = "files"
     is_live = False
 
-    def __init__(self, folder: Folder, entity: Entity, file_format: str, delimiter: str = ",") -> None:
+    def __init__(
+        self, folder: Folder, entity: Entity, file_format: str, delimiter: str = ",", encoding: str | None = None
+    ) -> None:
         if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
             raise ContractError(
                 f"{entity.source}: `delimiter` should be one ASCII character, not {delimiter!r}",
+                cure="correct the contract",
+            )
+        if encoding is not None and not _is_encoding(encoding):
+            raise ContractError(
+                f"{entity.source}: `encoding` should be one that Python knows, as gb18030 or utf-16, not {encoding!r}",
                 cure="correct the contract",
             )
         self.folder = folder
         self.entity = entity
         self.format = file_format
         self.delimiter = delimiter
+        self.encoding = encoding
         self._left_out: dict[str, Trouble] = {}
         self._offered: dict[str, DropFile] = {}
         self._text: CsvFiles | JsonLines | None = None
@@ -187,8 +195,8 @@ class FilesConnector:
             drift.require_types(self.entity, {field.name: formats.kind(field.type) for field in schema})
             return {field.name: str(field.type) for field in schema}
         if self.format == "csv":
-            return dict.fromkeys(formats.csv_header(file, self.delimiter), "text")
-        formats.first_look(file)
+            return dict.fromkeys(formats.csv_header(file, self.encoding, self.delimiter), "text")
+        formats.first_look(file, self.encoding)
         return {}
 
     def _reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
@@ -196,9 +204,9 @@ class FilesConnector:
         if self.format == "parquet":
             return formats.parquet(connection, self._locations(files))
         if self.format == "csv":
-            self._text = CsvFiles(files, self.delimiter, self.entity.columns[0].name)
+            self._text = CsvFiles(files, self.encoding, self.delimiter, self.entity.columns[0].name)
         else:
-            self._text = JsonLines(files)
+            self._text = JsonLines(files, self.encoding)
         return self._text.reading(connection)
 
     def _locations(self, files: Iterable[DropFile]) -> dict[str, str]:
@@ -229,6 +237,14 @@ class FilesConnector:
         else:
             state = "blocked" if isinstance(error, DriftError) else "failed"
             self.leave_out(name, Trouble(place, str(error.args[0]), error.cure, state))
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        "".encode(name)
+    except LookupError:
+        return False
+    return True
 
 
 def _batches(files: Mapping[str, DropFile]) -> Iterable[list[str]]:

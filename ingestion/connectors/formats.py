@@ -59,8 +59,9 @@ class ArrowStream:
 class TextFiles:
     """Some files of text, of one format; remembers which of them could not be read to its end."""
 
-    def __init__(self, files: Sequence[DropFile]) -> None:
+    def __init__(self, files: Sequence[DropFile], encoding: str | None) -> None:
         self.files = files
+        self.encoding = encoding
         self.failed: dict[str, UnreadableFileError | OSError] = {}
 
     def read_all(self) -> None:
@@ -79,7 +80,7 @@ class TextFiles:
         for file in self.files if files is None else files:
             try:
                 with file.open() as opened:
-                    yield from self._records(file, text_blocks(opened, file.name, file.size))
+                    yield from self._records(file, text_blocks(opened, file.name, file.size, self.encoding))
             except (UnreadableFileError, OSError) as error:
                 self.failed[file.name] = error
                 raise
@@ -118,11 +119,11 @@ class JsonLines(TextFiles):
 class CsvFiles(TextFiles):
     """CSV by the header of each file, every value as text."""
 
-    def __init__(self, files: Sequence[DropFile], delimiter: str, usual: str) -> None:
+    def __init__(self, files: Sequence[DropFile], encoding: str | None, delimiter: str, usual: str) -> None:
         """`usual`: a column of the contract, since even files without any have to be a table of something."""
-        super().__init__(files)
+        super().__init__(files, encoding)
         self.grammar = CsvRecords(delimiter)
-        self.headers = {file.name: csv_header(file, delimiter) for file in files}
+        self.headers = {file.name: csv_header(file, encoding, delimiter) for file in files}
         self.names = list(dict.fromkeys(name for header in self.headers.values() for name in header)) or [usual]
         self._refused = _Refused()
 
@@ -189,14 +190,14 @@ class _Refused:
         return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=_REFUSED)
 
 
-def csv_header(file: DropFile, delimiter: str) -> tuple[str, ...]:
+def csv_header(file: DropFile, encoding: str | None, delimiter: str) -> tuple[str, ...]:
     """The names a CSV declares for its columns; none for an empty file.
 
     Raises:
         UnreadableFileError: it has no usable header.
     """
     with file.open() as opened:
-        return _usable(CsvRecords(delimiter).header(text_blocks(opened, file.name, file.size)))
+        return _usable(CsvRecords(delimiter).header(text_blocks(opened, file.name, file.size, encoding)))
 
 
 def parquet_schema(file: DropFile) -> pa.Schema:
@@ -230,14 +231,14 @@ def kind(of: pa.DataType) -> str:
     return next((name for name, tests in kinds if any(test(of) for test in tests)), str(of)[:100])
 
 
-def first_look(file: DropFile) -> None:
+def first_look(file: DropFile, encoding: str | None) -> None:
     """Look at the beginning of a text, so that a file of another kind is found before a batch is begun with it.
 
     Raises:
         UnreadableFileError: it is something else.
     """
     with file.open() as opened:
-        next(text_blocks(opened, file.name, file.size), None)
+        next(text_blocks(opened, file.name, file.size, encoding), None)
 
 
 def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> Reading:

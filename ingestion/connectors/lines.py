@@ -54,7 +54,7 @@ def judge(unreadable: int, records: int, *, is_end: bool) -> None:
     if records >= (EVIDENCE_ROWS if is_end else _JUDGED_EARLY) and unreadable > MOST_OF_A_FILE * records:
         raise UnreadableFileError(
             f"{unreadable} of {records} records cannot be read",
-            cure="see that it is UTF-8 with the delimiter the contract says, and deliver it again",
+            cure="see that it is UTF-8 (or of the `encoding` that the contract's server says) and has its delimiter",
         )
 
 

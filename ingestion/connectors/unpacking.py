@@ -5,7 +5,9 @@ one, one that unpacks to an enormous size, and a file that is something else tha
 `UnreadableFileError`; landing then leaves that file where it is and lands the others.
 """
 
-from collections.abc import Iterator
+import codecs
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -38,12 +40,14 @@ class UnreadableFileError(LakeError):
     """A file cannot be read as what its contract says; it is left where it is."""
 
 
-def text_blocks(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
-    """The text of a file in blocks of about 2 MB, without a byte order mark.
+def text_blocks(file: BinaryIO, name: str, size: int, encoding: str | None = None) -> Iterator[bytes]:
+    """The text of a file as UTF-8 in blocks of about 2 MB, without a byte order mark.
 
     Args:
         name: says by its suffix how the file is packed.
         size: bytes on disk.
+        encoding: how the text is written where it is not UTF-8, as Python names it (`gb18030`, `utf-16`). A byte that
+            is none of it stays that byte, and so costs its record.
 
     Raises:
         UnreadableFileError: not whole, not what its name says, or far too large unpacked.
@@ -51,11 +55,15 @@ def text_blocks(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
     blocks = _unpacked(file, name, size)
     first = next(blocks, b"")
     kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), None)
+    if encoding is not None and (kind is None or kind.startswith("UTF")):
+        blocks = _transcoded(chain([first], blocks), encoding)
+        kind, first = None, next(blocks, b"")
     if kind is None and first[: 1 << 16].count(0) > _ZEROS * len(first[: 1 << 16]):
         kind = "UTF-16 or no text at all"
     if kind:
         raise UnreadableFileError(
-            f"is {kind}, not the text its name says", cure="deliver it as UTF-8 text, or under the name that fits"
+            f"is {kind}, not the text its name says",
+            cure="deliver it as UTF-8 text, under the name that fits, or say its `encoding` at the contract's server",
         )
     if first:
         yield first.removeprefix(_MARK)
@@ -81,6 +89,16 @@ def _unpacked(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
                 cure="look at the file; deliver it in parts or unpacked if it is meant",
             )
         yield block
+
+
+def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder(encoding)(errors="surrogateescape")
+    try:
+        for block in blocks:
+            yield decoder.decode(block).encode(errors="surrogateescape")
+        yield decoder.decode(b"", final=True).encode(errors="surrogateescape")
+    except UnicodeError as error:
+        raise UnreadableFileError(f"not {encoding} ({error.reason})", cure="deliver it again, whole") from None  # type: ignore[attr-defined]
 
 
 def _next(stream: pa.CompressedInputStream, codec: str) -> bytes:

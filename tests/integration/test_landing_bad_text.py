@@ -10,8 +10,9 @@ import zstandard
 
 from ingestion.connectors import csv_records, lines
 from ingestion.connectors.lines import as_bytes
+from ingestion.contract import ContractError
 from ingestion.landing import has_new
-from tests.contract_rows import as_csv
+from tests.contract_rows import as_csv, as_json_lines
 from tests.landing_lake import Shop, sale
 
 Pack = Callable[[bytes], bytes]
@@ -100,6 +101,29 @@ def test_file_of_another_encoding_is_left_and_named(shop: Shop, file_format: str
     assert "UTF-8" in (result.cure or "")
     counts = shop.counts()
     assert (counts.landed, counts.quarantined) == (30, 0)
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "gbk", "utf-16", "utf-16-le", "big5"])
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_contract_says_the_encoding(shop: Shop, file_format: str, encoding: str) -> None:
+    shop.document["servers"][0]["customProperties"] = [{"property": "encoding", "value": encoding}]
+    shop.declare(file_format=file_format)
+    rows = [sale(n, buyer="陳小明") for n in range(30)]
+    made = as_csv(rows, sale(1)) if file_format == "csv" else as_json_lines(rows)
+    whole = made.decode().encode(encoding)
+    bad = whole if encoding.startswith("utf") else whole.replace("陳".encode(encoding), b"\xff\xff", 1)
+    shop.deliver(f"a.{file_format}", bad)
+    assert shop.land().error is None
+    assert {buyer for (buyer,) in shop.rows("buyer")} == {"陳小明"}
+    counts = shop.counts()
+    assert (counts.received, counts.quarantined) == (30, int(bad != whole))
+
+
+def test_encoding_nobody_knows_is_refused_with_cure(shop: Shop) -> None:
+    shop.document["servers"][0]["customProperties"] = [{"property": "encoding", "value": "ebcdic-of-ours"}]
+    shop.declare()
+    with pytest.raises(ContractError, match="encoding"):
+        shop.land()
 
 
 def test_quote_that_is_never_closed_costs_its_line_and_not_the_rest(shop: Shop) -> None:
