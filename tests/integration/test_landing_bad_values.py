@@ -1,12 +1,16 @@
 """Values and names nobody should deliver: each is kept exactly, or its record refused; text is never code."""
 
+import gzip
 import json
 
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from ingestion.quarantine import list_refused
-from tests.contract_rows import as_csv
+from tests.contract_rows import as_csv, as_json_lines
 from tests.integration.test_landing_bad_text import HEADER, landed, line, record, refused
+from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale
 
 HOSTILE = [
@@ -109,3 +113,39 @@ def test_hundred_thousand_columns_block_their_file_at_once(shop: Shop) -> None:
     assert "wide.csv: has 100009 columns" in (result.error or "")
     assert landed(shop) == ["S1"]
     assert result.seconds < 5
+
+
+TEXTS = [
+    "0012", " a ", "a\u3000", "café", "cafe\u0301", "👩\u200d👩\u200d👧 שלום", "'; drop table x; --", "{{ jinja }}",
+    "null", "NaN", 'a\tb"c\\d', "two\nlines", "two\r\nlines", "cr\rhere", "\u0001\u007f", "\ufeffmark",
+    "\u2028\u2029", "\\N", "﷽", "𠮷野家",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("file_format", ["csv", "csv.gz", "jsonl", "jsonl.zst", "parquet"])
+def test_text_survives_byte_for_byte_in_every_format(shop: Shop, file_format: str) -> None:
+    shop.declare(file_format=file_format)
+    rows = [sale(number, buyer=text, shelf=text) for number, text in enumerate(TEXTS)]
+    packs = {"gz": gzip.compress, "zst": zstandard.ZstdCompressor().compress}
+    if file_format == "parquet":
+        pq.write_table(as_parquet(rows), shop.folder / "a.parquet")
+    else:
+        # Python's writer leaves a CR unquoted, and such a one ends a line.
+        content = (
+            as_csv(rows, rows[0]).replace(b"cr\rhere", b'"cr\rhere"')
+            if file_format.startswith("csv")
+            else as_json_lines(rows)
+        )
+        shop.deliver(f"a.{file_format}", packs.get(file_format.rpartition(".")[2], bytes)(content))
+    assert shop.land().error is None
+    found = {sale_id: (buyer, shelf) for sale_id, buyer, shelf in shop.rows("sale_id, buyer, shelf")}
+    assert found == {f"S{number}": (text, text) for number, text in enumerate(TEXTS)}
+
+
+def test_hundred_thousand_keys_that_the_contract_ignores_cost_nothing(shop: Shop) -> None:
+    shop.declare(on_drift="ignore")
+    wide = sale(1) | {f"c{number}": 1 for number in range(100_000)}
+    shop.deliver("a.jsonl", [wide, sale(2), wide | {"sale_id": "S3", "channel": "fax"}])
+    assert shop.land().error is None
+    assert landed(shop) == ["S1", "S2"]
+    assert len(refused(shop)[3][1]) > 1_000_000
