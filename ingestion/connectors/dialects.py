@@ -244,6 +244,7 @@ class PostgreSql(_Adbc):
             cursor.execute(f"set search_path to {quoted(self.schema)}")
             # What a role or a database may have set otherwise: values as text have to be the same everywhere.
             for setting in (
+                "client_encoding to 'UTF8'",
                 "timezone to 'UTC'",
                 "datestyle to 'ISO'",
                 "extra_float_digits to 1",

@@ -2,12 +2,14 @@
 
 import resource
 import time
+from typing import Any
 
 import pytest
 
 from ingestion.connectors import sql
 from ingestion.connectors.dialects import PostgreSql
 from ingestion.connectors.sql import SqlConnector
+from ingestion.contract import ContractError
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, show
 from tests.landing_lake import Shop
@@ -194,6 +196,45 @@ def test_text_survives_byte_for_byte(shop: Shop, database: Database) -> None:
         database.add(number, at(9), buyer=text)
     assert shop.land().error is None
     assert [buyer for _, buyer in sorted(shop.rows("sale_id, buyer"))] == texts
+
+
+@pytest.mark.parametrize("replication", ["none", "logical"])
+def test_database_of_another_encoding_is_read_as_text(
+    shop: Shop, database: Database, monkeypatch: pytest.MonkeyPatch, replication: str
+) -> None:
+    shop.document["servers"][0]["customProperties"] = [{"property": "replication", "value": replication}]
+    shop.declare()
+    name = f"latin_{replication}"
+    database.run(f"create database {name} template template0 encoding 'LATIN1' locale 'C'")
+    latin = Database(database.services.database(name), database.services)
+    monkeypatch.setenv("LAKE_SOURCE_SHOP_URL", latin.address)
+    latin.create()
+    latin.run("alter table sales replica identity full")
+    for number in range(2):
+        latin.add(number, at(9 + number), buyer="Müller é")
+        assert shop.land().error is None
+    assert shop.rows("buyer") == [("Müller é",)] * 2
+
+
+@pytest.mark.parametrize("option", [{"replication": "physical"}, {"overlapHours": -1}, {"overlapHours": "two"}])
+def test_server_options_that_cannot_be_meant_are_refused(
+    shop: Shop, database: Database, option: dict[str, Any]
+) -> None:
+    shop.document["servers"][0]["customProperties"] = [{"property": k, "value": v} for k, v in option.items()]
+    shop.declare()
+    with pytest.raises(ContractError, match=next(iter(option))):
+        shop.land()
+
+
+def test_overlap_is_as_long_as_the_contract_says(shop: Shop, database: Database) -> None:
+    shop.document["servers"][0]["customProperties"] = [{"property": "overlapHours", "value": 4}]
+    shop.declare()
+    database.add(1, at(12))
+    shop.land()
+    database.add(2, at(9))
+    assert has_new("shop")
+    shop.land()
+    assert shop.counts().landed == 2
 
 
 def test_database_that_is_out_of_reach_says_so_without_the_password(
