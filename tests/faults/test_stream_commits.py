@@ -63,7 +63,10 @@ def test_commit_costs_the_same_after_many(
     assert log <= (streams.POLICY.log_versions or 0) + 2 * part
 
 
-def test_follower_goes_on_when_the_broker_was_killed_and_is_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(10, marks=pytest.mark.prove)])
+def test_follower_goes_on_when_the_broker_was_killed_and_is_back(
+    shop: Shop, rounds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(streams, "TICK_SECONDS", 0.2)
     delivered, stop = Delivered(), threading.Event()
     with servers.running(["kafka"]) as services:
@@ -72,16 +75,16 @@ def test_follower_goes_on_when_the_broker_was_killed_and_is_back(shop: Shop, mon
         thread = threading.Thread(target=follow, args=(["shop"],), kwargs={"stop": stop})
         thread.start()
         try:
-            for number in range(2):
+            for number in range(rounds):
                 topic.send(delivered.add([sale(1000 * number + n, buyer=None, amount_cny=1.5) for n in range(500)]))
                 services.processes["kafka"].kill()
                 services.processes["kafka"].start()
             until = time.monotonic() + 60
-            while shop.counters().received < 1000 and time.monotonic() < until:
+            while shop.counters().received < 500 * rounds and time.monotonic() < until:
                 time.sleep(0.1)
         finally:
             stop.set()
             thread.join(60)
     verdict = reconcile(shop, delivered, "kafka")
-    print(f"follower, 1000 messages, broker killed twice: {verdict}")
+    print(f"follower, {500 * rounds} messages, broker killed {rounds} times: {verdict}")
     assert verdict.is_sound
