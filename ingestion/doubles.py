@@ -55,7 +55,8 @@ def find_doubles(
     refused = _refused_doubles(connection, entity, staged) if with_quarantine else Doubles(0, 0, 0)
     if staged.is_changes:
         return refused + Doubles(*versions.order_changes(connection, entity, staged))
-    has_deleted = versions.find_returned(connection, entity, staged)
+    # What comes out of quarantine came before: it does not follow a delete.
+    has_deleted = versions.find_returned(connection, entity, staged, follows=with_quarantine)
     return refused + _good_doubles(connection, entity, staged, has_deleted=has_deleted)
 
 

@@ -63,7 +63,13 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     staged = staging.stage(
         connection,
         entity,
-        Delivery(f"select *, raw as line from ({open_rows})", None, {}, escaped="coalesce(is_escaped, false)"),
+        Delivery(
+            f"select *, raw as line from ({open_rows})",
+            columns=None,
+            cursor={},
+            escaped="coalesce(is_escaped, false)",
+            known_at="refused_at",  # known then: what has landed since is newer
+        ),
         folder,
         batch_id=f"{STREAM}-{number:08d}",
         now=clock.now(),

@@ -30,6 +30,7 @@ _IS_NO_RECORD = f"(case when _is_usual then false else {KEYS} is null or len(lis
 _IS_NO_RECORD += f" or len({KEYS}) = 0)"
 #: Of a change: whether it is a delete, and its place in the order; the second is in the staged files, not in bronze.
 DELETED, SEQ = "_is_deleted", "_seq"
+KNOWN = "_known_at"
 
 
 @dataclass
@@ -131,7 +132,7 @@ def _stage(
         every = [name for c in entity.columns for name in c.names]
         keep += f" and {_notes_unknown_keys([*every, *added])}"
     landed_at = f"timestamptz '{now.isoformat(sep=' ')}'"
-    known_at = quoted(entity.known_at) if entity.known_at else landed_at
+    known_at = quoted(entity.known_at) if entity.known_at else KNOWN if delivery.known_at else landed_at
     content_hash = checks.content_hash(entity, added)
     if delivery.is_changes:
         known_at = f"case when {DELETED} then greatest({known_at}, {landed_at}) else {known_at} end"
@@ -167,7 +168,8 @@ def _delete_columns(entity: Entity, delivery: Delivery) -> str:
 
 
 def _change_columns(delivery: Delivery) -> str:
-    return f", is_deleted as {DELETED}, seq as {SEQ}" if delivery.is_changes else ""
+    known = f", {delivery.known_at} as {KNOWN}" if delivery.known_at else ""
+    return known + (f", is_deleted as {DELETED}, seq as {SEQ}" if delivery.is_changes else "")
 
 
 def _collect_refused(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:

@@ -18,11 +18,12 @@ SINCE_DELETED = "left join buried using (record_id) where buried_at is null or k
 _MICROSECOND = "interval 1 microsecond"
 
 
-def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> bool:
+def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, follows: bool) -> bool:
     """Fill `known_later` with the batch's rows of deleted records that say to be known before the delete.
 
-    Returns whether bronze has tombstones; `buried` says of each deleted record when it was deleted last. A flag of the
-    source (`deletes: soft`) makes none: it is a value of its row like any other.
+    Where the rows do not follow what bronze has (`follows`), their own times stand. Returns whether bronze has tombstones;
+    `buried` says of each deleted record when it was deleted last. A flag of the source (`deletes: soft`) makes none: it
+    is a value of its row like any other.
     """
     _make_known_later(connection)
     if entity.deletes.mode != "compare" or not staged.files or not _has_column(entity, IS_DELETED):
@@ -31,10 +32,11 @@ def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
         f"""create or replace temp table buried as select record_id, max(known_at) as buried_at
             from {scan(entity.table)} where {IS_DELETED} group by record_id"""
     )
-    connection.execute(
-        f"""insert into known_later select s.filename, s.file_row_number, buried_at + {_MICROSECOND}
-            from {staged.scan()} s join buried using (record_id) where s.known_at <= buried_at"""
-    )
+    if follows:
+        connection.execute(
+            f"""insert into known_later select s.filename, s.file_row_number, buried_at + {_MICROSECOND}
+                from {staged.scan()} s join buried using (record_id) where s.known_at <= buried_at"""
+        )
     return True
 
 

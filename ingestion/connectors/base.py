@@ -61,6 +61,7 @@ class Delivery:
         doubles_before: exact doubles among re-read rows that an earlier batch has counted; None means all of them.
         escaped: SQL condition, true for a `line` that is no text and comes escaped (`lines.as_text`).
         refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`, `is_escaped`.
+        known_at: for JSON, SQL of when a row was known, where the contract names no column for it; None means now.
         is_changes: the rows are changes in their order, with `is_deleted` and `seq` beside `line`: each is the newest
             version of its record, and a double only of the version just before it.
         has_more: there is more to read after this batch.
@@ -76,6 +77,7 @@ class Delivery:
     escaped: str = "false"
     refused: str | None = None
     overlap: Overlap | None = None
+    known_at: str | None = None
     is_changes: bool = False
     has_more: bool = False
     acknowledge: Callable[[], None] = lambda: None

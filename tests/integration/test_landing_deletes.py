@@ -10,6 +10,7 @@ import pytest
 from ingestion import batch
 from ingestion.contract import ContractError, load_contract
 from ingestion.landing import has_new
+from ingestion.quarantine import replay
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
 
@@ -210,6 +211,22 @@ def test_quarantined_record_is_not_taken_for_deleted_or_read_again(shop: Shop, d
         database.add(20 + number, at=f"1{number}:00")
     counts = shop.counts()
     assert (counts.landed, counts.quarantined, counts.doubled) == (12, 1, 0)
+
+
+def test_version_refused_before_the_delete_does_not_bring_the_record_back(shop: Shop, database: Database) -> None:
+    database.add(*range(10))
+    land(shop)
+    database.run("update sales set channel = 'fax', updated_at = '2026-06-30T10:00:00+00:00' where sale_id = 'S3'")
+    land(shop)
+    database.delete(3)
+    land(shop)
+    shop.columns["channel"]["quality"][0]["arguments"]["validValues"].append("fax")
+    shop.declare()
+    assert [(r.landed, r.remaining) for r in replay("shop")] == [(1, 0)]
+    assert "S3" not in living(shop)
+    assert shop.counts().landed == 12
+    land(shop)
+    assert shop.counts().received == 12
 
 
 def test_contract_that_begins_to_compare_finds_what_is_gone_already(shop: Shop, database: Database) -> None:

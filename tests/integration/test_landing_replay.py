@@ -1,5 +1,7 @@
 """Quarantine: a mended contract lets the refused records in, each exactly once, and the counters move with them."""
 
+import json
+
 import pytest
 
 from ingestion import replays
@@ -25,6 +27,21 @@ def test_replay_after_a_contract_fix_lands_each_once(shop: Shop) -> None:
     assert (counts.received, counts.landed, counts.quarantined, counts.doubled) == (4, 3, 1, 0)
     assert [row for (row,) in shop.rows("sale_id")] == ["S1", "S2", "S3"]
     assert {file for (file,) in shop.rows("source_file")} == {"sales/a.jsonl"}
+
+
+def test_replayed_version_is_older_than_what_landed_since(shop: Shop) -> None:
+    """Where no column says when a record was known, the moment it was refused does."""
+    shop.document["schema"][0]["customProperties"].clear()
+    shop.declare()
+    shop.deliver("a.jsonl", [sale(1, channel="fax")])
+    shop.land()
+    clock = shop.home / "sandbox" / "clock.json"
+    clock.write_text(json.dumps({"now": "2026-07-02T00:00:00+00:00"}))
+    shop.deliver("b.jsonl", [sale(1, channel="web")])
+    shop.land()
+    allow_fax(shop)
+    replay("shop")
+    assert [channel for _, channel in sorted(shop.rows("known_at, channel"))] == ["fax", "web"]
 
 
 def test_replayed_record_that_came_again_is_a_double(shop: Shop) -> None:
