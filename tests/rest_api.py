@@ -3,6 +3,7 @@
 import base64
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,6 +23,7 @@ class Api:
     rows: list[Any] = field(default_factory=list)
     troubles: list[tuple[int, dict[str, str], bytes]] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)  # seconds until an answer begins
     paging: str = "cursor"
     most: int = 10_000  # rows that a page may have, whatever is asked
     says_total: bool = False
@@ -35,6 +37,8 @@ class Api:
     def answer(self, path: str, query: dict[str, str], authorization: str) -> tuple[int, dict[str, str], bytes]:
         self.requests.append(query)
         self.seen.append(authorization)
+        if self.delays:
+            time.sleep(self.delays.pop(0))
         if self.troubles:
             return self.troubles.pop(0)
         if self.tokens is not None and authorization.removeprefix("Bearer ") not in self.tokens:

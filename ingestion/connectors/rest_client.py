@@ -4,6 +4,7 @@ Passing trouble (429, 5xx, time-outs, an answer that is cut) is tried again afte
 else is said at once. Messages name the API without the secrets that its address may hold.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ LONGEST_WAIT_SECONDS = 30.0
 #: One page's answer; a larger one would have to be held in memory.
 PAGE_BYTES = 64 << 20
 _MOST_REDIRECTS = 5
+_LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,"]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))?)*)')
+_PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))')
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,8 @@ class RestClient:
         target = urljoin(base, link)
         if _origin(target) != _origin(self.url):
             raise self.broken(f"leads on to another server ({urlsplit(target).hostname}), which is not followed")
-        return target
+        # An address in an answer does not repeat the login that ours may hold.
+        return urlsplit(target)._replace(netloc=urlsplit(self.url).netloc).geturl()
 
     def broken(self, problem: str, kind: type[SourceError] = SourceError, cure: str | None = None) -> SourceError:
         """The error for an API that does not do as it should."""
@@ -183,9 +187,12 @@ def _retry_after(headers: httpx.Headers) -> float | None:
 
 
 def _next_link(headers: httpx.Headers) -> str | None:
-    """The target of the `Link` header whose relation is `next` (RFC 8288)."""
-    response = httpx.Response(200, headers={"Link": headers["Link"]}) if "Link" in headers else None
-    return None if response is None else response.links.get("next", {}).get("url")
+    """The target of the `Link` header whose relation is `next` (RFC 8288); httpx's own reading cuts targets at `;`."""
+    for target, parameters in _LINK.findall(headers.get("Link", "")):
+        for name, quoted, bare in _PARAMETER.findall(parameters):
+            if name.lower() == "rel" and "next" in (quoted or bare).lower().split():
+                return str(target)
+    return None
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:

@@ -56,6 +56,7 @@ PASSING = {
     "busy": (429, {"Retry-After": "0"}, b""),
     "server error": (503, {}, b"try later"),
     "cut": (200, {"Content-Length": "5000"}, b'{"data": ['),
+    "cut before it was sent": (200, {}, b'{"data": [{"sale_id": "S1'),
 }
 
 
@@ -229,6 +230,20 @@ def test_server_that_wants_to_be_left_alone_is_waited_for_a_little_and_left_alon
     result = shop.land(full_refresh=True)
     assert "left alone for 3600 s" in (result.error or "")
     assert len(api.requests) == 1
+
+
+def test_answer_that_does_not_come_in_time_is_tried_again_and_told(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rest_client, "TIMEOUT_SECONDS", 0.2)
+    api.rows, api.delays = [sale(1)], [0.5, 0.5]
+    assert shop.land(full_refresh=True).state == "landed"
+    api.delays = [0.5] * 9
+    started = time.monotonic()
+    result = shop.land(full_refresh=True)
+    assert time.monotonic() - started < 5
+    assert "ReadTimeout" in (result.error or "")
+    assert result.cure
 
 
 def test_page_too_large_to_be_held_is_refused_with_cure(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
