@@ -21,9 +21,9 @@ _MICROSECOND = "interval 1 microsecond"
 def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, follows: bool) -> bool:
     """Fill `known_later` with the batch's rows of deleted records that say to be known before the delete.
 
-    Where the rows do not follow what bronze has (`follows`), their own times stand. Returns whether bronze has tombstones;
-    `buried` says of each deleted record when it was deleted last. A flag of the source (`deletes: soft`) makes none: it
-    is a value of its row like any other.
+    Where the rows do not follow what bronze has (`follows`), their own times stand. Returns whether bronze has
+    tombstones; `buried` says of each deleted record when it was deleted last. A flag of the source (`deletes: soft`)
+    makes none: it is a value of its row like any other.
     """
     _make_known_later(connection)
     if entity.deletes.mode != "compare" or not staged.files or not _has_column(entity, IS_DELETED):
