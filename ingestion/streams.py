@@ -20,7 +20,7 @@ from deltalake.exceptions import DeltaError
 from ingestion.batch import Batches
 from ingestion.connectors import live_connector, stream_server
 from ingestion.connectors.base import LiveConnector, SourceError, Trouble
-from ingestion.contract import Contract, Entity, load_contract, load_contracts
+from ingestion.contract import Contract, ContractError, Entity, load_contract, load_contracts
 from ingestion.drift import DriftError
 from ingestion.landing import unforeseen
 from ingestion.result import Counts
@@ -90,8 +90,11 @@ class Followed:
         if self._commits < MAINTAIN_COMMITS:
             return False
         self._commits = 0
-        for table in (self.entity.table, self.entity.quarantine_table):
-            maintain_table(table, policy=POLICY)
+        try:
+            for table in (self.entity.table, self.entity.quarantine_table):
+                maintain_table(table, policy=POLICY)
+        except (DeltaError, OSError) as error:
+            self._fail(unforeseen(self.name, error))
         return True
 
     def close(self) -> None:
@@ -146,6 +149,10 @@ def follow(
         LakeError: the lake itself cannot be written.
     """
     contracts = [load_contract(source) for source in sources] or [c for c in load_contracts() if stream_server(c)]
+    if not contracts:
+        raise ContractError(
+            "no source has a stream that could be followed", cure="add a server for MQTT or Kafka to a contract"
+        )
     followed = [Followed(contract, entity) for contract in contracts for entity in contract.entities.values()]
     layout.ensure()
     until = None if seconds is None else time.monotonic() + seconds

@@ -119,6 +119,8 @@ def test_source_without_a_stream_is_refused_with_cure(shop: Shop) -> None:
     with pytest.raises(ContractError, match="no stream") as refused:
         follow(["shop"], stop=threading.Event(), seconds=1)
     assert "kafka" in refused.value.cure
+    with pytest.raises(ContractError, match="no source has a stream"):
+        follow(stop=threading.Event(), seconds=1)
 
 
 def test_time_that_is_up_ends_it(shop: Shop, kafka_broker: str) -> None:
