@@ -7,6 +7,7 @@ a quote that is never closed costs one line and not the rest of the file.
 
 import csv
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,9 +18,15 @@ import pyarrow.csv
 
 from ingestion.connectors.lines import LINE_BYTES, as_text, judge, too_long
 from ingestion.connectors.unpacking import UnreadableFileError
+from lake.settings import load_settings
 
 #: Called with each record that cannot be read: its bytes, and the number of its line.
 Refuse = Callable[[bytes, int], None]
+REFUSED = pa.schema(
+    [("raw", pa.string()), ("source_file", pa.string()), ("source_position", pa.int64()), ("is_escaped", pa.bool_())]
+)
+#: Records that cannot be read are kept in memory up to so many, then in an unnamed file.
+_HELD = 10_000
 _NEWLINE, _QUOTE = b'\n"'
 _LINE = re.compile(rb"([^\r\n]*+)(\r\n|\n|\r|\Z)")
 
@@ -187,6 +194,38 @@ class CsvRecords:
         if b'"' not in raw:
             return raw.count(self.delimiter.encode()) + 1
         return len(self._fields.findall(raw))
+
+
+class RefusedRecords:
+    """Records that cannot be read, beside the stream of those that can; in an unnamed file where they are many."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[str, str, int, bool]] = []
+        self._files: list[pa.NativeFile] = []
+
+    def add(self, raw: bytes, source_file: str, position: int) -> None:
+        """Keep a record."""
+        text, is_escaped = as_text(raw)
+        self._held.append((text, source_file, position, is_escaped))
+        if len(self._held) >= _HELD:
+            folder = load_settings().home / "tmp"
+            folder.mkdir(parents=True, exist_ok=True)
+            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # it lives, without a name, as long as we do
+            with pa.ipc.new_stream(file, REFUSED) as writer:
+                writer.write(self._batch())
+            self._files.append(file)
+            self._held.clear()
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All of them."""
+        for file in self._files:
+            file.seek(0)
+            yield from pa.ipc.open_stream(file)
+        if self._held:
+            yield self._batch()
+
+    def _batch(self) -> pa.RecordBatch:
+        return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=REFUSED)
 
 
 def _parsed(text: bytes, names: Sequence[str], delimiter: str) -> pa.RecordBatch:

@@ -58,6 +58,7 @@ class FilesConnector:
         self.encoding = encoding
         self._left_out: dict[str, Trouble] = {}
         self._offered: dict[str, DropFile] = {}
+        self._headers: dict[str, tuple[str, ...]] = {}
         self._text: CsvFiles | JsonLines | None = None
         self._known: dict[tuple[str, str], Known] = {}  # what was read of a file as it looked then
         self._aliases: tempfile.TemporaryDirectory[str] | None = None
@@ -195,7 +196,8 @@ class FilesConnector:
             drift.require_types(self.entity, {field.name: formats.kind(field.type) for field in schema})
             return {field.name: str(field.type) for field in schema}
         if self.format == "csv":
-            return dict.fromkeys(formats.csv_header(file, self.encoding, self.delimiter), "text")
+            header = self._headers[file.name] = formats.csv_header(file, self.encoding, self.delimiter)
+            return dict.fromkeys(header, "text")
         formats.first_look(file, self.encoding)
         return {}
 
@@ -204,7 +206,8 @@ class FilesConnector:
         if self.format == "parquet":
             return formats.parquet(connection, self._locations(files))
         if self.format == "csv":
-            self._text = CsvFiles(files, self.encoding, self.delimiter, self.entity.columns[0].name)
+            usual = self.entity.columns[0].name
+            self._text = CsvFiles(files, self.encoding, self.delimiter, headers=self._headers, usual=usual)
         else:
             self._text = JsonLines(files, self.encoding)
         return self._text.reading(connection)

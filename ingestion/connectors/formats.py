@@ -5,9 +5,9 @@ Text is read here and handed to DuckDB as Arrow: DuckDB's own readers lose rows 
 Measured on 100 MB: the same CPU for CSV, 0.1 s more for JSON Lines.
 """
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import duckdb
 import numpy as np
@@ -15,22 +15,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.connectors.base import literal, quoted
-from ingestion.connectors.csv_records import CsvRecords
+from ingestion.connectors.csv_records import REFUSED, CsvRecords, RefusedRecords
 from ingestion.connectors.folder import DropFile
-from ingestion.connectors.lines import as_text, json_lines
+from ingestion.connectors.lines import json_lines
 from ingestion.connectors.unpacking import UnreadableFileError, text_blocks
-from lake.settings import load_settings
 
 #: More columns than any system of a business has; a file with more is broken or hostile.
 MOST_COLUMNS = 5000
 #: Names that landing needs for itself beside a file's own columns.
 _RESERVED = {"source_file", "source_position", "filename", "file_row_number"}
-_REFUSED = pa.schema(
-    [("raw", pa.string()), ("source_file", pa.string()), ("source_position", pa.int64()), ("is_escaped", pa.bool_())]
-)
 _BESIDE = [("source_file", pa.dictionary(pa.int32(), pa.string())), ("source_position", pa.int64())]
-#: Records that cannot be read are kept in memory up to so many, then in an unnamed file.
-_HELD = 10_000
 
 
 @dataclass(frozen=True)
@@ -119,19 +113,32 @@ class JsonLines(TextFiles):
 class CsvFiles(TextFiles):
     """CSV by the header of each file, every value as text."""
 
-    def __init__(self, files: Sequence[DropFile], encoding: str | None, delimiter: str, usual: str) -> None:
-        """`usual`: a column of the contract, since even files without any have to be a table of something."""
+    def __init__(
+        self,
+        files: Sequence[DropFile],
+        encoding: str | None,
+        delimiter: str,
+        *,
+        headers: Mapping[str, Sequence[str]],
+        usual: str,
+    ) -> None:
+        """Make it ready.
+
+        Args:
+            headers: the names in each file's header, by the file's name.
+            usual: a column of the contract, since even files without any have to be a table of something.
+        """
         super().__init__(files, encoding)
-        self.grammar = CsvRecords(delimiter)
-        self.headers = {file.name: csv_header(file, encoding, delimiter) for file in files}
-        self.names = list(dict.fromkeys(name for header in self.headers.values() for name in header)) or [usual]
-        self._refused = _Refused()
+        self.grammar = _grammar(delimiter)
+        self.headers = headers
+        self.names = list(dict.fromkeys(name for file in files for name in headers[file.name])) or [usual]
+        self._refused = RefusedRecords()
 
     def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
         """The records as one query, and another for those that cannot be read."""
         fields = [*((f"c{number}", pa.string()) for number in range(len(self.names))), *_BESIDE]
         connection.register("drop_records", ArrowStream(pa.schema(fields), self.batches))
-        connection.register("drop_refused", ArrowStream(_REFUSED, lambda: self._refused.batches()))
+        connection.register("drop_refused", ArrowStream(REFUSED, lambda: self._refused.batches()))
         values = [f"c{number} as {quoted(name)}" for number, name in enumerate(self.names)]
         return Reading(
             f"select {', '.join([*values, 'source_file', 'source_position'])} from drop_records",
@@ -140,7 +147,7 @@ class CsvFiles(TextFiles):
         )
 
     def _begin(self) -> None:
-        self._refused = _Refused()
+        self._refused = RefusedRecords()
 
     def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         header = self.headers[file.name]
@@ -158,36 +165,9 @@ class CsvFiles(TextFiles):
             )
 
 
-class _Refused:
-    """Records that cannot be read, beside the stream of those that can; in an unnamed file where they are many."""
-
-    def __init__(self) -> None:
-        self._held: list[tuple[str, str, int, bool]] = []
-        self._files: list[pa.NativeFile] = []
-
-    def add(self, raw: bytes, source_file: str, position: int) -> None:
-        """Keep a record."""
-        text, is_escaped = as_text(raw)
-        self._held.append((text, source_file, position, is_escaped))
-        if len(self._held) >= _HELD:
-            folder = load_settings().home / "tmp"
-            folder.mkdir(parents=True, exist_ok=True)
-            file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # it lives, without a name, as long as we do
-            with pa.ipc.new_stream(file, _REFUSED) as writer:
-                writer.write(self._batch())
-            self._files.append(file)
-            self._held.clear()
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """All of them."""
-        for file in self._files:
-            file.seek(0)
-            yield from pa.ipc.open_stream(file)
-        if self._held:
-            yield self._batch()
-
-    def _batch(self) -> pa.RecordBatch:
-        return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=_REFUSED)
+@lru_cache
+def _grammar(delimiter: str) -> CsvRecords:
+    return CsvRecords(delimiter)
 
 
 def csv_header(file: DropFile, encoding: str | None, delimiter: str) -> tuple[str, ...]:
@@ -197,7 +177,7 @@ def csv_header(file: DropFile, encoding: str | None, delimiter: str) -> tuple[st
         UnreadableFileError: it has no usable header.
     """
     with file.open() as opened:
-        return _usable(CsvRecords(delimiter).header(text_blocks(opened, file.name, file.size, encoding)))
+        return _usable(_grammar(delimiter).header(text_blocks(opened, file.name, file.size, encoding)))
 
 
 def parquet_schema(file: DropFile) -> pa.Schema:
