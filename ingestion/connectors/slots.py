@@ -132,6 +132,15 @@ class Slot:
             )
         if found != "f":
             raise self.unusable("its replica identity is not full")
+        generated = self._ask(
+            f"""select string_agg(attname, ', ') from pg_attribute
+                where attrelid = to_regclass({literal(self.table)}) and attgenerated <> '' and not attisdropped"""
+        )
+        if generated:
+            raise SourceError(
+                f"{self.place}: the log does not tell the table's generated columns ({generated}), and the table does",
+                cure="remove `replication` from the contract's server: the table is then read by its watermark",
+            )
         if not self._ask(f"select count(*) from pg_publication where pubname = {literal(self.name)}"):
             create = f"create publication {quoted(self.name)} for table {self.table}"
             self.dialect.run(create, cure=f"let the table's owner run: {create}")

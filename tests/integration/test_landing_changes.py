@@ -284,6 +284,14 @@ def test_table_whose_changes_lack_the_old_row_is_an_error_with_cure(shop: Shop, 
     assert "replica identity full" in (result.cure or "")
 
 
+def test_table_with_generated_columns_is_an_error_with_cure(shop: Shop, changes: Database) -> None:
+    changes.run("alter table sales add twice bigint generated always as (pieces * 2) stored")
+    result = shop.land()
+    assert result.state == "failed"
+    assert "twice" in (result.error or "")
+    assert "watermark" in (result.cure or "")
+
+
 def test_lost_slot_is_an_error_with_cure_and_a_full_refresh_mends_it(shop: Shop, changes: Database) -> None:
     changes.add(1, at(9))
     land(shop)
