@@ -112,7 +112,7 @@ def commit_files(
             settled(name, None if table is None else table.version(), commit, write)
         if is_away:
             for file in files:
-                file.path.unlink()
+                file.path.unlink(missing_ok=True)
         return True
 
 

@@ -21,6 +21,8 @@ _FORKS.set_forkserver_preload(
 )  # fmt: skip
 SIGKILLED = -signal.SIGKILL
 BEGUN = "begun"
+#: Variable that names the point at which a child stops, all its threads, until it is woken: once.
+STANDS_STILL_AT = "STANDS_STILL_AT"
 
 
 class Child:
@@ -34,6 +36,16 @@ class Child:
     def wait_begun(self) -> None:
         """Wait until the work begins."""
         self.passed.append(self._told.recv())
+
+    def wait_passed(self, point: str) -> None:
+        """Wait until it has passed a named point."""
+        while self.phase != point:
+            self.passed.append(self._told.recv())
+
+    def wake(self) -> None:
+        """Let it go on from where it stands still (`STANDS_STILL_AT`)."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGCONT)
 
     def kill_after(self, seconds: float) -> bool:
         """Kill -9 after some time of work; False where it had ended before."""
@@ -78,9 +90,14 @@ def _run(
     from ingestion import batch, replays
     from lake import crash, maintenance
 
+    stands_still_at = {environment.get(STANDS_STILL_AT)}
+
     def pass_by(name: str) -> None:
         told.send(name)
         crash.crash_point(name)
+        if name in stands_still_at:
+            stands_still_at.clear()
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     os.environ.clear()
     os.environ.update(environment)

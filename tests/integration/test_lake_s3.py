@@ -167,6 +167,33 @@ def test_machine_that_dies_is_waited_for_and_then_passed_over(
     assert reconcile(shop, delivered).is_sound
 
 
+@pytest.mark.parametrize(
+    "point",
+    [
+        "landing.rewritten",
+        pytest.param("landing.staged", marks=pytest.mark.prove),
+        pytest.param("landing.quarantined", marks=pytest.mark.prove),
+    ],
+)
+def test_machine_that_stalls_and_wakes_after_it_was_passed_over_overwrites_nothing(
+    shop: Shop, bucket: str, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    delivered = Delivered()
+    deliver(shop, delivered, 0)
+    stalled = children.start(children.land, **{children.STANDS_STILL_AT: point}, **another_machine(shop, 1))
+    stalled.wait_passed(point)
+    deliver(shop, delivered, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(leases, "PATIENCE", 1.0)
+        assert shop.land().error is None
+    stalled.wake()
+    assert stalled.end() == 0
+    shop.land()
+    verdict = reconcile(shop, delivered)
+    print(f"S3, a machine that stalled at {point} and woke after another had landed the same: {verdict}")
+    assert verdict.is_sound
+
+
 def test_data_of_another_table_below_the_same_bucket_is_left_alone(shop: Shop, bucket: str) -> None:
     delivered = Delivered()
     deliver(shop, delivered, 0)
