@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Tables, rows, versions, freshness, checks and the last run."""
     from cli._screen import print_json, print_table
+    from ingestion.landing import counters
     from orchestration.status import status as gather
 
     found = gather()
@@ -35,6 +36,9 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
         ["source", "entity", "received", "landed", "quarantined", "doubled", "state"],
         [tuple(s.values()) for s in found["sources"]],
     )
+    for entity in counters():
+        if entity.new_columns:
+            print(f"new columns {entity.source}/{entity.entity}: {', '.join(entity.new_columns)} (kept as text)")
     checks = found["checks"]
     print(f"checks      {checks['passed']:,} passed, {checks['failed']:,} failed")
     for table in checks["blocked"]:

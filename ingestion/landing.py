@@ -14,7 +14,7 @@ from functools import cache
 import duckdb
 from deltalake.exceptions import DeltaError
 
-from ingestion.batch import Batches
+from ingestion.batch import Batches, added_columns
 from ingestion.checks import require_known_hash
 from ingestion.connectors import connectors_for, is_absent
 from ingestion.connectors.base import Connector, Cursor, SourceError, Trouble, UnreachableError
@@ -25,7 +25,8 @@ from lake import layout
 from lake.duck import connect
 from lake.errors import LakeError
 from lake.locks import table_lock
-from lake.state import read_state
+from lake.state import read_state, state_of
+from lake.tables import open_table
 from lake.writer import CommitError
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class EntityCounters:
-    """What an entity has brought since the lake began: `received` = `landed` + `quarantined` + `doubled`."""
+    """What an entity has brought since the lake began: `received` = `landed` + `quarantined` + `doubled`.
+
+    `new_columns` are those that bronze keeps as text since its contract does not know them.
+    """
 
     source: str
     entity: str
@@ -44,6 +48,7 @@ class EntityCounters:
     quarantined: int
     doubled: int
     state: str
+    new_columns: tuple[str, ...] = ()
 
 
 def land_source(
@@ -112,10 +117,14 @@ def counters() -> list[EntityCounters]:
     found = []
     for contract in load_contracts():
         for entity in contract.entities.values():
-            state = read_state(entity.table)
+            table = open_table(entity.table)
+            state = state_of(table)
             counts = Counts(**state.get("counters", {}))
+            new = tuple(added_columns(table, entity))
             found.append(
-                EntityCounters(entity.source, entity.name, **vars(counts), state="landed" if state else "waiting")
+                EntityCounters(
+                    entity.source, entity.name, **vars(counts), state="landed" if state else "waiting", new_columns=new
+                )
             )
     return found
 

@@ -213,6 +213,7 @@ def test_new_column_is_surfaced_when_it_comes_and_not_again(shop: Shop) -> None:
     assert any("new column shelf" in line for line in told)
     shop.deliver("b.jsonl", [sale(3, shelf="low")])
     assert shop.land().entities[0].new_columns == []
+    assert shop.counters().new_columns == ("shelf",)
 
 
 @pytest.mark.parametrize("indent", [2, None], ids=["over many lines", "as one list"])
