@@ -8,7 +8,6 @@ CPU seconds (imports left out), wall seconds, rows and peak memory as JSON.
 """
 
 import json
-import os
 import resource
 import sys
 import time
@@ -17,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.landing_inputs import COLUMNS
+from lake.settings import load_settings
 
 
 def bare(file_format: str, place: str, to: Path) -> Callable[[], int]:
     """DuckDB's own reading and writing."""
     import duckdb
 
-    connection = duckdb.connect(config={"threads": os.environ["LAKE_THREADS"]})
+    connection = duckdb.connect(config={"threads": load_settings().threads})
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = false")
     columns = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in COLUMNS.items()) + "}"

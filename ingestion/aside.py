@@ -8,8 +8,6 @@ stays flat however many rows are refused; every field is base64, so that no byte
 counts what was set aside, and a log that holds another number fails the batch.
 """
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +16,7 @@ import duckdb
 
 from ingestion.connectors.base import literal
 from lake.errors import LakeError
-from lake.settings import load_settings
+from lake.scratch import scratch_folder
 
 #: Rows with unknown keys of which the keys are noted; they show the new columns, nobody needs them all.
 NOTED_KEYS = 1000
@@ -38,22 +36,20 @@ def watching(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     `set_aside`: verdict, source_file, source_position, raw, keys (list, null where a record has none). `unknown_keys`:
     keys.
     """
-    root = load_settings().home / "tmp"
-    root.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="aside-", dir=root))
-    try:
+    with scratch_folder("aside") as name:
+        folder = Path(name)
         for kind in (_REFUSED, _UNKNOWN):
             connection.execute(f"create or replace temp sequence {kind}")
         place = f"{{'path': {literal(str(folder))}}}"
         connection.execute(f"call enable_logging(level = 'error', storage = 'file', storage_config = {place})")
         try:
-            yield
+            try:
+                yield
+            finally:
+                connection.execute("call disable_logging()")
+            _collect(connection, folder / "duckdb_log_entries.csv")
         finally:
-            connection.execute("call disable_logging()")
-        _collect(connection, folder / "duckdb_log_entries.csv")
-    finally:
-        connection.execute("set logging_storage = 'memory'")  # lets go of the file
-        shutil.rmtree(folder, ignore_errors=True)
+            connection.execute("set logging_storage = 'memory'")  # lets go of the file
 
 
 def set_aside(verdict: str, source_file: str, position: str, raw: str, keys: str) -> str:

@@ -49,8 +49,10 @@ _EXACT = {
     "date": {"DATE"},
 }
 #: One value of each type, and the XOR of their hashes as DuckDB 1.5.5 makes them.
-_SAMPLE = ("'n', 'text'", "'n', 7::bigint", "'n', 0.5::double", "'n', true", "'n', timestamptz '2026-01-01 00:00:00+00'",
-           "'n', date '2026-01-01'", "'n', null::varchar")  # fmt: skip
+_SAMPLE = (
+    "'n', 'text'", "'n', 7::bigint", "'n', 0.5::double", "'n', true", "'n', timestamptz '2026-01-01 00:00:00+00'",
+    "'n', date '2026-01-01'", "'n', null::varchar",
+)  # fmt: skip
 _SAMPLE_HASH = 18128488804623484060
 _WHOLE = {f"{sign}{size}" for sign in ("", "U") for size in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")}
 

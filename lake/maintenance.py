@@ -20,6 +20,7 @@ from lake.crash import crash_point
 from lake.files import staging_folder
 from lake.locks import table_lock
 from lake.objects import is_remote
+from lake.scratch import sweep_scratch
 from lake.state import as_metadata, in_newest_commit, state_of
 from lake.tables import list_tables, open_table, table_uri
 
@@ -46,6 +47,7 @@ class Policy:
         retention: readers may hold an old version this long; after it, its files go. None: as the table's own
             property says (`delta.deletedFileRetentionDuration`).
         is_enforced: whether a table's own, longer retention overrules this one.
+        is_sweeping: whether files that nobody needs any more are looked for; it lists all there are (1,300: 70 ms).
         log_versions: so many versions before the newest checkpoint keep their files in the log. None: those keep them
             that the table's own property says (`delta.logRetentionDuration`, 30 days where it is not set).
     """
@@ -55,6 +57,7 @@ class Policy:
     target_bytes: int = 256 << 20
     retention: timedelta | None = timedelta(days=7)
     is_enforced: bool = True
+    is_sweeping: bool = True
     log_versions: int | None = None
 
 
@@ -78,6 +81,7 @@ class Maintained:
 
 def maintain(zone: str | None = None, progress: Progress | None = None, *, policy: Policy = POLICY) -> list[Maintained]:
     """Maintain every table (of one zone); returns what was done, a line per table."""
+    sweep_scratch()
     done = []
     for name in list_tables(zone):
         maintained = maintain_table(name, policy=policy)
@@ -95,9 +99,9 @@ def maintain_table(name: str, *, policy: Policy = POLICY) -> Maintained:
             return Maintained(name, 0, 0, 0)
         compacted = _compact(table, policy)
         crash_point("maintenance.compacted")
-        vacuumed = _vacuum(table, policy)
+        vacuumed = _vacuum(table, policy) if policy.is_sweeping else 0
         crash_point("maintenance.vacuumed")
-        swept = _sweep(name, table)
+        swept = _sweep(name, table) if policy.is_sweeping else 0
         crash_point("maintenance.swept")
         table.create_checkpoint()
         crash_point("maintenance.checkpointed")

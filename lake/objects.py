@@ -37,6 +37,11 @@ class Access:
     def _protocol(self) -> str:
         return "https" if self.is_encrypted else "http"
 
+    @property
+    def url(self) -> str | None:
+        """Address of a store that is not Amazon's."""
+        return f"{self._protocol}://{self.endpoint}" if self.endpoint else None
+
     def for_delta(self) -> dict[str, str]:
         """As delta-rs takes it. Commits are puts that fail where the object is there already (`If-None-Match: *`)."""
         options = {
@@ -47,8 +52,8 @@ class Access:
         }
         if self.token:
             options["aws_session_token"] = self.token
-        if self.endpoint:
-            options["aws_endpoint"] = f"{self._protocol}://{self.endpoint}"
+        if self.url:
+            options["aws_endpoint"] = self.url
             options["aws_virtual_hosted_style_request"] = "false"
             options["aws_allow_http"] = str(not self.is_encrypted).lower()
         return options

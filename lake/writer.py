@@ -105,7 +105,7 @@ def commit_files(
         _ensure_there(files)
         is_away = is_remote(table_uri(name))
         if is_away:
-            from lake.requests_s3 import upload
+            from lake.buckets import upload
 
             upload([file.path for file in files], table_uri(name))
         with claimed(files):

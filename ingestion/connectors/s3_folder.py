@@ -6,8 +6,6 @@ left alone all the same, for those who rename by copying.
 """
 
 import fnmatch
-import os
-import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -16,14 +14,12 @@ from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
-import httpx
-
 from ingestion.connectors.base import UnreachableError
 from ingestion.connectors.folder import TEMPORARY, DropFile, readable_name
-from lake import requests_s3
+from lake import buckets
+from lake.buckets import BucketError, StoredObject
 from lake.objects import Access
-from lake.requests_s3 import S3Error, StoredObject
-from lake.settings import load_settings
+from lake.scratch import scratch_folder
 
 #: Bytes that the spool may hold; four batches. A single larger object is fetched all the same, alone.
 SPOOL_BYTES = 2 << 30
@@ -75,17 +71,15 @@ class Spool:
         """
         if wanted not in self._held:
             if self._folder is None:
-                self._folder = _new_folder()
+                self._folder = scratch_folder("spool")
             while self._held and sum(held.size for held in self._held) + wanted.size > SPOOL_BYTES:
                 self._held.popitem(last=False)[1].unlink()
             self._fetched += 1
             path = Path(self._folder.name, str(self._fetched))
             try:
-                requests_s3.fetch(self.access, self.bucket, wanted, path)
-            except httpx.HTTPError as error:
-                raise OSError(f"cannot be fetched ({type(error).__name__})") from None
-            except S3Error as error:
-                if error.status in (httpx.codes.PRECONDITION_FAILED, httpx.codes.NOT_FOUND):
+                buckets.fetch(self.access, self.bucket, wanted, path)
+            except BucketError as error:
+                if error.status in (buckets.PRECONDITION_FAILED, buckets.NOT_FOUND):
                     raise OSError("was replaced or removed while it was fetched; it is read in the next run") from None
                 raise
             self._held[wanted] = path
@@ -110,7 +104,7 @@ class S3Folder:
         found: dict[str, DropFile] = {}
         wrong: dict[str, str] = {}
         try:
-            for stored in requests_s3.list_objects(self.access, self.bucket, fixed):
+            for stored in buckets.list_objects(self.access, self.bucket, fixed):
                 parts = stored.key.removeprefix(self.prefix).split("/")
                 if parts[-1] and _fits(parts, self.parts):
                     name = readable_name(Path(*parts))
@@ -118,10 +112,9 @@ class S3Folder:
                         wrong[name] = "has a name that is no path"
                     else:
                         found[name] = S3File(name, stored, self.spool)
-        except (S3Error, httpx.HTTPError) as error:
-            said = str(error) if isinstance(error, S3Error) else f"it does not answer ({type(error).__name__})"
+        except BucketError as error:
             raise UnreachableError(
-                f"{self.source}: the bucket {self.bucket} cannot be listed: {said}",
+                f"{self.source}: the bucket {self.bucket} cannot be listed: {error}",
                 cure="see that the bucket is there, and that the lake's keys may list and read it",
             ) from None
         return dict(sorted(found.items())), wrong
@@ -129,10 +122,7 @@ class S3Folder:
     def look(self, file: DropFile) -> DropFile | None:
         """See `Folder.look`."""
         assert isinstance(file, S3File)
-        try:
-            stored = requests_s3.look_at(self.access, self.bucket, file.stored.key)
-        except httpx.HTTPError as error:
-            raise OSError(f"the bucket does not answer ({type(error).__name__})") from None
+        stored = buckets.look_at(self.access, self.bucket, file.stored.key)
         return None if stored is None else S3File(file.name, stored, self.spool)
 
 
@@ -145,24 +135,3 @@ def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     if pattern[0] == "**":
         return _fits(parts, pattern[1:]) or _fits(parts[1:], pattern)
     return fnmatch.fnmatchcase(parts[0], pattern[0]) and _fits(parts[1:], pattern[1:])
-
-
-def _new_folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder of this process; those of processes that are gone are removed."""
-    spools = load_settings().home / "tmp" / "spool"
-    spools.mkdir(parents=True, exist_ok=True)
-    for left in spools.iterdir():
-        owner = left.name.partition("-")[0]
-        if owner.isdigit() and not _is_alive(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    return tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=spools)
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

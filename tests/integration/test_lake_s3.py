@@ -14,7 +14,7 @@ import pytest
 from infra.services import object_store
 from ingestion.landing import has_new
 from ingestion.quarantine import count_by_reason, replay
-from lake import leases, objects, requests_s3, writer
+from lake import buckets, leases, objects, writer
 from lake.duck import connect
 from lake.files import copy_into, staging_folder
 from lake.maintenance import Policy, maintain
@@ -211,7 +211,7 @@ def test_upload_that_fails_is_an_error_and_nothing_names_its_file(
     monkeypatch.setenv("LAKE_DELTA_ROOT", "s3://no-such-bucket/delta")
     reset_settings()
     with pytest.raises(OSError, match="NoSuchBucket"):
-        requests_s3.upload([files[0].path], table_uri("ops/things"))
+        buckets.upload([files[0].path], table_uri("ops/things"))
     assert files[0].path.exists()
 
 

@@ -29,9 +29,9 @@ def test_rows_land_typed_with_what_landing_adds(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1), sale(2, buyer=None, pieces=None)])
     result = shop.land()
     assert (result.state, result.error) == ("landed", None)
-    names = "sale_id, buyer, pieces, amount_cny, record_id, known_at, landed_at, batch_id, source_file, content_hash > 0"
+    added = "record_id, known_at, landed_at, batch_id, source_file, content_hash > 0"
     noon = datetime(2026, 6, 30, 12, tzinfo=UTC)
-    assert shop.rows(names) == [
+    assert shop.rows(f"sale_id, buyer, pieces, amount_cny, {added}") == [
         ("S1", "陈 小明", 2, 9.5, "shop:sales:S1", noon, NOW, "files-00000000", "sales/a.jsonl", True),
         ("S2", None, None, 9.5, "shop:sales:S2", noon, NOW, "files-00000000", "sales/a.jsonl", True),
     ]

@@ -3,20 +3,16 @@
 import gzip
 import json
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 
 from infra.services import object_store
 from ingestion.connectors import s3_folder
 from ingestion.landing import has_new
-from lake import objects, requests_s3
+from lake import buckets, objects
 from lake.objects import Access
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
@@ -109,13 +105,13 @@ def test_spool_is_bounded_and_gone_at_the_end(
 ) -> None:
     monkeypatch.setattr(s3_folder, "SPOOL_BYTES", 1000)
     held: list[int] = []
-    fetch = requests_s3.fetch
+    fetch = buckets.fetch
 
-    def spy(access: Access, name: str, wanted: requests_s3.StoredObject, target: Path) -> None:
+    def spy(access: Access, name: str, wanted: buckets.StoredObject, target: Path) -> None:
         fetch(access, name, wanted, target)
         held.append(sum(path.stat().st_size for path in target.parent.iterdir()))
 
-    monkeypatch.setattr(requests_s3, "fetch", spy)
+    monkeypatch.setattr(buckets, "fetch", spy)
     for number in range(8):
         put(f"sales/{number}.jsonl", lines(sale(number)))
     shop.land()
@@ -129,15 +125,15 @@ def test_object_that_is_replaced_while_it_is_fetched_waits_for_the_next_run(
 ) -> None:
     put("sales/a.jsonl", lines(sale(1)))
     put("sales/b.jsonl", lines(sale(2)))
-    fetch = requests_s3.fetch
+    fetch = buckets.fetch
 
-    def replaced(access: Access, name: str, wanted: requests_s3.StoredObject, target: Path) -> None:
+    def replaced(access: Access, name: str, wanted: buckets.StoredObject, target: Path) -> None:
         if wanted.key.endswith("a.jsonl"):
             put("sales/a.jsonl", lines(sale(3)))
         fetch(access, name, wanted, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(requests_s3, "fetch", replaced)
+        patched.setattr(buckets, "fetch", replaced)
         assert "replaced or removed" in str(shop.land().error)
     assert [row for (row,) in shop.rows("sale_id")] == ["S2"]
     assert shop.land().error is None
@@ -157,25 +153,8 @@ def test_bucket_that_is_not_there_is_told_with_its_cure(shop: Shop, bucket: str)
 def test_long_listings_are_read_to_their_end(
     shop: Shop, bucket: str, put: Put, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(requests_s3, "PAGE_KEYS", 2)
+    monkeypatch.setattr(buckets, "PAGE_KEYS", 2)
     for number in range(5):
         put(f"sales/{number}.jsonl", lines(sale(number)))
     folder = s3_folder.S3Folder("shop", f"{bucket}/drops/shop", "sales/*.jsonl", objects.access(store))
     assert [*folder.files()[0]] == [f"sales/{number}.jsonl" for number in range(5)]
-
-
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:9000", None])
-@pytest.mark.parametrize("key", ["a.jsonl", "a b/ü+&=%.jsonl", ""])
-def test_requests_are_signed_as_amazon_says(endpoint: str | None, key: str) -> None:
-    access = Access("id", "key", "token", "eu-west-1", endpoint, endpoint is None)
-    at = datetime.now(UTC)
-    query = {} if key else {"list-type": "2", "prefix": "a b/+", "continuation-token": "x/=="}
-    url, headers = requests_s3.signed(access, "GET", "bucket", key, query, {"if-match": '"e"'}, at)
-    request = AWSRequest(
-        "GET", url, headers={"if-match": '"e"', "x-amz-content-sha256": headers["x-amz-content-sha256"]}
-    )
-    signer = S3SigV4Auth(Credentials("id", "key", "token"), "s3", "eu-west-1")
-    signer.add_auth(request)
-    theirs = dict(request.headers)
-    if theirs["X-Amz-Date"] == headers["x-amz-date"]:  # the second may have turned between the two
-        assert theirs["Authorization"] == headers["authorization"]

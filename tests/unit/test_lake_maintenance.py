@@ -1,5 +1,7 @@
 """Maintenance makes tables small and fast, keeps rows and cursors, and leaves alone what needs nothing."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from deltalake import DeltaTable
 from lake import state
 from lake.duck import connect
 from lake.maintenance import Policy, maintain, maintain_table
+from lake.scratch import scratch_folder
 from lake.settings import reset_settings
 from lake.tables import open_table, scan, table_uri, table_version
 from lake.writer import Commit, append
@@ -110,3 +113,15 @@ def test_all_tables_of_a_zone_are_maintained() -> None:
     append("ops/runs", pa.table({"n": [1]}))
     assert [done.table for done in maintain("ops")] == ["ops/runs"]
     assert [done.table for done in maintain()] == [TABLE, "ops/runs"]
+
+
+def test_what_a_killed_process_left_for_a_while_is_swept_and_what_lives_stays(home: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    dead = home / "tmp" / "aside" / f"{child.pid}-x"
+    dead.mkdir(parents=True)
+    (dead / "records.csv").write_text("someone@example.com")
+    with scratch_folder("spool") as alive:
+        maintain()
+        assert Path(alive).is_dir()
+    assert not dead.exists()
