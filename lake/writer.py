@@ -151,7 +151,7 @@ def overwrite(
             table or table_uri(name),
             data,
             mode="overwrite",
-            schema_mode=None if predicate else "overwrite",
+            schema_mode="merge" if predicate else "overwrite",
             partition_by=partition_by,
             predicate=predicate,
             configuration=dict(configuration or {}) or None,

@@ -114,10 +114,12 @@ def test_many_refused_records_are_replayed_each_once(shop: Shop, records: int) -
     assert (counts.received, counts.landed, counts.quarantined) == (records, records, 0)
 
 
-def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop) -> None:
     from deltalake import write_deltalake
 
+    from lake import writer
     from lake.tables import open_table, table_uri
+    from lake.writer import Commit
 
     shop.deliver("a.jsonl", [sale(1, channel="fax")])
     shop.land()
@@ -125,7 +127,9 @@ def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop, monkeypa
     assert table is not None
     before = table.to_pyarrow_table().drop_columns(["is_escaped"])
     write_deltalake(table_uri("quarantine/shop/sales"), before, mode="overwrite", schema_mode="overwrite")
-    shop.deliver("b.jsonl", [sale(2, channel="telex")])
+    half = [sale(2, channel="telex"), sale(3)]
+    writer.append("quarantine/shop/sales", before.slice(0, 0), commit=Commit("shop/sales/files", 1))  # cut short here
+    shop.deliver("b.jsonl", half)
     assert land_source("shop").error is None
     assert len(list_refused("shop")) == 2
     shop.columns["channel"]["quality"][0]["arguments"]["validValues"].append("fax")
