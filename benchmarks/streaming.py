@@ -30,7 +30,7 @@ from benchmarks.figures import Figure, main, say
 from benchmarks.machine import ROOT
 from infra.services import servers
 from ingestion import streams
-from ingestion.connectors import kafka
+from ingestion.connectors.streams import kafka
 from ingestion.contract import load_contract
 from lake import layout
 from lake.duck import connect

@@ -9,7 +9,7 @@ import duckdb
 
 from ingestion import replays
 from ingestion.checks import REASONS
-from ingestion.connectors.lines import as_bytes
+from ingestion.connectors.drops.lines import as_bytes
 from ingestion.contract import load_contract, load_contracts
 from ingestion.replays import Replayed
 from lake.duck import connect

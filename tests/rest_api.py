@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from ingestion.connectors import rest
+from ingestion.connectors.apis import rest
 from tests.landing_lake import Shop
 
 

@@ -1,4 +1,4 @@
-"""Stock connectors, one module per transport, configured by contracts alone; none is written for a source."""
+"""Stock connectors, one folder per transport, configured by contracts alone; none is written for a source."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from lake import objects
 from lake.settings import load_settings, source_url
 
 if TYPE_CHECKING:
-    from ingestion.connectors.folder import Folder
+    from ingestion.connectors.drops.folder import Folder
 
 #: Transports that bring the newest rows live, beside the drops that bring the rest (other servers replace the drops);
 #: with the schemes of their addresses.
@@ -88,13 +88,13 @@ def _database_connectors(
 def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
     # Drivers and clients are loaded only for the transport that needs them: most runs find nothing new.
     if server.type in ("local", "s3") and server.format in FILE_FORMATS:
-        from ingestion.connectors.files import FilesConnector
+        from ingestion.connectors.drops.files import FilesConnector
 
         folder = _folder(contract, entity, server, url)
         encoding = server_options(server).get("encoding")
         return FilesConnector(folder, entity, server.format, server.delimiter or ",", encoding)
     if server.type == "api":
-        from ingestion.connectors.rest import RestConnector
+        from ingestion.connectors.apis.rest import RestConnector
 
         return RestConnector(url or server.location or "", entity, server_options(server))
     if _transport(server) in STREAMS:
@@ -108,25 +108,25 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
 def _folder(contract: Contract, entity: Entity, server: Server, url: str | None) -> "Folder":
     place = url or (server.location if server.type == "s3" else None) or ""
     if place.startswith(objects.SCHEME):
-        from ingestion.connectors.s3_folder import S3Folder
+        from ingestion.connectors.drops.s3_folder import S3Folder
 
         return S3Folder(contract.source, place, entity.physical_name, objects.access(server.endpointUrl))
     if server.type == "s3" and not url:
         raise ContractError(
             f"{contract.source}: a server of type s3 needs its `location`", cure="give it as s3://bucket/prefix"
         )
-    from ingestion.connectors.folder import LocalFolder
+    from ingestion.connectors.drops.folder import LocalFolder
 
     return LocalFolder(contract.source, _local_path(server, url), entity.physical_name)
 
 
 def _live_connector(entity: Entity, server: Server, url: str | None, *, follow: bool) -> LiveConnector:
     if _transport(server) == "kafka":
-        from ingestion.connectors.kafka import KafkaConnector
+        from ingestion.connectors.streams.kafka import KafkaConnector
 
         address = url or f"kafka://{server.host}" + (f":{server.port}" if server.port else "")
         return KafkaConnector(address, server.stream or entity.physical_name, entity, follow=follow)
-    from ingestion.connectors.mqtt import MqttConnector
+    from ingestion.connectors.streams.mqtt import MqttConnector
 
     return MqttConnector(url or f"mqtt://{server.host}:{server.port}", server.stream or "", entity, follow=follow)
 

@@ -16,8 +16,11 @@ from lake.settings import reset_settings
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    ["ingestion.landing", "ingestion.quarantine", "ingestion.connectors.files", "ingestion.connectors.sql",
-     "ingestion.connectors.dialects", "lake.maintenance", "tests.faults.children"]
+    [
+        "ingestion.landing", "ingestion.quarantine", "ingestion.connectors.drops.files",
+        "ingestion.connectors.databases.sql", "ingestion.connectors.databases.dialects", "lake.maintenance",
+        "tests.faults.children",
+    ]
 )  # fmt: skip
 SIGKILLED = -signal.SIGKILL
 BEGUN = "begun"

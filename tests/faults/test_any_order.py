@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.connectors import files
+from ingestion.connectors.drops import files
 from lake.settings import reset_settings
 from tests.landing_lake import NOW, Shop, sale
 

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.services import servers
-from ingestion.connectors import kafka
+from ingestion.connectors.streams import kafka
 from tests.brokers import KafkaTopic, read_over_kafka
 from tests.faults import children
 from tests.faults.cuts import Cuts

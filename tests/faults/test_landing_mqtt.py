@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from infra.services import servers
-from ingestion.connectors import mqtt
+from ingestion.connectors.streams import mqtt
 from tests.brokers import MqttTopic, read_over_mqtt
 from tests.faults import children
 from tests.faults.cuts import Cuts

@@ -10,7 +10,7 @@ import pytest
 
 from infra.services.processes import Process, ServiceError
 from ingestion import batch
-from ingestion.connectors import dialects, postgres_changes, sql
+from ingestion.connectors.databases import dialects, postgres_changes, sql
 from ingestion.landing import has_new
 from tests.landing_lake import Shop
 from tests.landing_postgresql import Database, at, database, needs_postgresql, postgresql

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from infra.services.processes import Process, answers, free_port
-from ingestion.connectors import rest
+from ingestion.connectors.apis import rest
 from tests.faults import rest_process
 from tests.faults.cuts import Cuts
 from tests.faults.reconcile import Delivered, reconcile

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from ingestion.connectors import files, sql
+from ingestion.connectors.databases import sql
+from ingestion.connectors.drops import files
 from lake.files import DataFile
 from lake.tables import open_table, table_uri, table_version
 from lake.writer import Commit, commit_files

@@ -9,7 +9,7 @@ import pytest
 
 from infra.services import servers
 from ingestion import streams
-from ingestion.connectors import kafka
+from ingestion.connectors.streams import kafka
 from ingestion.contract import load_contract
 from ingestion.streams import Followed, follow
 from lake.duck import connect

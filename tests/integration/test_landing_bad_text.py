@@ -8,8 +8,8 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
-from ingestion.connectors import csv_records, lines
-from ingestion.connectors.lines import as_bytes
+from ingestion.connectors.drops import csv_records, lines
+from ingestion.connectors.drops.lines import as_bytes
 from ingestion.contract import ContractError
 from ingestion.landing import has_new
 from tests.contract_rows import as_csv, as_json_lines

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ingestion import batch
-from ingestion.connectors import postgres_changes, slots
+from ingestion.connectors.databases import postgres_changes, slots
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused
 from lake.tables import table_version

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.connectors.folder import LocalFolder
+from ingestion.connectors.drops.folder import LocalFolder
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused
 from lake.state import read_state
@@ -166,7 +166,7 @@ def test_file_that_went_and_came_back_doubles_nothing(shop: Shop) -> None:
 
 
 def test_cursor_of_an_older_lake_is_understood(shop: Shop) -> None:
-    from ingestion.connectors.landed import Landed, describe
+    from ingestion.connectors.drops.landed import Landed, describe
 
     shop.deliver("a.jsonl", [sale(1)])
     (file,) = LocalFolder("shop", shop.folder.parent, "sales/*.jsonl").files()[0].values()

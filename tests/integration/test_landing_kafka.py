@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.connectors import kafka
+from ingestion.connectors.streams import kafka
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, raw_bytes, show
 from lake.state import read_state

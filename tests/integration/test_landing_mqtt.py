@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from ingestion.connectors import live_connector, mqtt, mqtt_session
+from ingestion.connectors import live_connector
+from ingestion.connectors.streams import mqtt, mqtt_session
 from ingestion.contract import load_contract
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused

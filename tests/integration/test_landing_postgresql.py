@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from ingestion.connectors import sql
-from ingestion.connectors.dialects import PostgreSql
-from ingestion.connectors.sql import SqlConnector
+from ingestion.connectors.databases import sql
+from ingestion.connectors.databases.dialects import PostgreSql
+from ingestion.connectors.databases.sql import SqlConnector
 from ingestion.contract import ContractError
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, show

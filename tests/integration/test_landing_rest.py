@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ingestion.connectors import rest, rest_client
+from ingestion.connectors.apis import client as rest_client
+from ingestion.connectors.apis import rest
 from ingestion.contract import ContractError
 from ingestion.landing import has_new
 from lake.tables import table_version

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from infra.services import object_store
-from ingestion.connectors import s3_folder
+from ingestion.connectors.drops import s3_folder
 from ingestion.landing import has_new
 from lake import buckets, objects
 from lake.objects import Access

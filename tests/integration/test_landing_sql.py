@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.connectors import sql
+from ingestion.connectors.databases import sql
 from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, show
 from lake.tables import table_version

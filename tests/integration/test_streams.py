@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from ingestion import streams
-from ingestion.connectors import kafka
+from ingestion.connectors.streams import kafka
 from ingestion.contract import ContractError
 from ingestion.streams import Followed, follow
 from lake.settings import PROJECT_ROOT

@@ -3,9 +3,9 @@
 import httpx
 import pytest
 
+from ingestion.connectors.apis.access import Access
+from ingestion.connectors.apis.client import RestClient, _next_link, _retry_after
 from ingestion.connectors.base import SourceError
-from ingestion.connectors.rest_access import Access
-from ingestion.connectors.rest_client import RestClient, _next_link, _retry_after
 
 NOON = "Tue, 30 Jun 2026 12:00:00 GMT"
 

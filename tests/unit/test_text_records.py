@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from ingestion.connectors import csv_records
-from ingestion.connectors.csv_records import CsvRecords
-from ingestion.connectors.lines import as_bytes, as_text, json_lines
-from ingestion.connectors.unpacking import UnreadableFileError
+from ingestion.connectors.drops import csv_records
+from ingestion.connectors.drops.csv_records import CsvRecords
+from ingestion.connectors.drops.lines import as_bytes, as_text, json_lines
+from ingestion.connectors.drops.unpacking import UnreadableFileError
 
 PIECES = [
     b"a", b'"', b",", b"\n", b"\r\n", b"\r", b'""', b"1,2,3\n", b'"x\ny",2,3\n', b"\xff", b"\0", "é".encode(), b'x"y,',

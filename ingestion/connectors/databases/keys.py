@@ -13,8 +13,8 @@ import duckdb
 
 from ingestion import checks
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, literal, quoted
-from ingestion.connectors.dialects import Columns, Dialect
-from ingestion.connectors.sql import mark_of
+from ingestion.connectors.databases.dialects import Columns, Dialect
+from ingestion.connectors.databases.sql import mark_of
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError

@@ -14,9 +14,9 @@ from typing import Any
 import duckdb
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from ingestion.connectors import messages
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, Trouble
-from ingestion.connectors.kafka_topics import Broker, Topic
+from ingestion.connectors.streams import messages
+from ingestion.connectors.streams.kafka_topics import Broker, Topic
 from ingestion.contract import ContractError, Entity
 
 #: What one batch holds at most.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from ingestion.connectors.lines import as_text
+from ingestion.connectors.drops.lines import as_text
 
 _SCHEMA = pa.schema(
     [

@@ -13,9 +13,9 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
-from ingestion.connectors import messages
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, UnreachableError
-from ingestion.connectors.mqtt_session import CONNECT_SECONDS, Arrived, Session, SessionError, SessionTakenError
+from ingestion.connectors.streams import messages
+from ingestion.connectors.streams.mqtt_session import CONNECT_SECONDS, Arrived, Session, SessionError, SessionTakenError
 from ingestion.contract import Entity
 from lake.settings import load_settings
 

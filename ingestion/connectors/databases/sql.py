@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from ingestion import drift
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, Overlap, SourceError, literal, quoted
-from ingestion.connectors.dialects import Columns, Dialect
-from ingestion.connectors.watermarks import Mark, instant, overlap_start
+from ingestion.connectors.databases.dialects import Columns, Dialect
+from ingestion.connectors.databases.watermarks import Mark, instant, overlap_start
 from ingestion.contract import ContractError, Entity
 from lake import clock
 

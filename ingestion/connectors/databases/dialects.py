@@ -12,7 +12,7 @@ import orjson
 import pyarrow as pa
 
 from ingestion.connectors.base import SourceError, UnreachableError, literal, quoted
-from ingestion.connectors.watermarks import Mark
+from ingestion.connectors.databases.watermarks import Mark
 
 #: Before a text that comes out of SQLite: alone it stands for null, before a text that begins with it, for itself.
 _MARK = "\x01"

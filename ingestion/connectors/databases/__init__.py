@@ -8,10 +8,10 @@ from typing import Any
 from open_data_contract_standard.model import Server
 
 from ingestion.connectors.base import Connector
-from ingestion.connectors.dialects import Dialect, PostgreSql, Sqlite
-from ingestion.connectors.keys import KeysConnector
-from ingestion.connectors.postgres_changes import ChangesConnector
-from ingestion.connectors.sql import SqlConnector
+from ingestion.connectors.databases.dialects import Dialect, PostgreSql, Sqlite
+from ingestion.connectors.databases.keys import KeysConnector
+from ingestion.connectors.databases.postgres_changes import ChangesConnector
+from ingestion.connectors.databases.sql import SqlConnector
 from ingestion.contract import Contract, ContractError, Entity, server_options
 
 _REPLICATION = ("none", "logical")

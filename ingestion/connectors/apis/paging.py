@@ -19,8 +19,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
+from ingestion.connectors.apis.client import Answer, RestClient
 from ingestion.connectors.base import Cursor
-from ingestion.connectors.rest_client import Answer, RestClient
 
 #: An address with such a parameter holds a secret: it is not kept in a cursor.
 _SECRET = re.compile(r"token|secret|signature|password|passwd|api_?key|^key$|^sig$|^auth", re.IGNORECASE)

@@ -12,10 +12,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ingestion.connectors.apis.access import Access
+from ingestion.connectors.apis.client import NotFound, RestClient
+from ingestion.connectors.apis.paging import WAYS, Options, Page, Request, digest
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, Trouble
-from ingestion.connectors.rest_access import Access
-from ingestion.connectors.rest_client import NotFound, RestClient
-from ingestion.connectors.rest_paging import WAYS, Options, Page, Request, digest
 from ingestion.contract import ContractError, Entity
 
 PAGE_ROWS = 1000

@@ -15,7 +15,7 @@ from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from ingestion.connectors.base import UnreachableError
-from ingestion.connectors.folder import TEMPORARY, DropFile, readable_name
+from ingestion.connectors.drops.folder import TEMPORARY, DropFile, readable_name
 from lake import buckets
 from lake.buckets import BucketError, StoredObject
 from lake.objects import Access

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 
 from ingestion.connectors.base import SourceError, literal, quoted
-from ingestion.connectors.dialects import PostgreSql
+from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.contract import Entity
 from lake.settings import load_settings
 

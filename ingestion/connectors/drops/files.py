@@ -12,12 +12,12 @@ from pathlib import Path
 import duckdb
 
 from ingestion import drift
-from ingestion.connectors import formats
 from ingestion.connectors.base import Cursor, Delivery, Trouble
-from ingestion.connectors.folder import DropFile, Folder
-from ingestion.connectors.formats import CsvFiles, JsonLines, Reading
-from ingestion.connectors.landed import Known, Landed, describe
-from ingestion.connectors.unpacking import UnreadableFileError
+from ingestion.connectors.drops import formats
+from ingestion.connectors.drops.folder import DropFile, Folder
+from ingestion.connectors.drops.formats import CsvFiles, JsonLines, Reading
+from ingestion.connectors.drops.landed import Known, Landed, describe
+from ingestion.connectors.drops.unpacking import UnreadableFileError
 from ingestion.contract import ContractError, Entity
 from ingestion.drift import DriftError
 from lake.settings import load_settings

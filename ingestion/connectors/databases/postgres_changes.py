@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from ingestion import drift
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, literal
-from ingestion.connectors.dialects import PostgreSql
-from ingestion.connectors.pgoutput import Decoder, UnusableChangeError
-from ingestion.connectors.slots import Slot, landed_before, number, text
-from ingestion.connectors.sql import SqlConnector
+from ingestion.connectors.databases.dialects import PostgreSql
+from ingestion.connectors.databases.pgoutput import Decoder, UnusableChangeError
+from ingestion.connectors.databases.slots import Slot, landed_before, number, text
+from ingestion.connectors.databases.sql import SqlConnector
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError

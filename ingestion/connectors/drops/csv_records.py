@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from ingestion.connectors.lines import LINE_BYTES, as_text, judge, too_long
-from ingestion.connectors.unpacking import UnreadableFileError
+from ingestion.connectors.drops.lines import LINE_BYTES, as_text, judge, too_long
+from ingestion.connectors.drops.unpacking import UnreadableFileError
 from lake.settings import load_settings
 
 #: Called with each record that cannot be read: its bytes, and the number of its line.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingestion.connectors.base import Cursor
-from ingestion.connectors.folder import DropFile
+from ingestion.connectors.drops.folder import DropFile
 
 _KEY, _LOOK, _CONTENT = 6, 4, 8
 _ENTRY = _KEY + _LOOK + _CONTENT

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from ingestion.connectors.unpacking import UnreadableFileError
+from ingestion.connectors.drops.unpacking import UnreadableFileError
 from ingestion.drift import EVIDENCE_ROWS, MOST_OF_A_FILE
 
 #: Longest line or record; a longer one makes its file unreadable rather than the machine.

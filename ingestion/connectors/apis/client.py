@@ -16,8 +16,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 import orjson
 
+from ingestion.connectors.apis.access import Access
 from ingestion.connectors.base import SourceError, UnreachableError
-from ingestion.connectors.rest_access import Access
 
 #: Until a connection stands, or the next bytes come.
 TIMEOUT_SECONDS = 30.0

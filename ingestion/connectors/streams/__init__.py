@@ -1,0 +1,1 @@
+"""Brokers that bring records live: MQTT and Kafka."""
