@@ -21,8 +21,8 @@ from lake.scratch import scratch_folder
 #: Rows with unknown keys of which the keys are noted; they show the new columns, nobody needs them all.
 NOTED_KEYS = 1000
 _REFUSED, _UNKNOWN = "rows_set_aside", "rows_with_unknown_keys"
-#: Longest line of the log: the longest record (8 MB) in base64, and its keys.
-_LINE_BYTES = 32 << 20
+#: Longest line of the log: the longest record (8 MB, each byte escaped in four) in base64, and its keys.
+_LINE_BYTES = 64 << 20
 
 
 class AsideError(LakeError):
