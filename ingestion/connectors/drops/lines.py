@@ -65,13 +65,16 @@ def json_lines(blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         UnreadableFileError: a line is too long, or most of them are no text.
     """
     number, records, unreadable = 1, 0, 0
-    for block in _whole_lines(blocks):
-        batch, lines = _plain(block, number) or _one_by_one(block, number)
-        number += lines
-        records += batch.num_rows
-        unreadable += batch.column("is_escaped").true_count
-        judge(unreadable, records, is_end=False)
-        yield batch
+    try:
+        for block, begin, end in _whole_lines(blocks):
+            batch, lines = _plain(block, begin, end, number) or _one_by_one(block[begin:end], number)
+            number += lines
+            records += batch.num_rows
+            unreadable += batch.column("is_escaped").true_count
+            judge(unreadable, records, is_end=False)
+            yield batch
+    except _TooLongError:
+        raise too_long(number) from None
     judge(unreadable, records, is_end=True)
 
 
@@ -83,31 +86,42 @@ def too_long(number: int) -> UnreadableFileError:
     )
 
 
-def _whole_lines(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same bytes, cut at line ends (LF, CR or CRLF)."""
-    carry, number = b"", 1
+class _TooLongError(Exception):
+    """The next line is too long."""
+
+
+def _whole_lines(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, int, int]]:
+    """The same bytes, cut at line ends (LF, CR or CRLF): a block, and from where to where it is whole lines.
+
+    Blocks are not cut or joined, which would copy them: only a line that goes over from one to the next is.
+    """
+    carry = b""
     for block in blocks:
-        block = carry + block
-        cut = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
-        carry = block[cut:]
+        end = max(block.rfind(b"\n"), block.rfind(b"\r", 0, len(block) - 1)) + 1
+        begin = (block.find(b"\n", 0, end) + 1 or end) if carry else 0
+        if carry and begin:
+            carry += block[:begin]
+            yield carry, 0, len(carry)
+            carry = b""
+        if begin < end:
+            yield block, begin, end
+        carry += block[end:]
         if len(carry) > LINE_BYTES:
-            raise too_long(number + len(block[:cut].splitlines()))
-        if cut:
-            number += block.count(b"\n", 0, cut)
-            yield block[:cut]
+            raise _TooLongError
     if carry:
-        yield carry
+        yield carry, 0, len(carry)
 
 
-def _plain(block: bytes, number: int) -> tuple[pa.RecordBatch, int] | None:
-    """A block of text with LF line ends, as nearly all are; None for any other."""
+def _plain(block: bytes, begin: int, end: int, number: int) -> tuple[pa.RecordBatch, int] | None:
+    """Lines of a block of text with LF line ends, as nearly all are; None for any other."""
     if b"\r" in block or b"\0" in block:
         return None
-    if not block.endswith(b"\n"):
-        block += b"\n"
-    ends = np.flatnonzero(np.frombuffer(block, np.uint8) == _NEWLINE)
+    ends = np.flatnonzero(np.frombuffer(block, np.uint8, end - begin, begin) == _NEWLINE)
+    if block[end - 1] != _NEWLINE:
+        ends = np.append(ends, end - begin)
     offsets = np.zeros(len(ends) + 1, np.int32)
     offsets[1:] = ends - np.arange(len(ends))
+    offsets += begin - block.count(b"\n", 0, begin)
     text = block.replace(b"\n", b"")
     lines = pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text))
     try:
