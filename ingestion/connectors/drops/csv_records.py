@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
@@ -38,7 +39,7 @@ class _Part:
     taken: int = 0
     lines: int = 0
     records: pa.RecordBatch | None = None
-    positions: Sequence[int] = field(default_factory=list)
+    positions: Sequence[int] | npt.NDArray[np.int64] = field(default_factory=list)
     refused: int = 0
 
 
@@ -76,7 +77,7 @@ class CsvRecords:
 
     def rows(
         self, blocks: Iterator[bytes], names: Sequence[str], refuse: Refuse
-    ) -> Iterator[tuple[pa.RecordBatch, Sequence[int]]]:
+    ) -> Iterator[tuple[pa.RecordBatch, Sequence[int] | npt.NDArray[np.int64]]]:
         """The records after the header, and the line at which each begins; `refuse` is given the others.
 
         Raises:
@@ -126,25 +127,24 @@ class CsvRecords:
         if not len(ends):
             return None
         taken = int(ends[-1]) + 1
-        part = block[:taken]
         quotes = quotes[: np.searchsorted(quotes, taken)]
-        returns = part.count(b"\r")
+        returns = block.count(b"\r", 0, taken)
         newlines = int(np.searchsorted(every_end, taken))
-        if returns and not returns == newlines == part.count(b"\r\n"):
+        if returns and not returns == newlines == block.count(b"\r\n", 0, taken):
             return None
-        if b"\0" in part or not self._is_strict(signs, quotes):
+        if block.find(b"\0", 0, taken) >= 0 or not self._is_strict(signs, quotes):
             return None
         starts = np.zeros(len(ends), np.int64)
         starts[1:] = ends[:-1] + 1
-        lines = line + np.searchsorted(every_end, starts)
+        lines = line + (np.searchsorted(every_end, starts) if len(quotes) else np.arange(len(ends)))
         lines = lines[ends - starts > (1 if returns else 0)]
         try:
-            records = _parsed(part, names, self.delimiter) if len(lines) else None
+            records = _parsed(pa.py_buffer(block).slice(0, taken), names, self.delimiter) if len(lines) else None
         except pa.ArrowInvalid:
             return None
         if records is not None and records.num_rows != len(lines):
             return None
-        return _Part(taken, newlines, records, lines.tolist())
+        return _Part(taken, newlines, records, lines)
 
     def _is_strict(self, signs: np.ndarray, quotes: np.ndarray) -> bool:
         """Whether every quote stands at the beginning or end of a field, or is doubled."""
@@ -187,7 +187,7 @@ class CsvRecords:
                 refuse(raw, line)
                 refused += 1
             at, line = at + len(raw + end), line + 1
-        records = _parsed(b"\n".join(good) + b"\n", names, self.delimiter) if good else None
+        records = _parsed(pa.py_buffer(b"\n".join(good) + b"\n"), names, self.delimiter) if good else None
         return _Part(at, line - first, records, positions, refused)
 
     def _count(self, raw: bytes) -> int:
@@ -228,11 +228,11 @@ class RefusedRecords:
         return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=REFUSED)
 
 
-def _parsed(text: bytes, names: Sequence[str], delimiter: str) -> pa.RecordBatch:
+def _parsed(text: pa.Buffer, names: Sequence[str], delimiter: str) -> pa.RecordBatch:
     """Records as columns of text; an empty field is null, a quoted empty one is an empty text."""
     table = pa.csv.read_csv(
-        pa.py_buffer(text),
-        pa.csv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=list(names)),
+        text,
+        pa.csv.ReadOptions(use_threads=False, block_size=text.size + 1, column_names=list(names)),
         pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         pa.csv.ConvertOptions(
             column_types=dict.fromkeys(names, pa.string()),
