@@ -1,13 +1,15 @@
 """Run every benchmark of this folder and write `docs/figures.md`, the only place where figures stand.
 
-`.venv/bin/python benchmarks/run_all.py [--quick]`. A benchmark is a file that ends with `main(measure)`: found, not
-listed. The figures are written even where one misses its goal, and the command then ends with 1.
+`.venv/bin/python benchmarks/run_all.py [--quick] [NAME]...`. A benchmark is a file that ends with `main(measure)`:
+found, not listed; where some are named, the others' figures stay as they are. The figures are written even where one
+misses its goal, and the command then ends with 1.
 """
 
 import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -44,40 +46,62 @@ def busy(described: dict[str, Any]) -> str:
     return " The machine was busy with other work: seconds are too high, and ratios are rougher than on a quiet one."
 
 
-def page(results: dict[Path, dict[str, Any]], quick: bool) -> str:
-    """The document: machine and commit first, then each benchmark with its own words."""
-    described = next(iter(results.values()))["machine"]
+def section(path: Path, result: dict[str, Any], quick: bool) -> str:
+    """One benchmark's part of the page: what it measures, when and on what, and its figures."""
+    described = result["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in described["versions"].items())
     size = "small worlds (`--quick`)" if quick else "full size"
-    head = f"""# Figures
+    return f"""## {path.stem.replace("_", " ")}
 
-Written by `make bench`; not edited by hand. {datetime.now(UTC):%Y-%m-%d}, commit `{described["commit"]}`, {size}.
+{first_paragraph(path)}
 
-{described["cores"]} cores ({described["processor"]}), {described["memory_gb"]} GB, {described["system"]}, \
-Python {described["python"]}; {versions}. Load before the start: {described["load_before"]}.{busy(described)}
+{datetime.now(UTC):%Y-%m-%d}, commit `{described["commit"]}`, {size}. {described["cores"]} cores \
+({described["processor"]}), {described["memory_gb"]} GB, {described["system"]}, Python {described["python"]}; \
+{versions}. Load before the start: {described["load_before"]}.{busy(described)}
+
+{table(result["figures"])}
+"""
+
+
+def page(sections: Sequence[str]) -> str:
+    """The document."""
+    head = """# Figures
+
+Written by `make bench`; not edited by hand.
 
 Every figure stands beside a reference measured in the same run on the same input. *Ratio* is how many times the
 reference's cost ours is (below 1: ours is cheaper); *goal* is the highest ratio we accept.
 """
-    parts = [
-        f"## {path.stem.replace('_', ' ')}\n\n{first_paragraph(path)}\n\n{table(result['figures'])}\n"
-        for path, result in results.items()
-    ]
-    return "\n".join([head, *parts])
+    return "\n".join([head, *sections])
 
 
-def all_figures(quick: bool) -> int:
-    """Run all, write the page; the number of figures that miss their goal."""
-    results = {}
-    for path in benchmarks():
-        say(f"{path.stem} …")
-        results[path] = run(path, quick)
-    TARGET.write_text(page(results, quick), encoding="utf-8")
+def kept(text: str) -> dict[str, str]:
+    """The sections of a page by their titles."""
+    parts = text.split("\n## ")[1:]
+    return {part.partition("\n")[0]: "## " + part.rstrip() + "\n" for part in parts}
+
+
+def all_figures(quick: bool, names: Collection[str] = ()) -> int:
+    """Run all (or those named), write the page; the number of figures that miss their goal."""
+    known = {path.stem: path for path in benchmarks()}
+    if unknown := set(names) - known.keys():
+        raise SystemExit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+    there = kept(TARGET.read_text(encoding="utf-8")) if names and TARGET.exists() else {}
+    missed = 0
+    for name in names or known:
+        say(f"{name} …")
+        result = run(known[name], quick)
+        missed += sum(not figure["ok"] for figure in result["figures"])
+        there[name.replace("_", " ")] = section(known[name], result, quick)
+    titles = [name.replace("_", " ") for name in known]
+    TARGET.write_text(page([there[title] for title in titles if title in there]), encoding="utf-8")
     say(f"written: {TARGET.relative_to(ROOT)}")
-    return sum(not figure["ok"] for result in results.values() for figure in result["figures"])
+    return missed
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small worlds")
-    sys.exit(1 if all_figures(parser.parse_args().quick) else 0)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these; the figures of the others stay")
+    options = parser.parse_args()
+    sys.exit(1 if all_figures(options.quick, options.names) else 0)

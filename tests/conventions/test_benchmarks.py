@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.figures import Figure, table
 from benchmarks.machine import describe
-from benchmarks.run_all import benchmarks, page
+from benchmarks.run_all import benchmarks, kept, page, section
 
 KEYS = {"name", "unit", "ours", "reference", "reference_name", "ratio", "goal", "ok"}
 
@@ -45,11 +45,13 @@ def test_figure_has_the_keys_of_the_interface_and_its_ratio_is_a_cost() -> None:
 def test_figures_page_names_commit_machine_and_a_missed_goal() -> None:
     figures = [Figure("landing", "s", 6.0, 2.0, "DuckDB", goal=2.0).as_dict()]
     result = json.loads(json.dumps({"machine": describe(), "figures": figures}))
-    text = page({benchmarks()[0]: result}, quick=True)
+    text = page([section(benchmarks()[0], result, quick=True)])
     assert f"commit `{result['machine']['commit']}`" in text
     assert str(result["machine"]["cores"]) in text
     assert "**missed**" in table(figures)
     assert "landing" in text
+    assert [*kept(text)] == [benchmarks()[0].stem.replace("_", " ")]
+    assert page([*kept(text).values()]) == text
 
 
 def test_figures_stand_nowhere_else(root: Path) -> None:
