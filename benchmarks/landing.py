@@ -32,7 +32,7 @@ BARE = "DuckDB reads and writes Parquet"
 def measure(quick: bool) -> Sequence[Figure]:
     """Make the inputs of each format, run the three ways on them, each in a process of its own."""
     found: list[Figure] = []
-    for file_format in FORMATS:
+    for file_format in _possible():
         rows = QUICK_ROWS if quick else ROWS
         with _prepared(file_format, rows) as ways:
             bare, ours = ways("bare"), ways("lake")
@@ -48,6 +48,17 @@ def measure(quick: bool) -> Sequence[Figure]:
         with _prepared("parquet", MEMORY_ROWS) as ways:
             found.append(_memory("100 million rows", ways("lake")))
     return found
+
+
+def _possible() -> Iterator[str]:
+    """The formats whose servers this machine has."""
+    from infra.services.servers import missing
+
+    for file_format in FORMATS:
+        if file_format == "postgresql" and missing([file_format]):
+            say(f"left out, not installed: {', '.join(missing([file_format]))}")
+        else:
+            yield file_format
 
 
 def _beside_dlt(file_format: str, ours: Mapping[str, Any], other: Mapping[str, Any]) -> Figure:
