@@ -64,7 +64,6 @@ class Delivery:
         known_at: for JSON, SQL of when a row was known, where the contract names no column for it; None means now.
         is_changes: the rows are changes in their order, with `is_deleted` and `seq` beside `line`: each is the newest
             version of its record, and a double only of the version just before it.
-        has_more: there is more to read after this batch.
         acknowledge: called once the batch is committed.
     """
 
@@ -79,7 +78,6 @@ class Delivery:
     overlap: Overlap | None = None
     known_at: str | None = None
     is_changes: bool = False
-    has_more: bool = False
     acknowledge: Callable[[], None] = lambda: None
 
 

@@ -92,7 +92,6 @@ class FilesConnector:
                         is_reread=is_reread,
                         escaped=reading.escaped,
                         refused=reading.refused,
-                        has_more=True,
                     )
         return None
 
