@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -267,3 +268,18 @@ class TestPacked:
         result = shop.land()
         assert result.state == "failed"
         assert "not the text its name says" in (result.error or "")
+
+
+@pytest.mark.parametrize(("file_format", "row"), [("jsonl.gz", b"1\n"), ("csv.gz", b",\n")])
+def test_97_kb_that_unpack_to_50_million_rows_are_refused_before_any_is_read(
+    shop: Shop, file_format: str, row: bytes
+) -> None:
+    shop.declare(file_format=file_format)
+    packed = gzip.compress(b"sale_id,channel\n" * file_format.startswith("csv") + row * 50_000_000)
+    shop.deliver(f"a.{file_format}", packed)
+    started = time.monotonic()
+    (trouble,) = shop.land().entities[0].troubles
+    seconds = time.monotonic() - started
+    print(f"{len(packed) / 1000:.0f} KB of {file_format} refused in {seconds:.2f} s")
+    assert seconds < 5
+    assert "unpacks to more than" in trouble.message
