@@ -120,6 +120,17 @@ def test_contract_says_the_encoding(shop: Shop, file_format: str, encoding: str)
     assert (counts.received, counts.quarantined) == (30, int(bad != whole))
 
 
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_utf_16_without_its_mark_is_left_and_named(shop: Shop, file_format: str) -> None:
+    shop.document["servers"][0]["customProperties"] = [{"property": "encoding", "value": "utf-16"}]
+    shop.declare(file_format=file_format)
+    text = (as_csv([sale(1)], sale(1)) if file_format == "csv" else as_json_lines([sale(1)])).decode()
+    shop.deliver(f"bad.{file_format}", text.encode("utf-16-le"))
+    shop.deliver(f"good.{file_format}", text.encode("utf-16"))
+    assert f"bad.{file_format}: not utf-16" in (shop.land().error or "")
+    assert shop.counts().landed == 1
+
+
 def test_encoding_nobody_knows_is_refused_with_cure(shop: Shop) -> None:
     shop.document["servers"][0]["customProperties"] = [{"property": "encoding", "value": "ebcdic-of-ours"}]
     shop.declare()

@@ -110,8 +110,9 @@ def _transcoded(blocks: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         for block in blocks:
             yield decoder.decode(block).encode(errors="surrogateescape")
         yield decoder.decode(b"", final=True).encode(errors="surrogateescape")
-    except UnicodeError as error:
-        raise UnreadableFileError(f"not {encoding} ({error.reason})", cure="deliver it again, whole") from None  # type: ignore[attr-defined]
+    except UnicodeError as error:  # the text of one with a reason quotes the bytes; UTF-16 without its mark has none
+        problem = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
+        raise UnreadableFileError(f"not {encoding} ({problem})", cure="deliver it again, whole") from None
 
 
 def _next(stream: pa.CompressedInputStream, codec: str) -> bytes:
