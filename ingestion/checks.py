@@ -13,6 +13,7 @@ import duckdb
 
 from ingestion.connectors.base import literal, quoted
 from ingestion.contract import Column, Entity
+from lake.duck import connect
 from lake.errors import LakeError
 
 #: Reason codes of refused rows, and what each says.
@@ -221,7 +222,7 @@ def content_hash(entity: Entity, added: Sequence[str]) -> str:
     Each column is hashed with its name, and the hashes are brought together by XOR; a null adds nothing, so that a
     row keeps its hash when the contract later gains a column it lacks. 63 bits tell the versions of one key apart,
     not all rows from each other: exact doubles are compared by `record_id` as well. It is DuckDB's own hash (MD5
-    over the values as text cost as much as all the rest of landing), see `require_known_hash`.
+    over the values as text cost as much as all the rest of landing), see `engine`.
     """
     names = [column.name for column in entity.columns] + list(added)
     types = [duckdb_type(column) for column in entity.columns] + ["varchar"] * len(added)
@@ -234,15 +235,18 @@ def _xor(left: str, right: str) -> str:
     return f"xor({left}, {right})"
 
 
-def require_known_hash(connection: duckdb.DuckDBPyConnection) -> None:
-    """Hold the engine to the hash by which bronze knows its rows.
+def engine() -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection whose hashes are those by which bronze knows its rows: for all that compare contents.
 
     Raises:
         EngineError: this DuckDB hashes otherwise: it would take every row that comes again for a new one.
     """
+    connection = connect()
     found = connection.execute(f"select {reduce(_xor, (f'hash({value})' for value in _SAMPLE))}").fetchone()
     if found is None or found[0] != _SAMPLE_HASH:
+        connection.close()
         raise EngineError(
             f"DuckDB {duckdb.__version__} hashes values otherwise than the version bronze was landed with",
             cure="install the versions of requirements.lock",
         )
+    return connection

@@ -15,14 +15,13 @@ import duckdb
 from deltalake.exceptions import DeltaError
 
 from ingestion.batch import Batches, added_columns
-from ingestion.checks import require_known_hash
+from ingestion.checks import engine
 from ingestion.connectors import connectors_for, is_absent
 from ingestion.connectors.base import Connector, Cursor, SourceError, Trouble, UnreachableError
 from ingestion.contract import Contract, Entity, load_contract, load_contracts
 from ingestion.drift import DriftError
 from ingestion.result import Counts, EntityResult, SourceResult
 from lake import layout
-from lake.duck import connect
 from lake.errors import LakeError
 from lake.locks import table_lock
 from lake.state import read_state, state_of
@@ -81,7 +80,7 @@ def land_source(
         return SourceResult(source, [EntityResult(source, entity.name) for entity in chosen], is_absent=True)
     result.entities = [EntityResult(source, entity.name) for entity in chosen]
     with ExitStack() as stack:
-        compute = cache(lambda: _engine(stack))  # an idle source needs none
+        compute = cache(lambda: stack.enter_context(engine()))  # an idle source needs none
         landing = _SourceLanding(contract, compute, full_refresh, progress or (lambda line: None))
         for entity, entity_result in zip(chosen, result.entities, strict=True):
             landing.land(entity, entity_result)
@@ -193,12 +192,6 @@ class _SourceLanding:
                 self.progress(f"{entity.source}/{entity.name}: {counts.landed} rows landed")
                 for name in batches.new_columns:
                     self.progress(f"{entity.source}/{entity.name}: new column {name} kept as text")
-
-
-def _engine(stack: ExitStack) -> duckdb.DuckDBPyConnection:
-    connection = stack.enter_context(connect())
-    require_known_hash(connection)
-    return connection
 
 
 def _cursor(entity: Entity, connector: Connector) -> Cursor | None:

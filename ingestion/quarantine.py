@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from ingestion import replays
-from ingestion.checks import REASONS
+from ingestion.checks import REASONS, engine
 from ingestion.connectors.drops.lines import as_bytes
 from ingestion.contract import load_contract, load_contracts
 from ingestion.replays import Replayed
@@ -99,7 +99,7 @@ def replay(source: str | None = None) -> list[Replayed]:
         UnknownSourceError: there is no such source.
     """
     contracts = load_contracts() if source is None else [load_contract(source)]
-    with connect() as connection:
+    with engine() as connection:
         done = [
             replays.replay_entity(connection, contract, entity)
             for contract in contracts

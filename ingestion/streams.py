@@ -18,6 +18,7 @@ import duckdb
 from deltalake.exceptions import DeltaError
 
 from ingestion.batch import Batches
+from ingestion.checks import engine
 from ingestion.connectors import live_connector, stream_server
 from ingestion.connectors.base import LiveConnector, SourceError, Trouble
 from ingestion.contract import Contract, ContractError, Entity, load_contract, load_contracts
@@ -25,7 +26,6 @@ from ingestion.drift import DriftError
 from ingestion.landing import unforeseen
 from ingestion.result import Counts
 from lake import layout
-from lake.duck import connect
 from lake.errors import LakeError
 from lake.locks import table_lock
 from lake.maintenance import Policy, maintain_table
@@ -157,7 +157,7 @@ def follow(
     layout.ensure()
     until = None if seconds is None else time.monotonic() + seconds
     tell = _Telling(followed, progress or (lambda line: None))
-    with connect() as connection, tables_kept_open():
+    with engine() as connection, tables_kept_open():
         try:
             while not stop.is_set() and (until is None or time.monotonic() < until):
                 began = time.monotonic()

@@ -1,12 +1,16 @@
 """Quarantine: a mended contract lets the refused records in, each exactly once, and the counters move with them."""
 
 import json
+import threading
 
 import pytest
 
-from ingestion import replays
+from ingestion import checks, replays
+from ingestion.checks import EngineError
 from ingestion.contract import UnknownSourceError
 from ingestion.quarantine import UnknownRecordError, count_by_reason, list_refused, replay, show
+from ingestion.streams import follow
+from lake.settings import reset_settings
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
@@ -116,3 +120,20 @@ def test_record_is_listed_shown_and_counted(shop: Shop) -> None:
         list_refused("till")
     with pytest.raises(UnknownSourceError):
         replay("till")
+
+
+def test_engine_that_hashes_otherwise_compares_no_contents(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.deliver("a.jsonl", [sale(1), sale(2, channel="fax")])
+    shop.land()
+    monkeypatch.setattr(checks, "_SAMPLE_HASH", 0)
+    shop.deliver("b.jsonl", [sale(1)])
+    monkeypatch.delenv("LAKE_CONTRACTS")
+    reset_settings()
+    with pytest.raises(EngineError):
+        follow(["devices"], stop=threading.Event())
+    monkeypatch.setenv("LAKE_CONTRACTS", str(shop.contract_file.parent.parent))
+    reset_settings()
+    for compare in (shop.land, replay):
+        with pytest.raises(EngineError):
+            compare()
+    assert len(shop.rows("sale_id")) == 1
