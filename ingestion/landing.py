@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
+#: What goes wrong with one entity is told, and the others go on.
+TOLD = (SourceError, DriftError, duckdb.Error, DeltaError, OSError, CommitError)
+_OF_THE_MACHINE = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
+
 
 @dataclass(frozen=True)
 class EntityCounters:
@@ -102,7 +106,7 @@ def has_new(source: str) -> bool:
     for entity in contract.entities.values():
         for connector in connectors_for(contract, entity):
             try:
-                if connector.has_new(_cursor(entity, connector)):
+                if connector.has_new(cursor_of(entity, connector)):
                     return True
             except SourceError:
                 return True
@@ -168,21 +172,17 @@ class _SourceLanding:
                 if connector.stream in self.unreachable:
                     raise self.unreachable[connector.stream]
                 self._land_stream(entity, connector, result)
-            except SourceError as error:
+            except TOLD as error:
                 if isinstance(error, UnreachableError):
                     self.unreachable[connector.stream] = error
-                result.troubles.append(Trouble(place, str(error.args[0]), error.cure))
-            except DriftError as error:
-                result.troubles.append(Trouble(place, str(error.args[0]), error.cure, "blocked"))
-            except (duckdb.Error, DeltaError, OSError, CommitError) as error:
-                result.troubles.append(unforeseen(place, error))
+                result.troubles.append(trouble_of(place, error))
             finally:
                 result.troubles.extend(connector.troubles())
                 connector.close()
 
     def _land_stream(self, entity: Entity, connector: Connector, result: EntityResult) -> None:
         with table_lock(entity.table):
-            if not (self.full_refresh or connector.is_live) and not connector.has_new(_cursor(entity, connector)):
+            if not (self.full_refresh or connector.is_live) and not connector.has_new(cursor_of(entity, connector)):
                 return
             batches = Batches(self.compute(), self.contract, entity, connector, self.full_refresh)
             while (counts := batches.land()) is not None:
@@ -194,17 +194,18 @@ class _SourceLanding:
                     self.progress(f"{entity.source}/{entity.name}: new column {name} kept as text")
 
 
-def _cursor(entity: Entity, connector: Connector) -> Cursor | None:
+def cursor_of(entity: Entity, connector: Connector) -> Cursor | None:
+    """Where a stream of an entity stands, from bronze's newest commit; None where it has brought nothing yet."""
     streams = read_state(entity.table).get("streams", {})
     return streams.get(connector.stream, {}).get("cursor")  # type: ignore[no-any-return]
 
 
-def unforeseen(place: str, error: Exception) -> Trouble:
-    """What the machine or a library could not do, without its values: an engine's message may quote personal data."""
-    if isinstance(error, CommitError):
-        return Trouble(place, str(error.args[0]), error.cure)
-    told = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
-    said = f": {str(error).splitlines()[0]}" if isinstance(error, told) else ""
+def trouble_of(place: str, error: Exception) -> Trouble:
+    """One of `TOLD` for the result. An engine's message may quote personal data: only of the machine's it is kept."""
+    if isinstance(error, SourceError | DriftError | CommitError):
+        state = "blocked" if isinstance(error, DriftError) else "failed"
+        return Trouble(place, str(error.args[0]), error.cure, state)
+    said = f": {str(error).splitlines()[0]}" if isinstance(error, _OF_THE_MACHINE) else ""
     log.debug("landing of %s ended", place, exc_info=error)
     return Trouble(
         place,

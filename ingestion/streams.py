@@ -20,18 +20,15 @@ from deltalake.exceptions import DeltaError
 from ingestion.batch import Batches
 from ingestion.checks import engine
 from ingestion.connectors import live_connector, stream_server
-from ingestion.connectors.base import LiveConnector, SourceError, Trouble
+from ingestion.connectors.base import LiveConnector, Trouble
 from ingestion.contract import Contract, ContractError, Entity, load_contract, load_contracts
-from ingestion.drift import DriftError
-from ingestion.landing import unforeseen
+from ingestion.landing import TOLD, cursor_of, trouble_of
 from ingestion.result import Counts
 from lake import layout
 from lake.errors import LakeError
 from lake.locks import table_lock
 from lake.maintenance import Policy, maintain_table
-from lake.state import read_state
 from lake.tables import tables_kept_open
-from lake.writer import CommitError
 
 #: From the beginning of one round over all entities to the next, unless the round brought so much that more must wait.
 TICK_SECONDS = 1.0
@@ -74,12 +71,8 @@ class Followed:
             return 0
         try:
             received = self._land(connection)
-        except DriftError as error:
-            self._fail(Trouble(self.name, str(error.args[0]), error.cure, "blocked"))
-        except SourceError as error:
-            self._fail(Trouble(self.name, str(error.args[0]), error.cure))
-        except (duckdb.Error, DeltaError, OSError, CommitError) as error:
-            self._fail(unforeseen(self.name, error))
+        except TOLD as error:
+            self._fail(trouble_of(self.name, error))
         else:
             self._pause, self.trouble = 0.0, None
             return received
@@ -94,7 +87,7 @@ class Followed:
             for table in (self.entity.table, self.entity.quarantine_table):
                 maintain_table(table, policy=POLICY)
         except (DeltaError, OSError) as error:
-            self._fail(unforeseen(self.name, error))
+            self._fail(trouble_of(self.name, error))
         return True
 
     def close(self) -> None:
@@ -107,7 +100,7 @@ class Followed:
         cursor = None
         if self._connector is None:
             stream = live_connector(self.contract, self.entity)
-            cursor = read_state(self.entity.table).get("streams", {}).get(stream.stream, {}).get("cursor")
+            cursor = cursor_of(self.entity, stream)
             self._connector = stream
         if not self._connector.has_new(cursor):
             return 0
