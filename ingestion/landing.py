@@ -14,6 +14,7 @@ from functools import cache
 import duckdb
 from deltalake.exceptions import DeltaError
 
+from ingestion.aside import AsideError
 from ingestion.batch import Batches, added_columns
 from ingestion.checks import engine
 from ingestion.connectors import connectors_for, is_absent
@@ -33,7 +34,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
 #: What goes wrong with one entity is told, and the others go on.
-TOLD = (SourceError, DriftError, duckdb.Error, DeltaError, OSError, CommitError)
+TOLD = (SourceError, DriftError, AsideError, duckdb.Error, DeltaError, OSError, CommitError)
 _OF_THE_MACHINE = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
 
 
@@ -202,7 +203,7 @@ def cursor_of(entity: Entity, connector: Connector) -> Cursor | None:
 
 def trouble_of(place: str, error: Exception) -> Trouble:
     """One of `TOLD` for the result. An engine's message may quote personal data: only of the machine's it is kept."""
-    if isinstance(error, SourceError | DriftError | CommitError):
+    if isinstance(error, LakeError):
         state = "blocked" if isinstance(error, DriftError) else "failed"
         return Trouble(place, str(error.args[0]), error.cure, state)
     said = f": {str(error).splitlines()[0]}" if isinstance(error, _OF_THE_MACHINE) else ""

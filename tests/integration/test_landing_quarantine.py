@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from ingestion import aside
 from ingestion.landing import land_source
 from ingestion.quarantine import list_refused, raw_bytes, replay, show
 from tests.contract_rows import as_csv
@@ -135,3 +136,23 @@ def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop) -> None:
     shop.columns["channel"]["quality"][0]["arguments"]["validValues"].append("fax")
     shop.declare()
     assert [(r.landed, r.remaining) for r in replay("shop")] == [(1, 1)]
+
+
+def test_refused_record_that_is_lost_on_its_way_fails_the_batch_and_is_told(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.deliver("a.jsonl", [sale(1), sale(2, pieces="x"), sale(3, pieces="x", buyer="b" * 5000)])
+    logged = aside._logged
+
+    def loses_short_ones(line: str, kind: str, result: str) -> str:
+        return f"case when strlen({line}) > 5000 then {logged(line, kind, result)} else {result} end"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(aside, "_logged", loses_short_ones)
+        result = shop.land()
+    assert "2 rows were set aside and 1 are there" in (result.error or "")
+    assert result.cure
+    assert shop.rows() == shop.rows(zone="quarantine") == []
+    assert shop.land().error is None
+    counts = shop.counts()
+    assert (counts.landed, counts.quarantined) == (1, 2)
