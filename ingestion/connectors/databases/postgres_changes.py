@@ -7,7 +7,7 @@ over, so that the two parts neither overlap nor leave a gap. Changes are spooled
 bounded however large a transaction is.
 """
 
-import shutil
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -23,7 +23,7 @@ from ingestion.connectors.databases.sql import SqlConnector
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError
-from lake.settings import load_settings
+from lake.scratch import scratch_folder
 from lake.tables import table_exists
 
 #: Messages of one batch, about: a transaction is never parted.
@@ -47,7 +47,7 @@ class ChangesConnector(Indivisible):
         self._shown: str | None = None  # the snapshot this run reads
         self._is_snapshot_read = False
         self._is_taken_again = False
-        self._spool_folder = load_settings().home / "tmp" / f"changes-{self.slot.name}"
+        self._spooled: tempfile.TemporaryDirectory[str] | None = None
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a change waits, or so much of the log that the source should be let go of it."""
@@ -76,7 +76,9 @@ class ChangesConnector(Indivisible):
     def close(self) -> None:
         """Close the connection and remove what was spooled; the slot stays."""
         self.snapshot.close()
-        shutil.rmtree(self._spool_folder, ignore_errors=True)
+        if self._spooled is not None:
+            self._spooled.cleanup()
+            self._spooled = None
 
     def _read_snapshot(self, connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> Delivery | None:
         if self._is_snapshot_read:
@@ -132,8 +134,9 @@ class ChangesConnector(Indivisible):
 
     def _spool(self, decoder: Decoder, end: str) -> tuple[Path, int]:
         """Write the changes up to a position to a file; returns it and the number of messages."""
-        self._spool_folder.mkdir(parents=True, exist_ok=True)
-        path = self._spool_folder / "changes.parquet"
+        if self._spooled is None:
+            self._spooled = scratch_folder("changes")
+        path = Path(self._spooled.name, "changes.parquet")
         messages = 0
         try:
             reader = self.dialect.stream(f"select data from {self.slot.peek(end, BATCH_CHANGES)}")

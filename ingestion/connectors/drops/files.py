@@ -20,7 +20,7 @@ from ingestion.connectors.drops.landed import Known, Landed, describe
 from ingestion.connectors.drops.unpacking import UnreadableFileError
 from ingestion.contract import ContractError, Entity
 from ingestion.drift import DriftError
-from lake.settings import load_settings
+from lake.scratch import scratch_folder
 
 #: Bytes on disk of one batch; a first load of years is cut into several commits.
 BATCH_BYTES = 512 << 20
@@ -223,9 +223,7 @@ class FilesConnector:
 
     def _alias(self, location: str) -> str:
         if self._aliases is None:
-            root = load_settings().home / "tmp"
-            root.mkdir(parents=True, exist_ok=True)
-            self._aliases = tempfile.TemporaryDirectory(prefix="files-", dir=root)
+            self._aliases = scratch_folder("files")
         folder = Path(self._aliases.name)
         alias = folder / f"{len(list(folder.iterdir()))}.parquet"
         alias.symlink_to(Path(location).resolve())
