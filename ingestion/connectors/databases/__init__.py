@@ -11,7 +11,7 @@ from ingestion.connectors.base import Connector
 from ingestion.connectors.databases.dialects import Dialect, PostgreSql, Sqlite
 from ingestion.connectors.databases.keys import KeysConnector
 from ingestion.connectors.databases.postgres_changes import ChangesConnector
-from ingestion.connectors.databases.sql import SqlConnector
+from ingestion.connectors.databases.sql import OVERLAP, SqlConnector
 from ingestion.contract import Contract, ContractError, Entity, server_options
 
 _REPLICATION = ("none", "logical")
@@ -43,7 +43,7 @@ def _by_watermark(
     dialect: Dialect, contract: Contract, entity: Entity, server: Server, full_refresh: bool
 ) -> Iterator[Connector]:
     options = server_options(server)
-    hours = _option(contract, options, "overlapHours", 1, _is_hours, "a number of hours")
+    hours = _option(contract, options, "overlapHours", OVERLAP / timedelta(hours=1), _is_hours, "a number of hours")
     yield SqlConnector(dialect, entity, timedelta(hours=hours))
     if entity.deletes.mode == "compare":
         yield KeysConnector(dialect, entity, is_agreed=full_refresh)

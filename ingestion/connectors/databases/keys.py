@@ -12,9 +12,9 @@ from datetime import datetime
 import duckdb
 
 from ingestion import checks
-from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, literal, quoted
+from ingestion.connectors.base import Cursor, Delivery, SourceError, literal, quoted
 from ingestion.connectors.databases.dialects import Columns, Dialect
-from ingestion.connectors.databases.sql import mark_of
+from ingestion.connectors.databases.sql import DatabaseConnector, mark_of
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError
@@ -25,18 +25,16 @@ from lake.tables import open_table, scan
 MOST_RETURNED = 10_000
 
 
-class KeysConnector(Indivisible):
+class KeysConnector(DatabaseConnector):
     """One entity's keys, compared once a run."""
 
     stream = "keys"
     is_live = False
 
     def __init__(self, dialect: Dialect, entity: Entity, *, is_agreed: bool) -> None:
-        self.dialect = dialect
-        self.entity = entity
+        super().__init__(dialect, entity)
         self.is_agreed = is_agreed
         self.place = f"{entity.source}/{entity.name}"
-        self.table = quoted(entity.physical_name)
         self._compared: dict[str, str] | None = None  # the cursor of this run's comparison
         self._is_returned_read = False
 
@@ -59,16 +57,6 @@ class KeysConnector(Indivisible):
             return None
         self._is_returned_read = True
         return self._returned(connection, self._compared)
-
-    def close(self) -> None:
-        """Close the connection to the source."""
-        self.dialect.close()
-
-    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Nothing can be parted from the rest; a database that broke off is told as itself."""
-        if self.dialect.broken is not None:
-            raise self.dialect.broken
-        return False
 
     def _has_versions(self) -> bool:
         table = open_table(self.entity.table)

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion import drift
-from ingestion.connectors.base import Cursor, Delivery, Indivisible, literal
+from ingestion.connectors.base import Cursor, Delivery, literal
 from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.connectors.databases.pgoutput import Decoder, UnusableChangeError
 from ingestion.connectors.databases.slots import Slot, landed_before, number, text
-from ingestion.connectors.databases.sql import SqlConnector
+from ingestion.connectors.databases.sql import DatabaseConnector, SqlConnector
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError
@@ -33,15 +33,15 @@ IDLE_BYTES = 64 << 20
 _SPOOL = pa.schema([("line", pa.string()), ("is_deleted", pa.bool_()), ("seq", pa.int64())])
 
 
-class ChangesConnector(Indivisible):
+class ChangesConnector(DatabaseConnector):
     """One entity's table and its changes, by a slot of its own."""
 
     stream = "changes"
     is_live = False
+    dialect: PostgreSql
 
     def __init__(self, dialect: PostgreSql, entity: Entity, prefix: str | None = None) -> None:
-        self.dialect = dialect
-        self.entity = entity
+        super().__init__(dialect, entity)
         self.snapshot = SqlConnector(dialect, entity)
         self.slot = Slot(dialect, entity, prefix)
         self._shown: str | None = None  # the snapshot this run reads
@@ -69,13 +69,9 @@ class ChangesConnector(Indivisible):
                 return delivery
         return self._read_changes(cursor)
 
-    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Nothing can be parted from the rest; a database that broke off is told as itself."""
-        return self.snapshot.leave_out_unreadable(connection)
-
     def close(self) -> None:
         """Close the connection and remove what was spooled; the slot stays."""
-        self.snapshot.close()
+        super().close()
         if self._spooled is not None:
             self._spooled.cleanup()
             self._spooled = None

@@ -45,7 +45,26 @@ class Look:
     odd: int
 
 
-class SqlConnector(Indivisible):
+class DatabaseConnector(Indivisible):
+    """What the ways of reading a table share: one connection, and its own words where that breaks off."""
+
+    def __init__(self, dialect: Dialect, entity: Entity) -> None:
+        self.dialect = dialect
+        self.entity = entity
+        self.table = quoted(entity.physical_name)
+
+    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Nothing can be parted from the rest; a database that broke off is told as itself, not as DuckDB's error."""
+        if self.dialect.broken is not None:
+            raise self.dialect.broken
+        return False
+
+    def close(self) -> None:
+        """Close the connection to the source."""
+        self.dialect.close()
+
+
+class SqlConnector(DatabaseConnector):
     """One entity's table, read by the watermark its contract names."""
 
     stream = "sql"
@@ -57,11 +76,9 @@ class SqlConnector(Indivisible):
                 f"{entity.source}/{entity.name}: a table is read by a watermark, and the contract names none",
                 cure="set `watermark` to the column that grows with every change of a row",
             )
-        self.dialect = dialect
-        self.entity = entity
+        super().__init__(dialect, entity)
         self.watermark = entity.watermark
         self.overlap = overlap
-        self.table = quoted(entity.physical_name)
         self._known_columns: Columns = {}
         self._read_to: str | None = None  # upper end of the range this run has read
 
@@ -108,16 +125,6 @@ class SqlConnector(Indivisible):
                 null::bigint as source_position, false as is_escaped from sql_unreadable""",
             overlap=Overlap(self.watermark, self._overlap_start(newest) or "0001-01-01"),
         )
-
-    def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Nothing can be parted from the rest; a database that broke off is told as itself, not as DuckDB's error."""
-        if self.dialect.broken is not None:
-            raise self.dialect.broken
-        return False
-
-    def close(self) -> None:
-        """Close the connection to the source."""
-        self.dialect.close()
 
     def _columns(self) -> Columns:
         if not self._known_columns:
