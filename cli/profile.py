@@ -38,9 +38,10 @@ def profile(
         )
     from dataclasses import asdict
 
-    from identity.profile import find_person, read_profile
+    from identity.find import find_person
+    from identity.profile import read_profile
 
-    found = read_profile(find_person(person_id=person_id, email=email, phone=phone))
+    found = read_profile(find_person(person_id=person_id, email=email, phone=phone), asked_for=person_id)
     if json:
         from cli._screen import print_json
 

@@ -1,7 +1,8 @@
 """One person's file, gathered for those who may see it: golden values, identifiers, journey, and why it is one person.
 
-Reads the restricted tables (`identity/…`) beside the open marts; how it is shown is `cli/profile.py`. Golden columns
-are taken as the tables have them: what stands before `<attribute>_source` is the attribute, whichever it is.
+Reads the restricted tables (`identity/…`) beside the open marts; whom an id or a number leads to is `find`, how a file
+is shown is `cli/profile.py`. Golden columns are taken as the tables have them: what stands before
+`<attribute>_source` is the attribute, whichever it is.
 """
 
 from dataclasses import dataclass, field
@@ -10,129 +11,91 @@ from typing import Any
 import duckdb
 
 from identity.as_of import PERSON_LINKS
-from identity.values import e164, email_sql
+from identity.find import PERSON_RECORDS
 from lake.duck import connect
-from lake.errors import LakeError
-from lake.tables import scan, table_exists
+from lake.tables import list_tables, scan, table_exists
 
-PERSON_RECORDS = "identity/person_records"
 PERSON_CONTACT = "identity/person_contact"
 PERSON_EVENTS = "identity/person_events"
+PERSON_IDENTIFIERS = "identity/person_identifiers"
+PERSON_HOUSEHOLDS = "marts/person_households"
 PERSON_PROFILE = "marts/person_profile"
 JOURNEY_EVENTS = "marts/journey_events"
-_TIMES = ("_updated_at", "_at")
+#: What a golden attribute's columns are called after its name, beside `_source`.
+_ABOUT = (
+    "_updated_at", "_sources_count", "_decided_by", "_runner_up", "_runner_up_source", "_runner_up_updated_at",
+)  # fmt: skip
 
 
-class UnknownPersonError(LakeError):
-    """Nobody in the lake is the person asked for."""
+@dataclass(frozen=True)
+class RunnerUp:
+    """What the next best source says otherwise."""
 
-
-class AmbiguousPersonError(LakeError):
-    """Several people share the value asked for."""
+    value: str
+    source: str
+    at: Any
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A golden attribute: its values by column, where they come from and when that source last changed them."""
+    """A golden attribute: its values by column, where they come from and when that source last changed them.
+
+    Attributes:
+        attribute: name, email, phone, address, birth_date, gender, customer.
+        sources_count: how many systems say the same; None where only one may say it.
+        decided_by: the first criterion of the survivorship table in which it beat the runner-up; None without one.
+        runner_up: None if nobody says otherwise.
+    """
 
     attribute: str
     values: dict[str, Any]
     source: str | None
     at: Any
+    sources_count: int | None = None
+    decided_by: str | None = None
+    runner_up: RunnerUp | None = None
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One person's file. `facts`: columns of the profile that have no source of their own (counts, consents, tags)."""
+    """One person's file.
+
+    Attributes:
+        facts: columns of the profile that have no source of their own (counts, consents, tags).
+        identifiers: the values of each kind, each once however it was typed.
+        identifier_rows: the same with kind, value, is_valid, records_count, persons_count (who else shows it), sources,
+            first_seen_at, last_seen_at.
+        sources: the systems that know this person: source, records, events, first_event_at, last_event_at.
+        silent_sources: the other systems of the lake.
+        households: household_id, kind (declared, shared_address), role, members_count, source, valid_from, valid_to
+            (null: still), and `others`: person_id, full_name and role of who else lives there now.
+        records: record_id, source, match_kind, match_strength (bits), valid_from, is_backfilled, updated_at.
+        ledger: births, merges and splits that name this person, oldest first.
+        former_ids: ids that are this person now: person_id, merged_into, event_at, newest first.
+        asked_for: the id that was asked for, where it is a former one; else None.
+    """
 
     person_id: str
     golden: list[Golden] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     identifiers: dict[str, list[str]] = field(default_factory=dict)
+    identifier_rows: list[dict[str, Any]] = field(default_factory=list)
     sources: list[dict[str, Any]] = field(default_factory=list)
+    silent_sources: list[str] = field(default_factory=list)
+    households: list[dict[str, Any]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
     journey: list[dict[str, Any]] = field(default_factory=list)
     last_events: list[dict[str, Any]] = field(default_factory=list)
     ledger: list[dict[str, Any]] = field(default_factory=list)
+    former_ids: list[dict[str, Any]] = field(default_factory=list)
+    asked_for: str | None = None
 
 
-def find_person(*, person_id: str | None = None, email: str | None = None, phone: str | None = None) -> str:
-    """The id of the person asked for by exactly one of the three; an old id that was merged leads to the one it is now.
+def read_profile(person_id: str, *, asked_for: str | None = None, last: int = 10) -> Profile:
+    """The file of one person (an id from `find_person`), with the last events of the journey.
 
-    Raises:
-        UnknownPersonError: nobody has it.
-        AmbiguousPersonError: several people do.
+    `asked_for` is the id that `find_person` was given, if it was an id.
     """
-    if not table_exists(PERSON_LINKS):
-        raise UnknownPersonError("this lake knows nobody yet", cure="fill it first: lake run")
-    with connect() as con:
-        if person_id is not None:
-            found = _by_id(con, person_id)
-            asked, cure = "id", "take an id from marts/person_profile, or look up by --email or --phone"
-        elif email is not None:
-            found = _by_email(con, email)
-            asked, cure = "e-mail", "check its spelling; an address that many share, or a placeholder, leads to nobody"
-        else:
-            found = _by_phone(con, phone or "")
-            asked, cure = "phone number", "give it with its country code; a number that many share leads to nobody"
-    if not found:
-        raise UnknownPersonError(f"nobody in this lake has that {asked}", cure=cure)
-    if len(found) > 1:
-        raise AmbiguousPersonError(
-            f"{len(found)} people show that {asked}", cure=f"look one of them up by id: {', '.join(found[:5])}"
-        )
-    return found[0]
-
-
-def _by_id(con: duckdb.DuckDBPyConnection, person_id: str) -> list[str]:
-    """The id itself, else the person that holds most of what was its records."""
-    rows = con.execute(
-        f"select 1 from {scan(PERSON_LINKS)} where person_id = ? and valid_to is null limit 1", [person_id]
-    ).fetchall()
-    if rows:
-        return [person_id]
-    rows = con.execute(
-        f"""select now_.person_id, count(*) as records from {scan(PERSON_LINKS)} was
-                join {scan(PERSON_LINKS)} now_ using (record_id)
-            where was.person_id = ? and now_.valid_to is null group by 1 order by records desc, 1 limit 1""",
-        [person_id],
-    ).fetchall()
-    return [row[0] for row in rows]
-
-
-_SHOWN = """select record_id, value from (
-        select record_id, item.value as value from (select record_id, unnest(identifiers) as item from {records})
-            where item.kind = '{kind}'
-        union select record_id, {kind} from {records} where {kind} is not null)"""
-
-
-def _by_email(con: duckdb.DuckDBPyConnection, email: str) -> list[str]:
-    shown = _SHOWN.format(records=scan(PERSON_RECORDS), kind="email")
-    rows = con.execute(
-        f"""with asked as (select {email_sql("cast($asked as varchar)")} as email)
-            select distinct person_id from ({shown}) join {scan(PERSON_LINKS)} using (record_id)
-            where valid_to is null and {email_sql("value")} = (select email from asked)""",
-        {"asked": email},
-    ).fetchall()
-    return sorted(row[0] for row in rows)
-
-
-def _by_phone(con: duckdb.DuckDBPyConnection, phone: str) -> list[str]:
-    asked = e164(phone, None)
-    if asked is None:
-        return []
-    shown = _SHOWN.format(records=scan(PERSON_RECORDS), kind="phone")
-    rows = con.execute(
-        f"""select distinct person_id, value, country from ({shown}) join {scan(PERSON_LINKS)} using (record_id)
-            join (select record_id, country from {scan(PERSON_RECORDS)}) using (record_id)
-            where valid_to is null and right(regexp_replace(value, '[^0-9]', '', 'g'), 7) = ?""",
-        [asked[-7:]],
-    ).fetchall()
-    return sorted({person for person, value, country in rows if e164(value, country) == asked})
-
-
-def read_profile(person_id: str, *, last: int = 10) -> Profile:
-    """The file of one person (an id from `find_person`), with the last events of the journey."""
     with connect() as con:
         golden, facts = _golden(con, person_id)
         records = _rows(
@@ -143,16 +106,24 @@ def read_profile(person_id: str, *, last: int = 10) -> Profile:
                 where l.person_id = ? and l.valid_to is null order by r.source, l.match_strength desc, r.record_id""",
             person_id,
         )
+        identifiers = _identifiers(con, person_id)
+        sources = _sources(con, person_id)
+        known = {row["source"] for row in sources}
         return Profile(
             person_id=person_id,
             golden=golden,
             facts=facts,
-            identifiers=_identifiers(con, person_id),
-            sources=_sources(con, person_id),
+            identifiers=_by_kind(identifiers),
+            identifier_rows=identifiers,
+            sources=sources,
+            silent_sources=sorted({name.split("/")[1] for name in list_tables("bronze")} - known),
+            households=_households(con, person_id),
             records=records,
             journey=_journey(con, person_id),
             last_events=_last_events(con, person_id, last),
             ledger=_ledger(con, person_id),
+            former_ids=_former_ids(con, person_id),
+            asked_for=asked_for if asked_for != person_id else None,
         )
 
 
@@ -177,31 +148,82 @@ def group_golden(row: dict[str, Any]) -> tuple[list[Golden], dict[str, Any]]:
     found: list[Golden] = []
     waiting: dict[str, Any] = {}
     tokens: dict[str, Any] = {}
+    used = {"person_id"}
     for name, value in row.items():
         attribute = name.removesuffix("_source")
-        if name == "person_id" or any(name == f"{item.attribute}{ending}" for item in found for ending in _TIMES):
+        if name in used:
             continue
         if name.endswith("_token"):
             tokens[name] = value
         elif attribute == name:
             waiting[name] = value
         else:
-            at = next((row[attribute + ending] for ending in _TIMES if attribute + ending in row), None)
-            found.append(Golden(attribute, waiting, value, at))
+            about = {ending: row[attribute + ending] for ending in _ABOUT if attribute + ending in row}
+            used.update(attribute + ending for ending in about)
+            found.append(_golden_of(attribute, waiting, value, about))
             waiting = {}
     return found, waiting | tokens
 
 
-def _identifiers(con: duckdb.DuckDBPyConnection, person_id: str) -> dict[str, list[str]]:
-    rows = con.execute(
-        f"""select item.kind, list(distinct item.value order by item.value) from (
-                select unnest(r.identifiers) as item from {scan(PERSON_LINKS)} l
-                    join {scan(PERSON_RECORDS)} r using (record_id)
-                where l.person_id = ? and l.valid_to is null)
-            where item.value is not null group by item.kind order by item.kind""",
-        [person_id],
-    ).fetchall()
-    return dict(rows)
+def _golden_of(attribute: str, values: dict[str, Any], source: str | None, about: dict[str, Any]) -> Golden:
+    other = about.get("_runner_up")
+    return Golden(
+        attribute,
+        values,
+        source,
+        about.get("_updated_at"),
+        sources_count=about.get("_sources_count"),
+        decided_by=about.get("_decided_by"),
+        runner_up=None
+        if other is None
+        else RunnerUp(str(other), about["_runner_up_source"], about["_runner_up_updated_at"]),
+    )
+
+
+def _identifiers(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    """Every identifier with where and when it was seen."""
+    if not table_exists(PERSON_IDENTIFIERS):
+        return []
+    return _rows(
+        con,
+        f"""select kind, value, is_valid, records_count, persons_count, sources, first_seen_at, last_seen_at
+            from {scan(PERSON_IDENTIFIERS)} where person_id = ? order by kind, records_count desc, value""",
+        person_id,
+    )
+
+
+def _by_kind(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["kind"], []).append(row["value"])
+    return found
+
+
+def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    """The households of a person, those that hold first, each with who else lives there now."""
+    if not table_exists(PERSON_HOUSEHOLDS):
+        return []
+    found = _rows(
+        con,
+        f"""select household_id, kind, role, members_count, source, valid_from, valid_to
+            from {scan(PERSON_HOUSEHOLDS)} where person_id = ?
+            order by valid_to is not null, kind, valid_from desc, household_id""",
+        person_id,
+    )
+    others = _rows(
+        con,
+        f"""select distinct them.household_id, them.person_id, them.role, c.full_name
+            from {scan(PERSON_HOUSEHOLDS)} ours join {scan(PERSON_HOUSEHOLDS)} them using (household_id)
+                left join {scan(PERSON_CONTACT)} c on c.person_id = them.person_id
+            where ours.person_id = $person and them.person_id <> $person and them.valid_to is null
+            order by all""",
+        {"person": person_id},
+    )
+    names = ("person_id", "full_name", "role")
+    return [
+        row | {"others": [{n: o[n] for n in names} for o in others if o["household_id"] == row["household_id"]]}
+        for row in found
+    ]
 
 
 def _sources(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
@@ -254,6 +276,24 @@ def _ledger(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, An
         f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
             where $person in (person_id, other_person_id) order by event_at, event_type""",
         {"person": person_id},
+    )
+
+
+def _former_ids(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    """Ids that were merged into this person, also by way of others."""
+    if not table_exists(PERSON_EVENTS):
+        return []
+    return _rows(
+        con,
+        f"""with recursive merges as (
+                select person_id as merged_into, other_person_id as person_id, event_at from {scan(PERSON_EVENTS)}
+                where event_type = 'merge'),
+            former as (
+                select * from merges where merged_into = ?
+                union
+                select m.* from former f join merges m on m.merged_into = f.person_id)
+            select person_id, merged_into, event_at from former order by event_at desc, person_id""",
+        person_id,
     )
 
 
