@@ -21,7 +21,7 @@ import orjson
 
 from feature_serving.catalog import MODELS_ROOT, FeatureGroup, served_groups
 from feature_serving.configuration import feast_home, write_configuration
-from lake.duck import connect, delta_extension
+from lake.duck import connect, extension
 from lake.tables import scan, table_version
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def install_delta_extension() -> None:
     have the extension already; installed here, the same words find it and nothing is called.
     """
     with duckdb.connect(":memory:") as connection:
-        connection.execute(f"install '{delta_extension()}'")
+        connection.execute(f"install '{extension('delta')}'")
 
 
 def _let_readers_read_while_written() -> None:

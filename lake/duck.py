@@ -10,11 +10,10 @@ from lake.settings import load_settings
 from lake.token import create_token_macro
 
 
-def delta_extension() -> Path:
-    """The file of DuckDB's delta extension, as packaged for exactly this DuckDB version."""
-    return (
-        Path(str(files("duckdb_extension_delta"))) / "extensions" / f"v{duckdb.__version__}" / "delta.duckdb_extension"
-    )
+def extension(name: str) -> Path:
+    """The file of one of DuckDB's extensions (`delta`, `httpfs`), as packaged for exactly this DuckDB version."""
+    folder = Path(str(files(f"duckdb_extension_{name}"))) / "extensions" / f"v{duckdb.__version__}"
+    return folder / f"{name}.duckdb_extension"
 
 
 #: What a connection has to be made with. DuckDB would check the delta extension's signature each time it is loaded, by
@@ -44,9 +43,10 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
     Where the tables are in S3 the connection may read there too.
     """
-    connection.execute(f"load '{delta_extension()}'")
+    connection.execute(f"load '{extension('delta')}'")
     if objects.is_remote(load_settings().tables_root):
-        objects.let_duckdb_in(connection)
+        connection.execute(f"load '{extension('httpfs')}'")
+        connection.execute(objects.access().for_duckdb())
     for name, value in connection_settings().items():
         connection.execute(f"set {name} = '{value}'")
     create_token_macro(connection)

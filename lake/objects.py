@@ -6,12 +6,10 @@ when they are used, given to the engines, and never logged.
 """
 
 from dataclasses import dataclass
-from importlib.resources import files as package_files
 from ipaddress import ip_address
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-import duckdb
 import pyarrow.fs as arrow_fs
 
 from lake.settings import SettingsError, load_settings, s3_secret
@@ -132,14 +130,6 @@ def access(endpoint: str | None = None) -> Access:
 def delta_options(uri: str) -> dict[str, str] | None:
     """What delta-rs needs beside a table's URI; None for a local folder."""
     return access().for_delta() if is_remote(uri) else None
-
-
-def let_duckdb_in(connection: duckdb.DuckDBPyConnection) -> None:
-    """Load DuckDB's extension for S3 (offline, from its package) and give the connection the keys."""
-    folder = Path(str(package_files("duckdb_extension_httpfs")))
-    extension = folder / "extensions" / f"v{duckdb.__version__}" / "httpfs.duckdb_extension"
-    connection.execute(f"load '{extension}'")
-    connection.execute(access().for_duckdb())
 
 
 def tables_below(uri: str, start: str = "") -> list[str]:
