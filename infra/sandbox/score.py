@@ -1,7 +1,6 @@
 """Hold the people that a lake found against the people there are. Plain functions; they read `truth/` only.
 
-Pairwise precision and recall (Christen 2012, Data Matching, 7.2): of all pairs of records that the lake gives to one
-person, how many belong together; of all pairs that belong together, how many it found.
+What the figures mean, and how they are counted, is `identity.evaluate`.
 """
 
 from dataclasses import dataclass
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+
+from identity.evaluate import figures
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def score(root: Path, found: pa.Table, *, sources: list[str] | None = None) -> S
         connection.register("found", found)
         connection.execute(
             """create temp table both_sides as
-               select t.person, any_value(f.person_id) as person_id
+               select t.person as truth, any_value(f.person_id) as person_id
                from (
                    select distinct source, entity, natural_key, person from read_parquet($file)
                    where person is not null and row_kind <> 'bad'
@@ -63,37 +64,17 @@ def score(root: Path, found: pa.Table, *, sources: list[str] | None = None) -> S
                group by source, entity, natural_key, t.person""",
             {"file": str(root / "truth" / "records.parquet"), "sources": sources},
         )
-        row = connection.execute(
-            """
-            with cells as (
-                select person, person_id, count(*) as n from both_sides where person_id is not null group by all
-            ),
-            by_found as (select person_id, sum(n) as n, count(*) as people from cells group by 1),
-            by_truth as (select person, sum(n) as n, count(*) as found from cells group by 1)
-            select
-                (select coalesce(sum(n * (n - 1) / 2), 0) from cells),
-                (select coalesce(sum(n * (n - 1) / 2), 0) from by_found),
-                (select coalesce(sum(n * (n - 1) / 2), 0) from by_truth),
-                (select coalesce(sum(n), 0) from cells),
-                (select count(*) from by_found),
-                (select count(*) from by_truth),
-                (select count(*) from by_found where people > 1),
-                (select count(*) from by_truth where found > 1),
-                (select count(*) from both_sides where person_id is null)
-            """
-        ).fetchone()
-    assert row is not None
-    together, claimed, true = (float(value) for value in row[:3])
-    precision = together / claimed if claimed else 1.0
-    recall = together / true if true else 1.0
+        unresolved = connection.execute("select count(*) from both_sides where person_id is null").fetchone()
+        of = figures(connection, "(from both_sides where person_id is not null)")
+    assert unresolved is not None
     return Score(
-        precision=precision,
-        recall=recall,
-        f1=2 * precision * recall / (precision + recall) if precision + recall else 0.0,
-        records=int(row[3]),
-        persons=row[4],
-        true_persons=row[5],
-        over_merged=row[6],
-        split=row[7],
-        unresolved=row[8],
+        precision=of.precision,
+        recall=of.recall,
+        f1=of.f1,
+        records=of.records,
+        persons=of.persons,
+        true_persons=of.true_persons,
+        over_merged=of.over_merged,
+        split=of.split,
+        unresolved=unresolved[0],
     )
