@@ -4,6 +4,7 @@ Nothing else reads the environment. Secrets (the token key, source passwords) ar
 resolved where they are used, so that imports work without them.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -76,6 +77,11 @@ def load_settings() -> Settings:
         wrong = "; ".join(f"LAKE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
         raise SettingsError(f"settings cannot be used: {wrong}", cure="correct the variable or the .env file") from None
     return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
+
+
+def home_name(size: int) -> str:
+    """This lake's name at a source that several lakes may read: `size` bytes of a hash of where it lies, as hex."""
+    return hashlib.blake2b(str(load_settings().home).encode(), digest_size=size).hexdigest()
 
 
 def source_url(source: str) -> str | None:

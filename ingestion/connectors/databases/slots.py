@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ingestion.connectors.base import SourceError, literal, quoted
 from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.contract import Entity
-from lake.settings import load_settings
+from lake.settings import home_name
 
 #: How long the making of a slot may wait for the source's open transactions.
 WAIT_SECONDS = 60
@@ -171,8 +171,7 @@ def slot_name(entity: Entity, prefix: str | None) -> str:
 
     One slot per lake and entity: two lakes on one database each get every change.
     """
-    lake = hashlib.blake2b(str(load_settings().home).encode(), digest_size=4).hexdigest()
-    name = f"{prefix or f'lake_{lake}_{entity.source}'}_{entity.name}".lower()
+    name = f"{prefix or f'lake_{home_name(4)}_{entity.source}'}_{entity.name}".lower()
     name = "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)
     if len(name) <= _NAME_LENGTH:
         return name

@@ -6,7 +6,6 @@ and then they are known by their content. The session is the cursor; it begins w
 or several (`messages`).
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from urllib.parse import unquote, urlsplit
@@ -17,7 +16,7 @@ from ingestion.connectors.base import Cursor, Delivery, Indivisible, Unreachable
 from ingestion.connectors.streams import messages
 from ingestion.connectors.streams.mqtt_session import CONNECT_SECONDS, Arrived, Session, SessionError, SessionTakenError
 from ingestion.contract import Entity
-from lake.settings import load_settings
+from lake.settings import home_name
 
 #: What one batch holds at most, and how long it is gathered while messages keep coming.
 BATCH_MESSAGES = 50_000
@@ -42,11 +41,10 @@ class MqttConnector(Indivisible):
         self.follow = follow
         self.topic = f"{topics.removesuffix('#').rstrip('/')}/{entity.name}/#"
         # One session per lake and entity: two lakes on one broker each get every message.
-        lake = hashlib.blake2b(str(load_settings().home).encode(), digest_size=6).hexdigest()
         self.session = Session(
             parts.hostname or "127.0.0.1",
             parts.port or 1883,
-            f"customer-lake-{lake}-{entity.source}-{entity.name}",
+            f"customer-lake-{home_name(6)}-{entity.source}-{entity.name}",
             self.topic,
             login=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
             is_secure=parts.scheme == "mqtts",
