@@ -18,6 +18,12 @@ SINCE_DELETED = "left join buried using (record_id) where buried_at is null or k
 _MICROSECOND = "interval 1 microsecond"
 
 
+def version_order(entity: Entity) -> list[str]:
+    """What a record's versions in bronze are ordered by, the newest last, as in the staging models
+    (`latest_versions`)."""
+    return ["known_at", *([quoted(entity.watermark)] if entity.watermark else []), "content_hash", "batch_id"]
+
+
 def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, follows: bool) -> bool:
     """Fill `known_later` with the batch's rows of deleted records that say to be known before the delete.
 
@@ -56,9 +62,7 @@ def order_changes(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
         return 0, 0, 0
     newest = "(select null::varchar as record_id, null::bigint as content_hash, null::bigint as known_us where false)"
     if open_table(entity.table) is not None:
-        # Newest in the order of the staging models (`latest_versions`).
-        order = ", ".join(["known_at", *([quoted(entity.watermark)] if entity.watermark else []), "content_hash"])
-        newest = f"""(select record_id, max_by(content_hash, row({order})) as content_hash,
+        newest = f"""(select record_id, max_by(content_hash, row({", ".join(version_order(entity))})) as content_hash,
                 epoch_us(max(known_at)) as known_us
             from {scan(entity.table)} where record_id in (select record_id from {staged.scan()}) group by record_id)"""
     connection.execute(

@@ -18,6 +18,7 @@ from ingestion.connectors.databases.sql import DatabaseConnector, mark_of
 from ingestion.contract import Entity
 from ingestion.deletes import IS_DELETED
 from ingestion.drift import DriftError
+from ingestion.versions import version_order
 from lake import clock
 from lake.tables import open_table, scan
 
@@ -169,6 +170,5 @@ class KeysConnector(DatabaseConnector):
         )
 
     def _newest(self) -> str:
-        """Newest version first, in the order of the staging models (`latest_versions`)."""
-        watermark = [f"{quoted(self.entity.watermark)} desc"] if self.entity.watermark else []
-        return ", ".join(["known_at desc", *watermark, "content_hash desc", "batch_id desc"])
+        """Newest version first."""
+        return ", ".join(f"{column} desc" for column in version_order(self.entity))
