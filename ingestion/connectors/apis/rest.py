@@ -1,8 +1,8 @@
 """REST APIs (httpx), paged as the contract's server says; an empty page changes nothing.
 
 `GET <location><physicalName>` answers JSON: a list of rows, or an object whose `data` is one. How pages follow each
-other, and what the cursor keeps of them, is `rest_paging`; waits, refusals and limits are `rest_client`; who we are is
-`rest_access`. Rows go to DuckDB as the text that came, so that no number is bent on the way through Python.
+other, and what the cursor keeps of them, is `paging`; waits, refusals and limits are `client`; who we are is `access`.
+Rows go to DuckDB as the text that came, so that no number is bent on the way through Python.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
