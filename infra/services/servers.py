@@ -61,8 +61,7 @@ def program(name: str) -> Path | None:
 
 def missing(names: Sequence[str] = AROUND_A_SANDBOX) -> list[str]:
     """Packages that would have to be installed for these servers, and archives to be fetched."""
-    packages = [PROGRAMS[name][1] for name in names if program(PROGRAMS[name][0]) is None]
-    return packages + [jar.name for jar in (jars.absent() if "kafka" in names else [])]
+    return _packages(names) + [jar.name for jar in (jars.absent() if "kafka" in names else [])]
 
 
 @contextlib.contextmanager
@@ -72,7 +71,7 @@ def running(names: Sequence[str] = AROUND_A_SANDBOX) -> Iterator[Services]:
     Raises:
         ServiceError: a program is not installed, or a server does not come up; says what it printed.
     """
-    if absent := [PROGRAMS[name][1] for name in names if program(PROGRAMS[name][0]) is None]:
+    if absent := _packages(names):
         raise ServiceError(f"not installed: {', '.join(absent)}", cure=f"apt-get install {' '.join(absent)}")
     folder = Path(tempfile.mkdtemp(prefix="lake-services-"))
     # The servers run as users of their own where we are root; they must be able to pass through.
@@ -88,6 +87,11 @@ def running(names: Sequence[str] = AROUND_A_SANDBOX) -> Iterator[Services]:
             stack.callback(process.stop)
             process.start()
         yield Services(**found, processes=processes)
+
+
+def _packages(names: Sequence[str]) -> list[str]:
+    """The packages that bring those of the servers' programs that are not here."""
+    return [PROGRAMS[name][1] for name in names if program(PROGRAMS[name][0]) is None]
 
 
 def _postgresql(folder: Path) -> tuple[str, Process]:
