@@ -95,7 +95,8 @@ class Batches:
         staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
         if staged is None:
             return Counts()
-        self.new_columns += [name for name in staged.added if name not in added_columns(table, self.entity)]
+        there = added_columns(table, self.entity)
+        self.new_columns += [name for name in staged.added if name not in there]
         kept: list[DataFile] = []
         try:
             commit = Commit(self.app_id, number, made_from=seen)
