@@ -179,7 +179,7 @@ class Batches:
                     return None
                 raise
             try:
-                is_stream = delivery.is_changes or hasattr(self.connector, "follow")
+                is_stream = delivery.is_changes or self.connector.is_stream
                 changed = shape.changes(self.connection, self.entity, staged, is_stream=is_stream)
                 more = drift.agreed_columns(self.entity, staged.names | set(new)) if staged.names else new
                 self._leave_out(changed)

@@ -87,6 +87,8 @@ class Connector(Protocol):
     stream: str
     #: Whether looking disturbs what is looked at: landing then reads without asking `has_new` first.
     is_live: bool
+    #: Whether records come one by one, each in the shape of its own moment, rather than as a file or a table does.
+    is_stream: bool
 
     def has_new(self, cursor: Cursor | None) -> bool:
         """Whether a read would bring anything; quick, and True in doubt."""

@@ -34,6 +34,7 @@ class RestConnector(Indivisible):
 
     stream = "rest"
     is_live = False
+    is_stream = False
 
     def __init__(self, base_url: str, entity: Entity, options: Mapping[str, Any] | None = None) -> None:
         self.entity = entity

@@ -31,6 +31,7 @@ class KeysConnector(DatabaseConnector):
 
     stream = "keys"
     is_live = False
+    is_stream = False
 
     def __init__(self, dialect: Dialect, entity: Entity, *, is_agreed: bool) -> None:
         super().__init__(dialect, entity)

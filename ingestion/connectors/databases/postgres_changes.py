@@ -38,6 +38,7 @@ class ChangesConnector(DatabaseConnector):
 
     stream = "changes"
     is_live = False
+    is_stream = False
     dialect: PostgreSql
 
     def __init__(self, dialect: PostgreSql, entity: Entity, prefix: str | None = None) -> None:

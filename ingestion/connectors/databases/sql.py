@@ -69,6 +69,7 @@ class SqlConnector(DatabaseConnector):
 
     stream = "sql"
     is_live = False
+    is_stream = False
 
     def __init__(self, dialect: Dialect, entity: Entity, overlap: timedelta = OVERLAP) -> None:
         if entity.watermark is None:

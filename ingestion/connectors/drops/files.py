@@ -37,6 +37,7 @@ class FilesConnector:
 
     stream = "files"
     is_live = False
+    is_stream = False
 
     def __init__(
         self, folder: Folder, entity: Entity, file_format: str, delimiter: str = ",", encoding: str | None = None

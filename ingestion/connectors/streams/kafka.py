@@ -59,6 +59,7 @@ class KafkaConnector(Indivisible):
 
     stream = "kafka"
     is_live = False
+    is_stream = True
 
     def __init__(self, url: str, topic: str, entity: Entity, *, follow: bool = False) -> None:
         self.entity = entity

@@ -34,6 +34,7 @@ class MqttConnector(Indivisible):
 
     stream = "mqtt"
     is_live = True
+    is_stream = True
 
     def __init__(self, url: str, topics: str, entity: Entity, *, follow: bool = False) -> None:
         parts = urlsplit(url)
