@@ -16,7 +16,11 @@ class UnknownPersonError(LakeError):
 
 
 class AmbiguousPersonError(LakeError):
-    """Several people share the value asked for."""
+    """Several people share the value asked for: `person_ids`."""
+
+    def __init__(self, message: str, *, cure: str, person_ids: list[str]) -> None:
+        super().__init__(message, cure=cure)
+        self.person_ids = person_ids
 
 
 def find_person(*, person_id: str | None = None, email: str | None = None, phone: str | None = None) -> str:
@@ -47,7 +51,9 @@ def find_person(*, person_id: str | None = None, email: str | None = None, phone
         raise UnknownPersonError(f"nobody in this lake has that {asked}", cure=cure)
     if len(found) > 1:
         raise AmbiguousPersonError(
-            f"{len(found)} people show that {asked}", cure=f"look one of them up by id: {', '.join(found[:5])}"
+            f"{len(found)} people show that {asked}",
+            cure=f"look one of them up by id: {', '.join(found[:5])}",
+            person_ids=found,
         )
     return found[0]
 
