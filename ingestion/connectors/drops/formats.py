@@ -177,7 +177,8 @@ def csv_header(file: DropFile, encoding: str | None, delimiter: str) -> tuple[st
         UnreadableFileError: it has no usable header.
     """
     with file.open() as opened:
-        return _usable(_grammar(delimiter).header(text_blocks(opened, file.name, file.size, encoding)))
+        blocks = text_blocks(opened, file.name, file.size, encoding, is_first_look=True)
+        return _usable(_grammar(delimiter).header(blocks))
 
 
 def parquet_schema(file: DropFile) -> pa.Schema:
@@ -218,7 +219,7 @@ def first_look(file: DropFile, encoding: str | None) -> None:
         UnreadableFileError: it is something else.
     """
     with file.open() as opened:
-        next(text_blocks(opened, file.name, file.size, encoding), None)
+        next(text_blocks(opened, file.name, file.size, encoding, is_first_look=True), None)
 
 
 def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> Reading:

@@ -18,7 +18,7 @@ from lake.errors import LakeError
 #: A packed file may unpack to this many times its size once it is beyond `UNPACKED_BYTES`.
 UNPACK_RATIO = 250
 UNPACKED_BYTES = 32 << 20
-#: A packed file up to this size is unpacked once for nothing before its rows are read: that costs milliseconds, and
+#: A packed file up to this size is unpacked once for nothing before a batch begins: that costs milliseconds, and
 #: 97 KB that unpack to 50 million rows are refused before any of them is looked at.
 SMALL_BYTES = 1 << 20
 #: How a file is packed, by its suffix.
@@ -43,7 +43,9 @@ class UnreadableFileError(LakeError):
     """A file cannot be read as what its contract says; it is left where it is."""
 
 
-def text_blocks(file: BinaryIO, name: str, size: int, encoding: str | None = None) -> Iterator[bytes]:
+def text_blocks(
+    file: BinaryIO, name: str, size: int, encoding: str | None = None, *, is_first_look: bool = False
+) -> Iterator[bytes]:
     """The text of a file as UTF-8 in blocks of about 2 MB, without a byte order mark.
 
     Args:
@@ -51,11 +53,12 @@ def text_blocks(file: BinaryIO, name: str, size: int, encoding: str | None = Non
         size: bytes on disk.
         encoding: how the text is written where it is not UTF-8, as Python names it (`gb18030`, `utf-16`). A byte that
             is none of it stays that byte, and so costs its record.
+        is_first_look: the look before a batch begins: a small packed file is held to its size at once.
 
     Raises:
         UnreadableFileError: not whole, not what its name says, or far too large unpacked.
     """
-    blocks = _unpacked(file, name, size)
+    blocks = _unpacked(file, name, size, is_first_look=is_first_look)
     first = next(blocks, b"")
     kind = next((kind for signature, kind in _SIGNATURES.items() if first.startswith(signature)), None)
     if encoding is not None and (kind is None or kind.startswith("UTF")):
@@ -73,7 +76,7 @@ def text_blocks(file: BinaryIO, name: str, size: int, encoding: str | None = Non
     yield from blocks
 
 
-def _unpacked(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
+def _unpacked(file: BinaryIO, name: str, size: int, *, is_first_look: bool) -> Iterator[bytes]:
     codec = CODECS.get(PurePath(name).suffix)
     if codec is None:
         while block := file.read(_BLOCK):
@@ -81,13 +84,13 @@ def _unpacked(file: BinaryIO, name: str, size: int) -> Iterator[bytes]:
         return
     if not size:
         raise UnreadableFileError(f"is empty, not a {codec}", cure="deliver the file again, whole")
-    if size > SMALL_BYTES:
+    if is_first_look and size <= SMALL_BYTES:
+        packed = pa.py_buffer(file.read())
+        for _ in _unpacked_blocks(pa.BufferReader(packed), codec, size):
+            pass
+        yield from _unpacked_blocks(pa.BufferReader(packed), codec, size)
+    else:
         yield from _unpacked_blocks(pa.PythonFile(file, "r"), codec, size)
-        return
-    packed = pa.py_buffer(file.read())
-    for _ in _unpacked_blocks(pa.BufferReader(packed), codec, size):
-        pass
-    yield from _unpacked_blocks(pa.BufferReader(packed), codec, size)
 
 
 def _unpacked_blocks(file: pa.NativeFile, codec: str, size: int) -> Iterator[bytes]:
