@@ -6,7 +6,7 @@ content security policy in the page forbids what it does not hold itself. `pytho
 
 import os
 import re
-from collections import Counter as Counts
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,10 +16,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from expectations.portal_facts import Counter, Page, TableFacts, is_open, worst
+from expectations.portal_facts import Page, TableFacts, is_open, worst
 from expectations.portal_gather import gather
 from ingestion.contract import CLASSIFICATIONS
 from lake.settings import load_settings
+from lake.state import Counted
 
 PROBLEMS_SHOWN = 60
 
@@ -63,7 +64,7 @@ class Stage:
         return is_open(self.zone)
 
 
-def build(home: Path | None = None, *, counters: Iterable[Counter] = ()) -> Path:
+def build(home: Path | None = None, *, counters: Iterable[Counted] = ()) -> Path:
     """Write the page and return where it is.
 
     Args:
@@ -111,9 +112,9 @@ def _context(page: Page) -> dict[str, Any]:
     warnings = len(page.problems) - blocking
     received = sum(s.received or s.landed + s.quarantined for s in page.sources)
     refused = sum(s.quarantined for s in page.sources)
-    by_source: dict[str, Counts[str]] = {}
+    by_source: dict[str, Counter[str]] = {}
     for q in page.refused:
-        by_source.setdefault(q.source, Counts())[q.reason] += q.rows
+        by_source.setdefault(q.source, Counter())[q.reason] += q.rows
     zones = {**LAYERS, **{t.zone: (t.zone.capitalize(), "") for t in page.tables if t.zone not in LAYERS}}
     lost = [s for s in page.sources if s.reconciles is False]
     columns = [(e, c) for e in page.entities for c in e.columns]

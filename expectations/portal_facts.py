@@ -6,28 +6,10 @@ Pure data with its few derived words; where the facts come from is `portal_gathe
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 from expectations.check import CheckResult
 from ingestion.contract import Contract, Entity
 from lake.tables import OPEN_ZONES
-
-
-class Counter(Protocol):
-    """What landing counted for an entity since the lake began; received = landed + quarantined + doubled."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def entity(self) -> str: ...
-    @property
-    def received(self) -> int: ...
-    @property
-    def landed(self) -> int: ...
-    @property
-    def quarantined(self) -> int: ...
-    @property
-    def doubled(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,18 @@ import duckdb
 from expectations import history, suite_files
 from expectations.check import failing_first
 from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, NEWEST_ROWS, UNUSUAL_DAYS, measure_delivery
-from expectations.portal_facts import CheckFacts, Counter, Day, Page, Past, Refused, SourceFacts, TableFacts
+from expectations.portal_facts import CheckFacts, Day, Page, Past, Refused, SourceFacts, TableFacts
 from ingestion.contract import Contract, Entity, load_contracts
 from lake import clock
 from lake.duck import connect
+from lake.state import Counted
 from lake.tables import list_tables, scan
 
 RUNS_SHOWN = 20
 REASONS_SHOWN = 400
 
 
-def gather(counters: Iterable[Counter] = ()) -> Page:
+def gather(counters: Iterable[Counted] = ()) -> Page:
     """Gather the page from the lake as it is now; works on an empty lake."""
     contracts = load_contracts()
     entities = [entity for contract in contracts for entity in contract.entities.values()]
@@ -97,7 +98,7 @@ def _sources(
     contracts: Sequence[Contract],
     rows: Mapping[str, int],
     checks: Mapping[str, list[CheckFacts]],
-    counters: Sequence[Counter],
+    counters: Sequence[Counted],
 ) -> tuple[SourceFacts, ...]:
     there = {c.source: [e.table for e in c.entities.values() if e.table in rows] for c in contracts}
     for name in (name for names in there.values() for name in names):

@@ -7,7 +7,7 @@ looked past, and maintenance writes it again before old logs are cleaned away.
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from deltalake import DeltaTable
 
@@ -15,6 +15,23 @@ from lake.tables import open_table
 
 STATE_KEY = "lake.state"
 _LOOK_BACK = (1, 20, None)  # the newest commit nearly always has it; reading the whole history costs a file each
+
+
+class Counted(Protocol):
+    """What landing counted for an entity since the lake began; received = landed + quarantined + doubled."""
+
+    @property
+    def source(self) -> str: ...
+    @property
+    def entity(self) -> str: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def landed(self) -> int: ...
+    @property
+    def quarantined(self) -> int: ...
+    @property
+    def doubled(self) -> int: ...
 
 
 def state_of(table: DeltaTable | None) -> dict[str, Any]:

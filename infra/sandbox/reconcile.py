@@ -8,10 +8,11 @@ holds when the lake ran after `create` and after each `advance`. A replay from q
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Protocol
 
 import duckdb
 import pyarrow as pa
+
+from lake.state import Counted
 
 MEASURES = ("received", "landed", "quarantined", "doubled")
 DIFFERENCES = pa.schema(
@@ -23,23 +24,6 @@ DIFFERENCES = pa.schema(
         ("lake", pa.int64()),
     ]
 )
-
-
-class Counted(Protocol):
-    """What a lake says about one entity since it began."""
-
-    @property
-    def source(self) -> str: ...
-    @property
-    def entity(self) -> str: ...
-    @property
-    def received(self) -> int: ...
-    @property
-    def landed(self) -> int: ...
-    @property
-    def quarantined(self) -> int: ...
-    @property
-    def doubled(self) -> int: ...
 
 
 def produced(root: Path) -> pa.Table:
