@@ -1,8 +1,9 @@
 """Real brokers for tests: one a session, with topics of a test's own; a fault test starts one of its own to cut off."""
 
 import json
+import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -24,6 +25,14 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from infra.services import servers
 from tests.landing_lake import Shop
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
+    """Ask again and again; fails where it takes longer."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
 
@@ -28,13 +27,6 @@ from tests.faults.test_landing_crash import BRONZE, deliver
 from tests.faults.traffic import judge
 from tests.integration.test_landing_replay import allow_fax
 from tests.landing_lake import Shop, sale
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """Address of an S3 store."""
-    with object_store.running() as address:
-        yield address
 
 
 @pytest.fixture

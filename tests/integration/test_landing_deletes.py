@@ -1,8 +1,5 @@
 """Rows that a source deletes: by its flag, or by comparing keys. Bronze says so in a version of its own, once."""
 
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +10,7 @@ from ingestion.landing import has_new
 from ingestion.quarantine import replay
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
+from tests.landing_sqlite import SalesTable, read_from_sqlite
 
 COLUMNS = [*sale(1), "updated_at", "is_removed"]
 
@@ -21,20 +19,12 @@ class PowerCut(BaseException):
     """Ends a landing as a kill would."""
 
 
-class Database:
+class Database(SalesTable):
     """The shop's sales in SQLite."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def run(self, statement: str, *values: Any) -> None:
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            connection.execute(statement, values)
-
     def add(self, *numbers: int, at: str = "09:00", **values: Any) -> None:
-        for number in numbers:
-            row = sale(number, **values) | {"updated_at": f"2026-06-30T{at}:00+00:00", "is_removed": 0}
-            self.run(f"insert into sales values ({', '.join('?' * len(COLUMNS))})", *(row[name] for name in COLUMNS))
+        beside = {"updated_at": f"2026-06-30T{at}:00+00:00", "is_removed": 0}
+        self.insert(sale(number, **values) | beside for number in numbers)
 
     def delete(self, *numbers: int) -> None:
         for number in numbers:
@@ -44,18 +34,12 @@ class Database:
 @pytest.fixture
 def database(shop: Shop) -> Database:
     """The table; the contract compares keys."""
-    shop.document["servers"][0] |= {"format": "sqlite", "path": "shop/shop.db"}
-    entity = shop.document["schema"][0]
-    entity["physicalName"] = "sales"
-    entity["customProperties"].append({"property": "watermark", "value": "updated_at"})
-    entity["properties"] += [
-        {"name": "updated_at", "logicalType": "timestamp", "required": True, "classification": "internal"},
-        {"name": "is_removed", "logicalType": "boolean", "classification": "internal"},
-    ]
+    path = read_from_sqlite(shop)
+    shop.document["schema"][0]["properties"].append(
+        {"name": "is_removed", "logicalType": "boolean", "classification": "internal"}
+    )
     say_deletes(shop, "compare")
-    found = Database(shop.home / "sandbox" / "shop" / "shop.db")
-    found.run(f"create table sales ({', '.join(COLUMNS)})")
-    return found
+    return Database(path, COLUMNS)
 
 
 def say_deletes(shop: Shop, value: Any) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, raw_bytes, show
 from lake.state import read_state
 from lake.tables import table_version
-from tests.brokers import KafkaTopic, read_over_kafka
+from tests.brokers import KafkaTopic, read_over_kafka, wait_until
 from tests.landing_lake import Shop, sale
 
 
@@ -25,13 +24,6 @@ def topic(shop: Shop, kafka_broker: str) -> KafkaTopic:
 
 def cursor() -> dict[str, Any]:
     return dict(read_state("bronze/shop/sales")["streams"]["kafka"]["cursor"])
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.1)
 
 
 def test_messages_land_once_and_the_offsets_are_in_the_commit(

@@ -2,7 +2,7 @@
 
 import gzip
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,13 +18,6 @@ from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
 Put = Callable[[str, bytes], None]
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[str]:
-    """Address of an S3 store."""
-    with object_store.running() as address:
-        yield address
 
 
 @pytest.fixture

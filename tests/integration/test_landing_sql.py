@@ -1,9 +1,6 @@
 """Databases: every row and every change of a row, once, by watermark; ties and late commits included."""
 
 import json
-import sqlite3
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,43 +10,26 @@ from ingestion.landing import has_new
 from ingestion.quarantine import list_refused, show
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
+from tests.landing_sqlite import SalesTable, read_from_sqlite
 
 COLUMNS = [*sale(1), "updated_at"]
 
 
-class Database:
+class Database(SalesTable):
     """The shop's sales in SQLite."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def run(self, statement: str, *values: Any) -> None:
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            connection.execute(statement, values)
 
     def add(self, number: int, updated_at: Any, **values: Any) -> None:
         self.add_all(range(number, number + 1), updated_at, **values)
 
     def add_all(self, numbers: range, updated_at: Any, **values: Any) -> None:
-        rows = [sale(number, **values) | {"updated_at": updated_at} for number in numbers]
-        with closing(sqlite3.connect(self.path)) as connection, connection:
-            insert = f"insert into sales values ({', '.join('?' * len(COLUMNS))})"
-            connection.executemany(insert, [[row[name] for name in COLUMNS] for row in rows])
+        self.insert(sale(number, **values) | {"updated_at": updated_at} for number in numbers)
 
 
 @pytest.fixture
 def database(shop: Shop) -> Database:
-    shop.document["servers"][0] |= {"format": "sqlite", "path": "shop/shop.db"}
-    entity = shop.document["schema"][0]
-    entity["physicalName"] = "sales"
-    entity["customProperties"].append({"property": "watermark", "value": "updated_at"})
-    entity["properties"].append(
-        {"name": "updated_at", "logicalType": "timestamp", "required": True, "classification": "internal"}
-    )
+    path = read_from_sqlite(shop)
     shop.declare()
-    found = Database(shop.home / "sandbox" / "shop" / "shop.db")
-    found.run(f"create table sales ({', '.join(COLUMNS)})")
-    return found
+    return Database(path, COLUMNS)
 
 
 def at(hour: int, minute: int = 0) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -16,7 +16,7 @@ from ingestion.connectors.streams import kafka
 from ingestion.contract import ContractError
 from ingestion.streams import Followed, follow
 from lake.settings import PROJECT_ROOT
-from tests.brokers import KafkaTopic, MqttTopic, read_over_kafka, read_over_mqtt
+from tests.brokers import KafkaTopic, MqttTopic, read_over_kafka, read_over_mqtt, wait_until
 from tests.landing_lake import Shop, sale
 
 
@@ -41,13 +41,6 @@ def following(said: list[str] | None = None) -> Iterator[list[Followed]]:
         stop.set()
         thread.join(60)
     assert not thread.is_alive()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_kafka_topic_is_landed_while_it_flows_and_grows(
