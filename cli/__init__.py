@@ -1,8 +1,9 @@
 """The `lake` command: one thin module per verb, found in this folder.
 
 A module `<verb>.py` exposes `register(app)` and adds its command; nothing lists the verbs. Modules that start with an
-underscore hold what verbs share. Everything heavy (pyarrow, dagster, dbt, ...) is imported inside the functions that
-need it, so that `lake --help` answers in half a second. No logic of the pipeline lives here.
+underscore hold what verbs share, or parts of one that has many. Everything heavy (pyarrow, dagster, dbt, ...) is
+imported inside the functions that need it, so that `lake --help` answers in half a second. No logic of the pipeline
+lives here.
 """
 
 import sys

@@ -1,32 +1,25 @@
-"""`lake identity resolve`: the pipeline's own matcher on any file of person records. Needs no lake and changes none."""
+"""`lake identity`: the matcher on any file, how good links are, and what people judge of them.
+
+Here: `resolve`, which needs no lake and changes none. The other verbs are in `_identity_label`, `_identity_review` and
+`_identity_evaluate`.
+"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from lake.errors import LakeError
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-class IdentityFileError(LakeError):
-    """A file given on the command line cannot be read or written."""
-
-    exit_code = 2
+from cli._identity_evaluate import evaluate
+from cli._identity_label import label, labels
+from cli._identity_review import review
 
 
 def register(app: typer.Typer) -> None:
-    """Add `lake identity resolve`."""
-    identity = typer.Typer(help="Who is who: the matcher by itself.", no_args_is_help=True)
-    identity.callback()(_group)  # with one command only, typer would drop the group's name
-    identity.command("resolve")(resolve)
+    """Add `lake identity resolve`, `evaluate`, `review`, `label` and `labels`."""
+    identity = typer.Typer(help="Who is who: match, measure, review, label.", no_args_is_help=True)
+    for verb in (resolve, evaluate, review, label, labels):
+        identity.command(verb.__name__)(verb)
     app.add_typer(identity, name="identity")
-
-
-def _group() -> None:
-    """Who is who: the matcher by itself."""
 
 
 def resolve(
@@ -40,15 +33,16 @@ def resolve(
     """Work out which records are one person. Writes nothing but the files named here."""
     import time
 
+    from cli._parquet import must_be_writable, read, write
     from cli._progress import steps
     from cli._screen import print_json
     from identity.resolve import match
     from identity.resolve import resolve as resolve_records
 
     started = time.monotonic()
-    records = _read(input)
+    records = read(input, "person records", "--input")
     for path in filter(None, (output, explain)):
-        _must_be_writable(path)
+        must_be_writable(path)
     if json:
         matching = match(records)
     else:
@@ -56,9 +50,9 @@ def resolve(
             step(f"matching {records.num_rows:,} records")
             matching = match(records)
     links = resolve_records(records, matching=matching)
-    _write(links, output)
+    write(links, output)
     if explain is not None:
-        _write(matching.pairs, explain)
+        write(matching.pairs, explain)
     guarded = matching.guarded.to_pylist()
     if json:
         print_json(
@@ -77,38 +71,3 @@ def resolve(
             f"  left out: one {value['kind']} on {value['records']:,} records under {value['names']:,} names "
             f"({value['reason']}), as on record {value['example']}"
         )
-
-
-def _read(path: Path) -> "pa.Table":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not path.is_file():
-        raise IdentityFileError(f"there is no file {path}", cure="give a Parquet file of person records with --input")
-    try:
-        return pq.read_table(path, partitioning=None)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise IdentityFileError(f"{path} cannot be read as Parquet: {error}", cure="give a Parquet file") from None
-
-
-def _must_be_writable(path: Path) -> None:
-    """Say so before minutes of work, not after."""
-    if path.is_dir() or not path.resolve().parent.is_dir():
-        raise IdentityFileError(f"{path} cannot be written", cure="name a file in a folder that is there")
-    try:
-        with path.with_name(f".{path.name}.writing").open("wb"):
-            pass
-    except OSError as error:
-        raise IdentityFileError(
-            f"{path} cannot be written: {error.strerror}", cure="choose a folder you may write to"
-        ) from None
-    path.with_name(f".{path.name}.writing").unlink()
-
-
-def _write(table: "pa.Table", path: Path) -> None:
-    """Beside first, then under its name: a reader never sees half a file."""
-    import pyarrow.parquet as pq
-
-    beside = path.with_name(f".{path.name}.writing")
-    pq.write_table(table, beside)
-    beside.replace(path)

@@ -45,12 +45,19 @@ class Settings(BaseSettings):
     token_key_file: Path | None = Field(default=None, description="HMAC key of tokens, outside HOME, mode 600.")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, description="Threads of one DuckDB step.")
     memory_limit: str = Field(default="4GB", description="Memory of one DuckDB step; beyond it, it spills to HOME/tmp.")
+    identity_precision: float = Field(
+        default=0.99, ge=0, le=1, description="Agreed precision on labelled pairs; links below it are not published."
+    )
+    identity_least_labels: int = Field(
+        default=30, ge=1, description="Labelled pairs that there must be before IDENTITY_PRECISION blocks a run."
+    )
     crash_at: str | None = Field(default=None, description="Tests only: the named point at which to die (lake.crash).")
     maven_repository: str = Field(
         default="https://repo1.maven.org/maven2", description="Tests only: where Kafka's released archives are."
     )
     port_dagster: int = 3000
     port_portal: int = 8080
+    port_person: int = 8090
     port_feast: int = 6566
 
     @property

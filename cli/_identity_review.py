@@ -1,0 +1,203 @@
+"""`lake identity review`: the pairs that wait for a judgement, and one of them side by side with its waterfall."""
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+    from identity.side_by_side import SideBySide, Step
+
+_REASONS = {
+    "NEAR_THRESHOLD": "the matcher cannot say",
+    "CUT_BRIDGE": "a tie that was cut: its two sides contradict each other, or hang by it alone",
+    "TOO_LARGE": "a tie inside a cluster too large to be believed",
+}
+_BAR = 40
+
+
+def review(
+    pair: Annotated[
+        str | None, typer.Argument(metavar="[PAIR]", help="Show this pair: its id, or RECORD_ID,RECORD_ID.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only pairs in the queue for this reason.")] = None,
+    most: Annotated[int, typer.Option(min=1, help="List at most so many.")] = 20,
+    sample: Annotated[
+        int | None, typer.Option(min=1, help="Draw so many pairs evenly from the links, to measure their precision.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Pairs of records that wait for a judgement, or one of them side by side. Shows personal values."""
+    if pair is not None:
+        _show(pair, json)
+    elif sample is not None:
+        _list_sample(sample, json)
+    else:
+        _list(reason, most, json)
+
+
+def _list(reason: str | None, most: int, json: bool) -> None:
+    from dataclasses import asdict
+
+    from cli._screen import print_json, print_table
+    from identity.reviews import count_open, open_reviews
+
+    found, waiting = open_reviews(reason=reason, most=most), count_open()
+    if json:
+        print_json({"open": waiting, "reviews": [asdict(one) for one in found]})
+        return
+    if not found:
+        print("no pair waits for a judgement" + (f" for the reason {reason}" if reason else ""))
+        return
+    print_table(
+        f"{sum(waiting.values()):,} pairs wait for a judgement",
+        ["pair", "why", "bits", "records moved", "are now", "record", "record", "since"],
+        [
+            (
+                one.pair_id,
+                one.reason,
+                one.match_strength,
+                one.records,
+                "one person" if one.person_id_l == one.person_id_r else "two people",
+                one.record_id_l,
+                one.record_id_r,
+                f"{one.first_seen_at:%Y-%m-%d}",
+            )
+            for one in found
+        ],
+    )
+    for name in sorted({one.reason for one in found}):
+        print(f"  {name}: {_REASONS.get(name, 'see docs/identity.md')}")
+    print(f"see one: lake identity review {found[0].pair_id}")
+    print(f"judge it: lake identity label {found[0].pair_id} same|different")
+
+
+def _list_sample(size: int, json: bool) -> None:
+    from cli._screen import print_json, print_table
+    from identity.reviews import pair_id, sample_of_links
+
+    drawn = [(pair_id(*pair), *pair) for pair in sample_of_links(size)]
+    if json:
+        print_json({"pairs": [dict(zip(("pair_id", "record_id_l", "record_id_r"), row, strict=True)) for row in drawn]})
+        return
+    if not drawn:
+        print("no links to draw from: no two records are one person, or all such pairs are labelled")
+        return
+    print_table("Pairs of one person, drawn from all links", ["pair", "record", "record"], drawn)
+    print(f"see one: lake identity review {drawn[0][1]},{drawn[0][2]}")
+
+
+def _show(text: str, json: bool) -> None:
+    import sys
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from cli._screen import print_json
+    from identity.reviews import find_pair
+    from identity.side_by_side import side_by_side
+
+    found = side_by_side(*find_pair(text))
+    if json:
+        print_json(asdict(found))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(_head(found))
+    console.print(_fields(found))
+    if found.steps:
+        console.print(_waterfall(found))
+    name = found.pair_id if found.reason else f"{found.record_id_l},{found.record_id_r}"
+    console.print(f"judge it: lake identity label {name} same|different", soft_wrap=True)
+
+
+def _head(found: "SideBySide") -> "Text":
+    from rich.text import Text
+
+    lines = Text(found.pair_id, style="bold")
+    lines.append("  one person now" if found.is_one_person else "  two people now", style="not bold")
+    if found.reason:
+        lines.append(f"\n{found.reason} ({found.state}): {_REASONS.get(found.reason, '')}", style="not bold")
+    if found.label:
+        note = f": {found.label.note}" if found.label.note else ""
+        said = (
+            f"\nlabelled {found.label.label} by {found.label.labelled_by} on {found.label.labelled_at:%Y-%m-%d}{note}"
+        )
+        lines.append(said, style="not bold")
+    return lines
+
+
+def _fields(found: "SideBySide") -> "Table":
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("", found.record_id_l, found.record_id_r):
+        table.add_column(column, overflow="fold")
+    table.add_row("person", found.person_id_l or "-", found.person_id_r or "-")
+    for name, left, right in found.fields:
+        is_equal = left == right
+        style = "green" if is_equal else "yellow" if left is not None and right is not None else "dim"
+        mark = "=" if is_equal else "≠" if left is not None and right is not None else " "
+        table.add_row(
+            Text(f"{mark} {name.replace('_', ' ')}"), Text(_word(left), style=style), Text(_word(right), style=style)
+        )
+    return table
+
+
+def _waterfall(found: "SideBySide") -> "Table":
+    """Each comparison moves the sum on from where the last one left it, as in Splink's chart."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title="What speaks for one person (bits; 1 bit doubles the odds)",
+        title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False,
+    )  # fmt: skip
+    table.add_column("compared")
+    table.add_column("bits", justify="right")
+    table.add_column("")
+    for step, bar in zip(found.steps, bars(found.steps), strict=True):
+        style = "green" if step.weight_bits >= 0 else "red"
+        table.add_row(step.comparison.replace("_", " "), f"{step.weight_bits:+.1f}", Text(bar, style=style))
+    total = found.match_strength or 0.0
+    table.add_row("together", f"{total:+.1f}", f"{_odds(total)}", style="bold")
+    return table
+
+
+def bars(steps: "list[Step]", width: int = _BAR) -> list[str]:
+    """The waterfall as text, a line per step: bars on one axis that holds zero and every sum on the way."""
+    ends = [0.0]
+    for step in steps:
+        ends.append(ends[-1] + step.weight_bits)
+    low, high = min(ends), max(ends)
+    scale = width / (high - low) if high > low else 0.0
+    zero = round(-low * scale)
+    lines = []
+    for begin, end in pairwise(ends):
+        first, last = sorted((round((begin - low) * scale), round((end - low) * scale)))
+        line = [" "] * (width + 1)
+        line[zero] = "│"
+        line[first : max(last, first + 1)] = "█" * max(last - first, 1)
+        lines.append("".join(line).rstrip())
+    return lines
+
+
+def _odds(bits: float) -> str:
+    """Bits as the share of such pairs that are one person."""
+    share = 1 / (1 + 2.0 ** -max(min(bits, 60.0), -60.0))
+    if share > 0.999:
+        return "more than 999 in 1,000 such pairs are one person"
+    if share < 0.001:
+        return "fewer than 1 in 1,000 such pairs are one person"
+    return f"{share * 1000:,.0f} in 1,000 such pairs are one person"
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:%Y-%m-%d %H:%M}" if hasattr(value, "hour") else str(value)
