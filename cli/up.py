@@ -1,4 +1,5 @@
-"""`lake up`: Dagster's UI and daemon, the quality portal and Feast's feature server, on loopback, until interrupted."""
+"""`lake up`: Dagster's UI and daemon, the quality portal, the page of one person's file and Feast's feature server, on
+loopback, until interrupted."""
 
 import signal
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ def up(
         str, typer.Option(help="A loopback address; others are refused, since there are no roles.")
     ] = "127.0.0.1",
 ) -> None:
-    """Start the Dagster UI, the quality portal and the Feast server; Ctrl-C stops them all."""
+    """Start the Dagster UI, the quality portal, the person page and the Feast server; Ctrl-C stops them all."""
     from cli._log import start_log
     from orchestration.servers import check_host, check_ports, log_of, serving
 
@@ -33,6 +34,7 @@ def up(
         with serving(host, tell=lambda text: print(f"  {text}", flush=True)) as urls:
             print(f"Dagster    {urls['dagster']}      runs, tables and what they are made of", flush=True)
             print(f"portal     {urls['portal']}      what is wrong with which data, and whose it is")
+            print(f"persons    {urls['person']}      one person, one file: values, journey, why it is one person")
             print(f"features   {urls['feast']}      POST /get-online-features")
             print(f"logs       {log_of('*')}\nCtrl-C stops everything", flush=True)
             signal.pause()

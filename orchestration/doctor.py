@@ -125,7 +125,8 @@ def _check_ports() -> Iterator[Finding]:
         yield Finding("ports", False, str(error.args[0]), error.cure, is_needed=False)
     else:
         settings = load_settings()
-        yield Finding("ports", True, f"{settings.port_dagster}, {settings.port_portal}, {settings.port_feast} are free")
+        ports = (settings.port_dagster, settings.port_portal, settings.port_person, settings.port_feast)
+        yield Finding("ports", True, f"{', '.join(map(str, ports))} are free")
 
 
 def _check_chromium() -> Iterator[Finding]:

@@ -83,7 +83,7 @@ def check_ports(host: str) -> None:
         PortTakenError: names the port, what it is for, and the variable that moves it.
     """
     settings = load_settings()
-    for name in ("dagster", "portal", "feast"):
+    for name in ("dagster", "portal", "person", "feast"):
         port = getattr(settings, f"port_{name}")
         with socket.socket(_family(host)) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -158,6 +158,13 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
         health=f"{dagster_url}/server_info",
     )  # fmt: skip
     yield Server("daemon", [python, "-m", "dagster._daemon", "run", "--workspace", str(workspace)])
+    person_url = f"http://{_in_url(host)}:{settings.port_person}"
+    yield Server(
+        "person",
+        [python, "-m", "insights.person_page", "--host", host, "--port", str(settings.port_person)],
+        url=person_url,
+        health=f"{person_url}/health",
+    )
     feast_url = f"http://{_in_url(host)}:{settings.port_feast}"
     yield Server(
         "feast",

@@ -31,7 +31,7 @@ class SmallLake:
 
     def __init__(self, home: Path, key: Path) -> None:
         self.home, self.key = home, key
-        self.ports = {name: _free_port() for name in ("DAGSTER", "PORTAL", "FEAST")}
+        self.ports = {name: _free_port() for name in ("DAGSTER", "PORTAL", "PERSON", "FEAST")}
 
     @property
     def environment(self) -> dict[str, str]:

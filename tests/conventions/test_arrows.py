@@ -16,6 +16,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "dbt_project": ("lake", "ingestion.contract"),
     "feature_repo": ("lake", "feature_serving"),
     "feature_serving": ("lake", "ingestion.contract", "dbt_project"),
+    "insights": ("lake", "identity"),
     "infra": ("lake", "ingestion.contract", "identity.evaluate"),  # one way of measuring links, the sandbox's too
 }
 #: These tie the rooms together and may import any.

@@ -1,0 +1,18 @@
+"""`python -m insights.person_page [--host 127.0.0.1] [--port 8090]`: the page alone, as `lake up` starts it."""
+
+import argparse
+import sys
+
+from insights.person_page.serve import serve
+from lake.errors import LakeError
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m insights.person_page")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address; others are refused")
+    parser.add_argument("--port", type=int, default=None, help="default LAKE_PORT_PERSON, else 8090")
+    given = parser.parse_args()
+    try:
+        serve(given.host, given.port)
+    except LakeError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)

@@ -1,0 +1,28 @@
+// Puts another page, span or system of the journey in place of the one shown, without loading the file again.
+// Without it every link still works: it then leads to the whole page.
+(() => {
+  const part = document.getElementById("journey-part");
+  if (!part) return;
+  part.addEventListener("click", async event => {
+    const link = event.target.closest("a[data-part]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    const address = new URL(link.href);
+    const asked = new URL(address);
+    asked.pathname += "/journey";
+    asked.hash = "";
+    part.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(asked, { headers: { accept: "text/html" } });
+      if (!answer.ok) throw new Error(String(answer.status));
+      part.innerHTML = await answer.text();
+      history.replaceState(null, "", address);
+      const again = part.querySelector(`[data-key="${CSS.escape(link.dataset.key)}"]`);
+      (again || part.querySelector("a[data-part]")).focus({ preventScroll: true });
+    } catch {
+      location.assign(address);
+    } finally {
+      part.removeAttribute("aria-busy");
+    }
+  });
+})();
