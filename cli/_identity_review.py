@@ -77,17 +77,18 @@ def _list(reason: str | None, most: int, json: bool) -> None:
 
 def _list_sample(size: int, json: bool) -> None:
     from cli._screen import print_json, print_table
-    from identity.reviews import pair_id, sample_of_links
+    from identity.reviews import sample_of_links
 
-    drawn = [(pair_id(*pair), *pair) for pair in sample_of_links(size)]
+    drawn = sample_of_links(size)
     if json:
-        print_json({"pairs": [dict(zip(("pair_id", "record_id_l", "record_id_r"), row, strict=True)) for row in drawn]})
+        print_json({"pairs": [{"record_id_l": left, "record_id_r": right} for left, right in drawn]})
         return
     if not drawn:
-        print("no links to draw from: no two records are one person, or all such pairs are labelled")
+        print("no links to draw from: no two records that tell a name are one person, or all such pairs are labelled")
         return
-    print_table("Pairs of one person, drawn from all links", ["pair", "record", "record"], drawn)
-    print(f"see one: lake identity review {drawn[0][1]},{drawn[0][2]}")
+    print_table("Pairs of one person, drawn evenly from all links of records that tell a name", ["", ""], drawn)
+    print(f"see one: lake identity review {drawn[0][0]},{drawn[0][1]}")
+    print(f"judge it: lake identity label {drawn[0][0]},{drawn[0][1]} same|different")
 
 
 def _show(text: str, json: bool) -> None:
@@ -139,9 +140,9 @@ def _fields(found: "SideBySide") -> "Table":
         table.add_column(column, overflow="fold")
     table.add_row("person", found.person_id_l or "-", found.person_id_r or "-")
     for name, left, right in found.fields:
-        is_equal = left == right
-        style = "green" if is_equal else "yellow" if left is not None and right is not None else "dim"
-        mark = "=" if is_equal else "≠" if left is not None and right is not None else " "
+        is_compared = left is not None and right is not None and name != "source" and not name.endswith("_at")
+        style = "dim" if not is_compared else "green" if left == right else "yellow"
+        mark = " " if not is_compared else "=" if left == right else "≠"
         table.add_row(
             Text(f"{mark} {name.replace('_', ' ')}"), Text(_word(left), style=style), Text(_word(right), style=style)
         )

@@ -112,7 +112,7 @@ def judge(grouping: pa.Table, labels: pa.Table) -> Gate:
 def judge_by_group(
     grouping: pa.Table, labels: pa.Table, groups: Mapping[str, Mapping[str, str | None]]
 ) -> dict[str, dict[str | None, Gate]]:
-    """The same for each value of each group; a pair counts for the values of both of its records.
+    """The same for each value of each group; a pair counts for every value that its two records tell.
 
     Args:
         groups: group -> record_id -> value.
@@ -124,7 +124,8 @@ def judge_by_group(
         for row in labels.to_pylist():
             left, right = row["record_id_l"], row["record_id_r"]
             if left in held and right in held:
-                for value in {value_of.get(left), value_of.get(right)}:
+                told = {value_of.get(left), value_of.get(right)}
+                for value in (told - {None}) or told:
                     pairs.setdefault(value, []).append((left, right, row["label"]))
         found[group] = {
             value: _judge(of_value, held)

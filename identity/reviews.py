@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
-from identity.labels import LabelError, read_labels, unknown_records
+from identity.labels import PERSON_RECORDS, LabelError, read_labels, unknown_records
 from identity.records import TIMESTAMP
 from lake.duck import connect
 from lake.tables import scan, table_exists
@@ -138,17 +138,21 @@ def count_open() -> dict[str, int]:
 def sample_of_links(size: int, *, seed: int = 0) -> list[tuple[str, str]]:
     """Pairs of records that the links give to one person, drawn evenly from all such pairs that nobody has labelled.
 
-    The queue holds what is hard; labels of it alone would tell less of the links than they are. Each pair is drawn by
-    its person in proportion to the person's pairs, then by two of its records, so that none is made that is not drawn.
+    The queue holds what is hard; labels of it alone would tell less of the links than they are. Only records that
+    tell a name are drawn: of two cookies nobody can say whose they are. A pair is drawn by its person in proportion to
+    the person's pairs, then by two of its records, so that none is made that is not drawn.
     """
-    if not table_exists(PERSON_LINKS):
+    if not (table_exists(PERSON_LINKS) and table_exists(PERSON_RECORDS)):
         return []
     with connect() as con:
         con.register("labels", read_labels())
         con.execute(f"select setseed({(seed % 1000) / 1000})")
         rows = con.execute(
             f"""with held as (
-                        select person_id, list(record_id order by record_id) as ids from {_links_sql()} group by 1),
+                        select person_id, list(record_id order by record_id) as ids
+                        from {_links_sql()} semi join {scan(PERSON_RECORDS)} named
+                            on links.record_id = named.record_id and coalesce(full_name, family_name) is not null
+                        group by 1),
                     sizes as (
                         select ids, sum(len(ids) * (len(ids) - 1) // 2) over (order by person_id) as upto,
                                len(ids) * (len(ids) - 1) // 2 as pairs from held where len(ids) > 1),
@@ -233,8 +237,8 @@ def _pair_id_sql(left: str, right: str) -> str:
 
 def _links_sql() -> str:
     if not table_exists(PERSON_LINKS):
-        return "(select null::varchar as record_id, null::varchar as person_id where false)"
-    return f"(select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)"
+        return "(select null::varchar as record_id, null::varchar as person_id where false) links"
+    return f"(select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null) links"
 
 
 def _held_sql() -> str:

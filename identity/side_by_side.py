@@ -13,7 +13,7 @@ from lake.duck import connect
 from lake.tables import scan, table_exists
 
 #: Said of a record by the table itself, not by its source.
-_OURS = {"record_id", "content_hash", "batch_id", "first_known_at"}
+_OURS = {"record_id", "content_hash", "batch_id", "first_known_at", "landed_at"}
 
 
 @dataclass(frozen=True)

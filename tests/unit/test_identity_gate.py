@@ -64,13 +64,16 @@ def test_links_below_the_agreed_precision_are_blocked_once_there_are_enough_labe
         reset_settings()
 
 
-def test_a_pair_counts_for_the_groups_of_both_its_records() -> None:
+def test_a_pair_counts_for_every_group_that_its_records_tell() -> None:
     by_group = judge_by_group(
-        grouping("abc"), labels("a=b", "b!c"), {"script": {"a": "Han", "b": "Han", "c": "Latin", "z": "Greek"}}
+        grouping("abc", "de"),
+        labels("a=b", "b!c", "c=d", "d=e"),
+        {"script": {"a": "Han", "b": "Han", "c": "Latin", "z": "Greek"}},
     )
     assert {value: (gate.pairs, gate.right) for value, gate in by_group["script"].items()} == {
         "Han": (2, 1),
-        "Latin": (1, 0),
+        "Latin": (2, 0),
+        None: (1, 1),
     }
 
 
