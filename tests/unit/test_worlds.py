@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from infra.worlds import WorldError, create_world, discover_worlds
+from identity.records import read_records
+from infra.worlds import WorldError, create_world, discover_worlds, febrl
 from infra.worlds.source_root import write_clock, write_database, write_drops
 from ingestion.contract import TIMESTAMP, load_contract
 
@@ -114,3 +116,27 @@ def test_clock_is_read_back_as_it_was_set(tmp_path: Path) -> None:
     now = datetime(2018, 1, 2, tzinfo=UTC)
     write_clock(tmp_path, now)
     assert datetime.fromisoformat(json.loads((tmp_path / "clock.json").read_text())["now"]) == now
+
+
+@pytest.mark.parametrize(
+    ("number", "records", "people"), [(1, 1000, 500), (2, 5000, 4000), (3, 5000, 2000), (4, 10_000, 5000)]
+)
+def test_febrl_has_its_published_size_in_the_columns_of_person_records(number: int, records: int, people: int) -> None:
+    given, truth = febrl.read(number)
+    assert (given.num_rows, len(set(truth["truth"].to_pylist()))) == (records, people)
+    assert given["record_id"].to_pylist() == truth["record_id"].to_pylist()
+    assert read_records(given).num_rows == records
+
+
+def test_febrl_birth_dates_are_iso_where_they_are_dates_else_as_typed() -> None:
+    given, _ = febrl.read(1)
+    typed = [
+        value for value in given["birth_date"].to_pylist() if value and not re.fullmatch(r"\d{4}-\d\d-\d\d", value)
+    ]
+    assert 0 < len(typed) < 20
+    assert all(re.fullmatch(r"\d{8}", value) for value in typed)
+
+
+def test_unknown_febrl_names_those_there_are() -> None:
+    with pytest.raises(WorldError, match="no FEBRL 5"):
+        febrl.read(5)
