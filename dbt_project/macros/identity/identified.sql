@@ -1,5 +1,5 @@
-{#- A source's views of somebody, in the shape of person_records: one row per view and row that says it; person_records
-    makes one of them.
+{#- A source's views of somebody, in the shape of person_records: one row per view and row that says it (`row_id`);
+    person_records makes one of them.
 
     `columns` says which column of the source is which of person_records. Identifiers need no naming: the contract
     gives their kind. A view never changes (its id is a token of its content) and stays, since a version that was
@@ -12,6 +12,7 @@
     {%- set model_name = 'stg_' ~ source_name ~ '__' ~ entity %}
     select
         person_record_id as record_id,
+        record_id as row_id,
         cast('{{ source_name }}' as {{ dbt.type_string() }}) as source,
         {{ 'updated_at' if keyed else 'known_at' }} as updated_at,
         {% for text in person_texts() -%}
