@@ -19,6 +19,7 @@ from threading import Event, Thread
 import pyarrow as pa
 
 from lake import writer
+from lake.errors import LakeError
 from lake.settings import load_settings
 
 TABLE = "ops/access_log"
@@ -36,6 +37,10 @@ _OPEN = "open.jsonl"
 log = logging.getLogger(__name__)
 
 
+class NotNotedError(LakeError):
+    """A view could not be noted."""
+
+
 def note(person_id: str, what: str, viewed_by: str) -> None:
     """Note one view. It is the machine's clock that counts: a simulated day says nothing about who looked when.
 
@@ -44,11 +49,17 @@ def note(person_id: str, what: str, viewed_by: str) -> None:
         viewed_by: the operating system user.
 
     Raises:
-        OSError: it cannot be noted; then nothing may be shown.
+        NotNotedError: it cannot be noted; then nothing may be shown.
     """
     line = json.dumps([person_id, datetime.now(UTC).isoformat(), what, viewed_by]) + "\n"
-    with _turn() as folder, (folder / _OPEN).open("a", encoding="utf-8") as spool:
-        spool.write(line)
+    try:
+        with _turn() as folder, (folder / _OPEN).open("a", encoding="utf-8") as spool:
+            spool.write(line)
+    except OSError as error:
+        raise NotNotedError(
+            f"it cannot be noted that you look at this file ({error.strerror}), so it is not shown",
+            cure=f"make room, and let this account write below {load_settings().home}",
+        ) from None
 
 
 def flush() -> int:

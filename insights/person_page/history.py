@@ -76,7 +76,7 @@ def words(event: Row, person_id: str | None = None) -> list[tuple[str, Any]]:
     if person_id is not None and event["other_person_id"] == person_id:
         told: dict[str, list[tuple[str, Any]]] = {
             "merge": [("text", f"Became part of another file, with {records}:"), subject],
-            "split": [("text", f"{records} were parted off as"), subject],
+            "split": [("text", f"Gave {records} to the new"), subject],
             "move": [("text", f"Gave {records} to"), subject],
         }
     else:

@@ -7,11 +7,13 @@ load of the page.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from lake.duck import connect
+from lake.settings import load_settings
 from lake.tables import table_exists
 
 Row = dict[str, Any]
@@ -20,15 +22,16 @@ Row = dict[str, Any]
 @contextmanager
 def reader() -> Iterator[duckdb.DuckDBPyConnection]:
     """A cursor of this request."""
-    cursor = _engine().cursor()
+    cursor = _engine(load_settings().home).cursor()
     try:
         yield cursor
     finally:
         cursor.close()
 
 
-@lru_cache
-def _engine() -> duckdb.DuckDBPyConnection:
+@lru_cache(maxsize=1)
+def _engine(home: Path) -> duckdb.DuckDBPyConnection:
+    """The engine of the lake at `home`: it spills into that lake's folder."""
     return connect()
 
 

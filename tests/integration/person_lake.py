@@ -1,0 +1,275 @@
+"""A lake of five people for the tests of the person page: one with a long journey, one whose every value is hostile.
+
+`make` writes the tables as a run leaves them. `MEI` took in `FORMER` and was parted from `PARTED`; `MEI` and `TWIN`
+share an e-mail address.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow as pa
+import pytest
+
+from identity.ledger import BEGINNING, EVENTS, HISTORY
+from identity.records import SCHEMA
+from lake.settings import PROJECT_ROOT, reset_settings
+from lake.writer import append, overwrite
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+MERGED_AT, PARTED_AT = datetime(2026, 5, 10, 9, tzinfo=UTC), datetime(2026, 6, 3, 9, tzinfo=UTC)
+INSTANT = pa.timestamp("us", "UTC")
+MEI, FORMER, PARTED, TWIN, BUSY, HOSTILE = (
+    "p_mei000001", "p_mei000002", "p_mei000003", "p_twin00001", "p_busy00001", "p_evil00001",
+)  # fmt: skip
+SHARED_EMAIL, MEI_EMAIL, MEI_PHONE = "family@home.example", "mei.chen@home.example", "+8613900000001"
+BUSY_EVENTS = 12_000
+#: Markup, a change of the reading direction, an emoji of several characters, a zero-width space, a null, and length.
+HOSTILE_VALUES = {
+    "full_name": "<script>document.title='taken'</script>" + "长" * 10_000,
+    "street": "12 \u202eteertS eht\u202c \u200b\u0000 👩‍👩‍👧 <img src=x onerror=alert(1)>",
+    "email": "'\"><svg/onload=alert(1)>@evil.example",
+    "city": "{{ 7 * 7 }} ${7*7} %s",
+}
+RECORDS: list[dict[str, Any]] = [
+    {"record_id": "crm:customers:C1", "person": MEI, "full_name": "陈梅", "email": MEI_EMAIL, "phone": MEI_PHONE,
+     "birth_date": "1985-04-01", "kind": "SAME_EMAIL", "bits": 31.0},
+    {"record_id": "orders:person:a", "person": MEI, "full_name": "Mei Chen", "email": MEI_EMAIL, "kind": "SAME_EMAIL",
+     "bits": 31.0, "was": FORMER},
+    {"record_id": "web_app:person:b", "person": MEI, "email": SHARED_EMAIL, "kind": "SAME_COOKIE_ID", "bits": 9.5},
+    {"record_id": "orders:person:c", "person": PARTED, "full_name": "Mei Cheng", "kind": "SINGLETON", "bits": 0.0,
+     "was_mei": True},
+    {"record_id": "crm:customers:C2", "person": TWIN, "full_name": "Lan Chen", "email": SHARED_EMAIL,
+     "kind": "SINGLETON", "bits": 0.0},
+    {"record_id": "crm:customers:C3", "person": BUSY, "full_name": "Wei Busy", "kind": "SINGLETON", "bits": 0.0},
+    {"record_id": "crm:customers:C4", "person": HOSTILE, **HOSTILE_VALUES, "kind": "SINGLETON", "bits": 0.0},
+]  # fmt: skip
+
+
+def make() -> None:
+    """Write every table that the page reads."""
+    overwrite("identity/person_records", pa.Table.from_pylist([_record(row) for row in RECORDS], schema=SCHEMA))
+    overwrite("identity/person_links", pa.Table.from_pylist(_links(), schema=HISTORY))
+    overwrite("identity/person_events", pa.Table.from_pylist(_ledger(), schema=EVENTS))
+    _write("identity/person_contact", _contacts())
+    _write("identity/person_identifiers", _identifiers())
+    _write("marts/person_profile", [_profile(person) for person in (MEI, PARTED, TWIN, BUSY, HOSTILE)])
+    _write("marts/person_households", _households())
+    _write("marts/journey_events", _journey())
+    _write("bronze/crm/consents", _consents())
+
+
+def add_event(person_id: str, event_type: str) -> None:
+    """What a run would add while the page is served."""
+    append("marts/journey_events", _typed([_event(person_id, 10**6, "orders", event_type, NOW)]))
+
+
+def _record(row: dict[str, Any]) -> dict[str, Any]:
+    held = [{"kind": kind, "value": row[kind]} for kind in ("email", "phone") if kind in row]
+    plain = {name: value for name, value in row.items() if name in SCHEMA.names}
+    return {
+        "source": row["record_id"].partition(":")[0],
+        "updated_at": NOW - timedelta(days=90),
+        "identifiers": held,
+    } | plain
+
+
+def _links() -> list[dict[str, Any]]:
+    links = []
+    for row in RECORDS:
+        spans = [(BEGINNING, None, row["person"], row["kind"], row["bits"])]
+        if "was" in row:
+            spans = [(BEGINNING, MERGED_AT, row["was"], "SINGLETON", 0.0), (MERGED_AT, None, *spans[0][2:])]
+        if "was_mei" in row:
+            spans = [(BEGINNING, PARTED_AT, MEI, "SAME_NAME", 3.0), (PARTED_AT, None, *spans[0][2:])]
+        links += [
+            {"record_id": row["record_id"], "person_id": person, "match_kind": kind, "match_strength": bits,
+             "valid_from": begin, "valid_to": end, "is_backfilled": begin == BEGINNING}
+            for begin, end, person, kind, bits in spans
+        ]  # fmt: skip
+    return links
+
+
+def _ledger() -> list[dict[str, Any]]:
+    births = [("birth", person, None, 1, NOW - timedelta(days=100)) for person in (MEI, FORMER, TWIN, BUSY, HOSTILE)]
+    changes = [("merge", MEI, FORMER, 1, MERGED_AT), ("split", PARTED, MEI, 1, PARTED_AT)]
+    names = ("event_type", "person_id", "other_person_id", "records", "event_at")
+    return [
+        dict(zip(names, row, strict=True)) | {"event_id": f"run:{number}", "run": number, "is_backfilled": False}
+        for number, row in enumerate(births + changes)
+    ]
+
+
+def _contacts() -> list[dict[str, Any]]:
+    at = NOW - timedelta(days=90)
+    first = {row["person"]: row for row in reversed(RECORDS)}
+    contacts = []
+    for person, row in first.items():
+        about: dict[str, Any] = {"person_id": person}
+        for attribute, column in (("name", "full_name"), ("email", "email"), ("phone", "phone"), ("address", "street")):
+            held = row.get(column)
+            other = "Mei Chen" if person == MEI and attribute == "name" else None
+            about |= {
+                column: held,
+                f"{attribute}_source": "crm" if held else None, f"{attribute}_updated_at": at if held else None,
+                f"{attribute}_runner_up": other, f"{attribute}_runner_up_source": "orders" if other else None,
+                f"{attribute}_runner_up_updated_at": at if other else None,
+                f"{attribute}_decided_by": "source_trust" if other else None,
+            }  # fmt: skip
+        contacts.append(about)
+    return contacts
+
+
+def _identifiers() -> list[dict[str, Any]]:
+    seen = {"first_seen_at": NOW - timedelta(days=80), "last_seen_at": NOW - timedelta(days=2), "is_valid": True}
+    return [
+        {"person_id": MEI, "kind": "email", "value": MEI_EMAIL, "records_count": 2, "persons_count": 1,
+         "sources": ["crm", "orders"], **seen},
+        {"person_id": MEI, "kind": "email", "value": SHARED_EMAIL, "records_count": 1, "persons_count": 2,
+         "sources": ["web_app"], **seen},
+        {"person_id": MEI, "kind": "phone", "value": MEI_PHONE, "records_count": 1, "persons_count": 1,
+         "sources": ["crm"], **seen},
+    ]  # fmt: skip
+
+
+def _households() -> list[dict[str, Any]]:
+    return [
+        {"household_id": "H1", "person_id": person, "kind": "declared", "role": role, "members_count": 2,
+         "source": "crm", "valid_from": NOW - timedelta(days=400), "valid_to": None}
+        for person, role in ((MEI, "head"), (TWIN, "sister"))
+    ]  # fmt: skip
+
+
+def _profile(person: str) -> dict[str, Any]:
+    return {
+        "person_id": person, "birth_year": 1985, "age_band": "40-49", "birth_date_source": "crm",
+        "birth_date_updated_at": NOW - timedelta(days=90),
+        "city": HOSTILE_VALUES["city"] if person == HOSTILE else "杭州", "address_source": "crm",
+        "address_updated_at": NOW - timedelta(days=90), "tags": ["vip"] if person == MEI else [],
+        "records_count": sum(row["person"] == person for row in RECORDS), "sources_count": 1,
+        "events_count": BUSY_EVENTS if person == BUSY else 40, "orders_count": 3, "orders_total_cny": 420.5,
+        "first_event_at": NOW - timedelta(days=3000), "last_event_at": NOW, "last_contact_at": NOW - timedelta(days=9),
+    }  # fmt: skip
+
+
+def _event(person: str, number: int, source: str, event_type: str, at: datetime) -> dict[str, Any]:
+    return {
+        "event_id": f"{source}:x:{number}", "person_id": person, "person_record_id": None, "source": source,
+        "entity": "x", "event_type": event_type, "channel": "app", "detail": "settled", "order_id": f"O{number}",
+        "case_id": None, "session_id": None, "campaign_id": None, "product_category": "savings", "branch_id": None,
+        "amount_cny": 12.5, "score": None, "delay_minutes": None, "duration_ms": 1500, "event_at": at, "known_at": at,
+        "landed_at": at, "batch_id": None,
+    }  # fmt: skip
+
+
+def _journey() -> list[dict[str, Any]]:
+    events = [_event(MEI, -1, "crm", "customer_registered", NOW - timedelta(days=3000))]
+    for number in range(39):
+        source, event_type = (
+            ("orders", "order_placed"),
+            ("web_app", "page_viewed"),
+            ("contact_centre", "complaint_made"),
+        )[number % 3]
+        events.append(_event(MEI, number, source, event_type, NOW - timedelta(days=4 * number + 1, minutes=number)))
+    for number in range(BUSY_EVENTS):
+        source = ("orders", "web_app", "campaigns")[number % 3] if number % 200 else "devices"
+        events.append(_event(BUSY, 1000 + number, source, f"kind_{number % 7}", NOW - timedelta(minutes=40 * number)))
+    return events
+
+
+def _consents() -> list[dict[str, Any]]:
+    def consent(number: int, purpose: str, channel: str, granted: bool, begin: int, end: int | None) -> dict[str, Any]:
+        at = NOW - timedelta(days=begin)
+        return {
+            "record_id": f"crm:consents:{number}", "consent_id": str(number), "crm_id": "C1", "purpose": purpose,
+            "channel": channel, "is_granted": granted, "valid_from": at, "updated_at": at, "known_at": at,
+            "valid_to": None if end is None else NOW - timedelta(days=end), "content_hash": number, "batch_id": "b",
+        }  # fmt: skip
+
+    return [
+        consent(1, "marketing", "email", True, 900, None),
+        consent(2, "marketing", "email", False, 30, None),
+        consent(3, "marketing", "sms", True, 800, 10),
+        consent(4, "service", "any", True, 800, None),
+        consent(5, "research", "app", True, -20, None),
+    ]
+
+
+def _typed(rows: list[dict[str, Any]]) -> pa.Table:
+    """The rows with a column's type taken from its values: microseconds UTC, and text where all are null."""
+    fields = []
+    for name in rows[0]:
+        held = next((row[name] for row in rows if row[name] is not None), None)
+        kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), datetime: INSTANT, date: pa.date32(),
+                 list: pa.list_(pa.string())}  # fmt: skip
+        fields.append(pa.field(name, kinds.get(type(held), pa.string())))
+    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def _write(name: str, rows: list[dict[str, Any]]) -> None:
+    overwrite(name, _typed(rows))
+
+
+@dataclass(frozen=True)
+class Served:
+    """The page of a lake, served by a process of its own."""
+
+    home: Path
+    url: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+@contextmanager
+def opened(home: Path) -> Iterator[None]:
+    """The lake at `home` as the lake of the test's own process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(home).items():
+            patch.setenv(name, value)
+        reset_settings()
+        try:
+            yield
+        finally:
+            patch.undo()
+            reset_settings()
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The settings of the lake at `home`."""
+    return {"LAKE_HOME": str(home), "LAKE_NOW": NOW.isoformat(), "LAKE_TOKEN_KEY_FILE": str(home.parent / "token.key")}
+
+
+@contextmanager
+def served(home: Path) -> Iterator[Served]:
+    """The page of the lake at `home`, as `lake up` starts it, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    home.mkdir(parents=True, exist_ok=True)
+    log = home.parent / f"page-{port}.log"
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "insights.person_page", "--port", str(port)],
+            cwd=PROJECT_ROOT, env=os.environ | environment(home), stdout=said, stderr=said,
+        )  # fmt: skip
+    try:
+        url = f"http://127.0.0.1:{port}"
+        for _ in range(300):
+            with suppress(httpx.HTTPError):
+                if httpx.get(f"{url}/health", trust_env=False).status_code == 200:
+                    break
+            assert process.poll() is None, log.read_text()
+            time.sleep(0.1)
+        yield Served(home, url, process, log)
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
