@@ -4,6 +4,7 @@ What it says is gathered in `portal_gather.py`, how it looks is in `templates/`.
 content security policy in the page forbids what it does not hold itself. `python -m expectations.portal` builds it.
 """
 
+import math
 import os
 import re
 from collections import Counter
@@ -98,6 +99,7 @@ def render(page: Page) -> str:
         day=_day,
         age=_age,
         share=_share,
+        figure=_figure,
         promise=_promise,
         prose=_prose,
         anchor=_anchor,
@@ -172,6 +174,11 @@ def _number(value: int | None) -> str:
 
 def _share(part: int, whole: int) -> str:
     return f"{part / whole:.2%}" if whole else "–"
+
+
+def _figure(value: float | None) -> str:
+    """A share as a figure of linkage; rounded down, so that .9999 never reads as 1."""
+    return "–" if value is None else f"{math.floor(value * 1000) / 1000:.3f}"
 
 
 def _moment(value: datetime) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from expectations.check import CheckResult
+from expectations.linkage import Linkage
 from ingestion.contract import Contract, Entity
 from lake.tables import OPEN_ZONES
 
@@ -145,6 +146,7 @@ class Page:
     sources: tuple[SourceFacts, ...]
     refused: tuple[Refused, ...]
     entities: tuple[Entity, ...] = field(default=())
+    linkage: Linkage | None = None
 
     @property
     def results(self) -> list[CheckResult]:

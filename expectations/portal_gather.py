@@ -11,6 +11,7 @@ import duckdb
 from expectations import history, suite_files
 from expectations.check import failing_first
 from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, NEWEST_ROWS, UNUSUAL_DAYS, measure_delivery
+from expectations.linkage import measure_linkage
 from expectations.portal_facts import CheckFacts, Day, Page, Past, Refused, SourceFacts, TableFacts
 from ingestion.contract import Contract, Entity, load_contracts
 from lake import clock
@@ -39,6 +40,7 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
             sources=_sources(connection, contracts, rows, checks, list(counters)),
             refused=_refused(connection, entities, quarantined),
             entities=tuple(entities),
+            linkage=measure_linkage(connection),
         )
 
 

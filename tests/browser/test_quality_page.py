@@ -1,8 +1,10 @@
 """The quality page in headless Chromium: it reads well, it can be searched, it is accessible, it calls nobody."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 
+import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
@@ -10,11 +12,14 @@ from expectations import portal
 from expectations.check import CheckResult
 from expectations.history import append
 from lake.settings import reset_settings
+from lake.writer import overwrite
 from tests.contract_rows import NOW
 from tests.integration import quality_lake
 
 CHROMIUM = "/usr/bin/chromium"  # Debian's; `make test` installs it
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+FIGURES = ("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high")
+COUNTS = ("run", "labelled_pairs", "persons", "open_reviews")
 #: WCAG 2.2 AA asks for 4.5 to 1, and 3 to 1 for large text.
 CONTRAST = """
 () => {
@@ -62,8 +67,25 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 _result("marts/person_profile", None, "block", passed=True),
             ]
         )
+        overwrite("ops/identity_quality", _linkage())
         yield portal.build().as_uri()
     reset_settings()
+
+
+def _linkage() -> pa.Table:
+    """Figures of three runs: before any label, a good one, and one that was stopped."""
+    schema = pa.schema([(name, pa.float64()) for name in FIGURES] + [(name, pa.int64()) for name in COUNTS]
+                       + [(name, pa.string()) for name in ("state", "group_name", "group_value")]
+                       + [("ran_at", pa.timestamp("us", "UTC"))])  # fmt: skip
+    shares = (None, 1.0, 0.5)
+    rows = [
+        dict.fromkeys(FIGURES, share) | dict.fromkeys(COUNTS, 40 * number)
+        | {"state": "blocked" if share == 0.5 else "passed", "group_name": name, "group_value": value, "run": number,
+           "ran_at": NOW + timedelta(days=number)}
+        for number, share in enumerate(shares)
+        for name, value in (("all", "all"), ("script", "Han"), ("script", None))
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _result(table: str, column: str | None, severity: str, *, passed: bool) -> CheckResult:
@@ -151,6 +173,19 @@ def test_every_source_stands_with_owner_age_and_days(page: Page) -> None:
         assert contract.steward in row
         assert "agreed" in row
     assert page.locator("#sources svg.days").first.get_attribute("aria-label")
+
+
+def test_linkage_is_told_in_figures_over_time_and_by_group(page: Page) -> None:
+    section = page.locator("#linkage")
+    told = section.inner_text()
+    assert "0.500" in told
+    assert "Blocked" in told
+    assert section.locator("svg.intervals g").count() == 2  # the run before any label has no precision to show
+    assert "80 pairs, blocked" in (section.locator("svg.intervals g.blocked title").text_content() or "")
+    assert [row.split("\t")[:2] for row in section.locator("tbody tr").all_inner_texts()] == [
+        ["script", "Han"],
+        ["script", "not known"],
+    ]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
