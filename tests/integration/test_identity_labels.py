@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +12,12 @@ import pytest
 
 from identity.gate import PrecisionError
 from identity.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
-from identity.ledger import HISTORY
 from identity.quality import groups_of, history, hold_to_labels, judge_published
-from identity.records import SCHEMA
 from identity.reviews import count_open, find_pair, open_reviews, pair_id, sample_of_links, update_reviews
 from identity.side_by_side import side_by_side
 from lake.settings import reset_settings
 from lake.tables import table_version
-from lake.writer import overwrite
-
-NOW = datetime(2026, 7, 1, tzinfo=UTC)
-PEOPLE = [
-    {"record_id": "crm:customers:A", "full_name": "王小明", "phone": "13512349876", "gender": "M",
-     "birth_date": "1990-07-02"},
-    {"record_id": "crm:customers:B", "full_name": "Wang Xiaoming", "phone": "13512349876", "birth_date": "1990-07-02"},
-    {"record_id": "crm:customers:C", "full_name": "赵丽", "gender": "female", "birth_date": "2010-01-05"},
-    {"record_id": "crm:customers:D,1", "full_name": "Li Na", "email": "li.na@qq.com"},
-]  # fmt: skip
-A, B, C, D = (str(row["record_id"]) for row in PEOPLE)
+from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure
 
 
 @pytest.fixture
@@ -44,33 +32,10 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
         return NOW + timedelta(days=day)
 
     set_day(0)
-    rows = [{"source": "crm", "updated_at": NOW, "identifiers": []} | row for row in PEOPLE]
-    overwrite("identity/person_records", pa.Table.from_pylist(rows, schema=SCHEMA))
-    links = [
-        {
-            "record_id": record,
-            "person_id": person,
-            "match_kind": "SAME_PHONE",
-            "match_strength": 12.0,
-            "valid_from": NOW,
-        }
-        for record, person in ((A, "p_1"), (B, "p_1"), (C, "p_2"), (D, "p_3"))
-    ]
-    overwrite("identity/person_links", pa.Table.from_pylist(links, schema=HISTORY))
+    make()
     yield set_day
     monkeypatch.undo()
     reset_settings()
-
-
-def unsure(*pairs: tuple[str, str, str, float]) -> pa.Table:
-    names = ("record_id_l", "record_id_r", "reason", "match_strength")
-    rows = [dict(zip(names, pair, strict=True)) | {"weight_name": 3.0, "weight_birth": pair[3] - 4.0} for pair in pairs]
-    schema = pa.schema(
-        [(name, pa.string()) for name in names[:3]]
-        + [("match_strength", pa.float64()), ("weight_name", pa.float64()), ("weight_birth", pa.float64())]
-        + [("weight_phone", pa.float64())]
-    )
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def in_force() -> list[tuple[str, str, str]]:

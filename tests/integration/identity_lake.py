@@ -1,0 +1,53 @@
+"""A lake of four records for the tests of labels and reviews, written as a run leaves it: A and B are one person."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from identity.ledger import HISTORY
+from identity.records import SCHEMA
+from identity.reviews import update_reviews
+from lake.writer import overwrite
+
+NOW = datetime(2026, 7, 1, tzinfo=UTC)
+PEOPLE = [
+    {"record_id": "crm:customers:A", "full_name": "王小明", "phone": "13512349876", "gender": "M",
+     "birth_date": "1990-07-02"},
+    {"record_id": "crm:customers:B", "full_name": "Wang Xiaoming", "phone": "13512349876", "birth_date": "1990-07-02"},
+    {"record_id": "crm:customers:C", "full_name": "赵丽", "gender": "female", "birth_date": "2010-01-05"},
+    {"record_id": "crm:customers:D,1", "full_name": "Li Na", "email": "li.na@qq.com"},
+]  # fmt: skip
+A, B, C, D = (str(row["record_id"]) for row in PEOPLE)
+
+
+def make() -> None:
+    """Write the records and their links."""
+    rows = [{"source": "crm", "updated_at": NOW, "identifiers": []} | row for row in PEOPLE]
+    overwrite("identity/person_records", pa.Table.from_pylist(rows, schema=SCHEMA))
+    links = [
+        {
+            "record_id": record,
+            "person_id": person,
+            "match_kind": "SAME_PHONE",
+            "match_strength": 12.0,
+            "valid_from": NOW,
+        }
+        for record, person in ((A, "p_1"), (B, "p_1"), (C, "p_2"), (D, "p_3"))
+    ]
+    overwrite("identity/person_links", pa.Table.from_pylist(links, schema=HISTORY))
+
+
+def queue(*pairs: tuple[str, str, str, float], run: int = 0, at: datetime = NOW) -> int:
+    """Bring the review queue up to date with pairs (record, record, reason, bits); how many are open then."""
+    return update_reviews(unsure(*pairs), at=at, run=run)
+
+
+def unsure(*pairs: tuple[str, str, str, float]) -> pa.Table:
+    names = ("record_id_l", "record_id_r", "reason", "match_strength")
+    rows = [dict(zip(names, pair, strict=True)) | {"weight_name": 3.0, "weight_birth": pair[3] - 4.0} for pair in pairs]
+    schema = pa.schema(
+        [(name, pa.string()) for name in names[:3]]
+        + [("match_strength", pa.float64()), ("weight_name", pa.float64()), ("weight_birth", pa.float64())]
+        + [("weight_phone", pa.float64())]
+    )
+    return pa.Table.from_pylist(rows, schema=schema)

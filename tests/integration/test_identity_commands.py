@@ -1,0 +1,96 @@
+"""`lake identity evaluate`, `review`, `label` and `labels` as a person meets them: tables, documents, codes, cures."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.integration import identity_lake
+from tests.integration.identity_lake import A, B, C, D
+from tests.small_lake import SmallLake
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> SmallLake:
+    """Four records, two of them linked, one pair to review."""
+    folder = tmp_path_factory.mktemp("judged")
+    made = SmallLake(folder / "home", folder / "token.key")
+    with made.opened():
+        identity_lake.make()
+        identity_lake.queue((A, C, "NEAR_THRESHOLD", 0.5))
+    return made
+
+
+def write(folder: Path, name: str, **columns: list[object]) -> str:
+    path = folder / f"{name}.parquet"
+    pq.write_table(pa.table(columns), path)
+    return str(path)
+
+
+def test_links_are_evaluated_against_a_truth_with_the_agreed_keys(lake: SmallLake, tmp_path: Path) -> None:
+    ids: list[object] = ["a", "b", "c", "d", "e"]
+    links = write(tmp_path, "links", record_id=ids, person_id=["p", "p", "q", "q", "r"])
+    truth = write(tmp_path, "truth", record_id=ids, truth=["1", "1", "1", "2", None])
+    groups = write(tmp_path, "groups", record_id=ids, gender=["F", "F", "F", "M", None])
+    files = ("--links", links, "--truth", truth)
+    found = lake.json("identity", "evaluate", *files, "--groups", groups)
+    assert (found["precision"], found["recall"], found["f1"]) == (0.5, pytest.approx(1 / 3), pytest.approx(0.4))
+    assert (found["persons"], found["true_persons"], found["over_merged"], found["split"]) == (2, 2, 1, 1)
+    assert found["b_cubed"] == pytest.approx(2 * 0.75 * (2 / 3) / (0.75 + 2 / 3))
+    assert found["truth_unknown"] == 1
+    assert {row["value"]: row["precision"] for row in found["groups"]["gender"]} == {"F": 0.5, "M": 0.0}
+    said = lake.ok("identity", "evaluate", *files).stdout
+    assert "pairs of records" in said
+    assert "left out         1 records whose truth is not known" in said
+
+
+def test_unusable_files_end_with_2_and_a_cure(lake: SmallLake, tmp_path: Path) -> None:
+    """What is refused of the tables themselves, tests/unit/test_identity_evaluate.py knows."""
+    links = write(tmp_path, "links", record_id=["a"], person_id=["p"])
+    text = tmp_path / "text.parquet"
+    text.write_text("record_id,truth\n")
+    for truth, says in ((links, "lack the column(s) truth"), (str(text), "cannot be read as Parquet")):
+        done = lake.lake("identity", "evaluate", "--links", links, "--truth", truth)
+        assert done.returncode == 2, truth
+        assert says in done.stderr
+        assert "cure:" in done.stderr
+    alone = lake.lake("identity", "evaluate", "--links", links)
+    assert (alone.returncode, "give both --links and --truth" in alone.stderr) == (2, True)
+
+
+def test_pair_is_reviewed_labelled_listed_and_measured(lake: SmallLake) -> None:
+    (waiting,) = lake.json("identity", "review")["reviews"]
+    assert waiting["reason"] == "NEAR_THRESHOLD"
+    assert waiting["pair_id"] in lake.ok("identity", "review", "--reason", "NEAR_THRESHOLD").stdout
+    shown = lake.ok("identity", "review", waiting["pair_id"]).stdout
+    assert "王小明" in shown
+    assert "█" in shown
+    assert "586 in 1,000" in shown  # half a bit
+    assert lake.ok("identity", "review", "--sample", "3").stdout.count(f"{A},{B}") == 2
+    said = lake.ok("identity", "label", waiting["pair_id"], "different", "--note", "father and son").stdout
+    assert "are two people" in said
+    assert "next run" in said
+    assert "no pair waits" in lake.ok("identity", "review").stdout
+    assert lake.json("identity", "label", f"{B},{A}", "same")["label"]["record_id_l"] == A
+    assert lake.json("identity", "label", f"{A},{B}", "same") == {"written": False, "label": None}
+    refused = lake.lake("identity", "label", f"{B},{C}", "same")
+    assert refused.returncode == 2
+    assert f"{A} different {C}" in refused.stderr
+    assert "father and son" in lake.ok("identity", "labels").stdout
+    assert lake.lake("identity", "label", f"{A},{D}", "perhaps").returncode == 2
+    measured = lake.json("identity", "evaluate")
+    assert (measured["links"]["precision"], measured["links"]["recall"], measured["labels"]) == (1.0, 1.0, 2)
+    assert {row["value"]: row["pairs"] for row in measured["groups"]["script"]} == {"Han": 2, "Latin": 1}
+    assert "95 %" in lake.ok("identity", "evaluate").stdout
+    assert "any more" in lake.ok("identity", "label", f"{A},{B}", "withdraw").stdout
+    assert len(lake.json("identity", "labels")["labels"]) == 1
+
+
+def test_lake_without_records_or_labels_says_what_to_do(tmp_path: Path) -> None:
+    nothing = SmallLake(tmp_path / "home", tmp_path / "token.key")
+    assert "no pair waits" in nothing.ok("identity", "review").stdout
+    assert "nobody has labelled" in nothing.ok("identity", "evaluate").stdout
+    refused = nothing.lake("identity", "label", "a,b", "same")
+    assert refused.returncode == 2
+    assert "lake run" in refused.stderr
