@@ -49,7 +49,7 @@ def publish() -> Any:
     """The one file per person and the journey of events."""
     from dbt_project.runner import run_dbt
 
-    return run_dbt("run", select=["path:models/marts", "person_contact"])
+    return run_dbt("run", select=["path:models/marts", "person_contact", "person_identifiers"])
 
 
 def window() -> Any:

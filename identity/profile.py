@@ -23,7 +23,8 @@ PERSON_PROFILE = "marts/person_profile"
 JOURNEY_EVENTS = "marts/journey_events"
 #: What a golden attribute's columns are called after its name, beside `_source`.
 _ABOUT = (
-    "_updated_at", "_sources_count", "_decided_by", "_runner_up", "_runner_up_source", "_runner_up_updated_at",
+    "_updated_at", "_is_valid", "_sources_count", "_decided_by",
+    "_runner_up", "_runner_up_source", "_runner_up_updated_at",
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ class Golden:
 
     Attributes:
         attribute: name, email, phone, address, birth_date, gender, customer.
+        is_valid: False where it stands only because nobody says better (a broken number, a first of January).
         sources_count: how many systems say the same; None where only one may say it.
         decided_by: the first criterion of the survivorship table in which it beat the runner-up; None without one.
         runner_up: None if nobody says otherwise.
@@ -51,6 +53,7 @@ class Golden:
     values: dict[str, Any]
     source: str | None
     at: Any
+    is_valid: bool | None = None
     sources_count: int | None = None
     decided_by: str | None = None
     runner_up: RunnerUp | None = None
@@ -172,6 +175,7 @@ def _golden_of(attribute: str, values: dict[str, Any], source: str | None, about
         values,
         source,
         about.get("_updated_at"),
+        is_valid=about.get("_is_valid"),
         sources_count=about.get("_sources_count"),
         decided_by=about.get("_decided_by"),
         runner_up=None

@@ -27,10 +27,10 @@ from lake.token import token
 from lake.writer import append, overwrite
 from tests.integration.small_bronze import NOW, Row, _rows, record_of
 
-BUILT = ("identity/person_records", "identity/person_contact", "marts/journey_events", "marts/person_profile",
-         "marts/unresolved_records")  # fmt: skip
+BUILT = ("identity/person_records", "identity/person_contact", "identity/person_identifiers", "marts/journey_events",
+         "marts/person_profile", "marts/unresolved_records")  # fmt: skip
 RECORDS = ["path:models/staging", "person_records"]
-MARTS = ["path:models/marts", "person_contact", "int_person_records__linked"]
+MARTS = ["path:models/marts", "person_contact", "person_identifiers", "int_person_records__linked"]
 TOMORROW = NOW + timedelta(days=1)
 
 

@@ -18,3 +18,19 @@
 
 {#- Null where the text is not what the type wants. -#}
 {% macro try_cast(expression, data_type) %}try_cast({{ expression }} as {{ engine_type(data_type) }}){% endmacro %}
+
+
+{#- Whether a text matches a regular expression (write `[.]` for a dot: a backslash is not the same text in both). -#}
+{% macro matches(expression, pattern) %}{{ adapter.dispatch('matches')(expression, pattern) }}{% endmacro %}
+
+{% macro default__matches(expression, pattern) %}({{ expression }} rlike '{{ pattern }}'){% endmacro %}
+
+{% macro duckdb__matches(expression, pattern) %}regexp_matches({{ expression }}, '{{ pattern }}'){% endmacro %}
+
+
+{#- The text without the characters of a class, as `[^0-9]`. -#}
+{% macro without(expression, class) %}{{ adapter.dispatch('without')(expression, class) }}{% endmacro %}
+
+{% macro default__without(expression, class) %}regexp_replace({{ expression }}, '{{ class }}', ''){% endmacro %}
+
+{% macro duckdb__without(expression, class) %}regexp_replace({{ expression }}, '{{ class }}', '', 'g'){% endmacro %}

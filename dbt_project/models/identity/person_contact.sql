@@ -1,36 +1,26 @@
+{#- How the runner-up of an attribute reads as one text. -#}
+{%- set read_as = {
+    'name': "coalesce(full_name, concat_ws(' ', family_name, given_name))",
+    'email': 'email',
+    'phone': 'phone',
+    'address': "concat_ws(', ', street, city, region, postcode)",
+    'birth_date': 'cast(birth_date as ' ~ engine_type('string') ~ ')',
+    'gender': 'gender',
+} -%}
 with linked as (
     select * from {{ ref('int_person_records__linked') }}
 ),
 
-names as (
-    {{ golden('linked', 'name', ['full_name', 'given_name', 'family_name']) }}
+{% for attribute, runner_up in read_as.items() -%}
+{{ attribute }}_golden as (
+    {{ golden('linked', attribute, runner_up) }}
 ),
 
-emails as (
-    {{ golden('linked', 'email', ['email']) }}
-),
-
-phones as (
-    {{ golden('linked', 'phone', ['phone']) }}
-),
-
--- An address is taken whole, from one record.
-addresses as (
-    {{ golden('linked', 'address', ['street', 'city', 'region', 'postcode', 'country'], has='coalesce(street, city)') }}
-),
-
-birth_dates as (
-    {{ golden('linked', 'birth_date', ['birth_date']) }}
-),
-
-genders as (
-    {{ golden('linked', 'gender', ['gender']) }}
-),
-
+{% endfor -%}
 persons as (
     select
         person_id,
-        {{ sorted_values('lower(email)') }} as emails,
+        {{ sorted_values('email') }} as emails,
         {{ sorted_values('phone') }} as phones
     from linked
     group by person_id
@@ -39,39 +29,17 @@ persons as (
 final as (
     select
         persons.person_id,
-        names.full_name,
-        names.given_name,
-        names.family_name,
-        names.name_source,
-        names.name_updated_at,
-        emails.email,
-        emails.email_source,
-        emails.email_updated_at,
-        phones.phone,
-        phones.phone_source,
-        phones.phone_updated_at,
-        addresses.street,
-        addresses.city,
-        addresses.region,
-        addresses.postcode,
-        addresses.country,
-        addresses.address_source,
-        addresses.address_updated_at,
-        birth_dates.birth_date,
-        birth_dates.birth_date_source,
-        birth_dates.birth_date_updated_at,
-        genders.gender,
-        genders.gender_source,
-        genders.gender_updated_at,
+        {% for attribute in read_as -%}
+        {% for column in golden_columns(attribute) -%}
+        {{ attribute }}_golden.{{ column }},
+        {% endfor -%}
+        {% endfor -%}
         persons.emails,
         persons.phones
     from persons
-    left join names on persons.person_id = names.person_id
-    left join emails on persons.person_id = emails.person_id
-    left join phones on persons.person_id = phones.person_id
-    left join addresses on persons.person_id = addresses.person_id
-    left join birth_dates on persons.person_id = birth_dates.person_id
-    left join genders on persons.person_id = genders.person_id
+    {% for attribute in read_as -%}
+    left join {{ attribute }}_golden on persons.person_id = {{ attribute }}_golden.person_id
+    {% endfor %}
 )
 
 select * from final

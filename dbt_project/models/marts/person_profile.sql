@@ -32,6 +32,9 @@ customer_rows as (
         links.person_id,
         customers.record_id,
         'crm' as source,
+        customers.record_id as customer_key,
+        -- Of two files of one person the open one counts.
+        coalesce(customers.status <> 'closed', true) as customer_is_valid,
         customers.tier,
         customers.is_employee,
         customers.customer_since,
@@ -42,7 +45,7 @@ customer_rows as (
 ),
 
 customers as (
-    {{ golden('customer_rows', 'customer', ['tier', 'is_employee', 'customer_since', 'status'], has='record_id') }}
+    {{ golden('customer_rows', 'customer') }}
 ),
 
 -- Per customer, purpose and channel the last declaration counts; what has run out by now does not.
@@ -77,18 +80,19 @@ kinds as (
     select
         person_id,
         {% for column, kind in counted_kinds.items() -%}
-        cast(count(distinct case when kind = '{{ kind }}' then value end) as bigint) as {{ column }}
+        cast(count(case when kind = '{{ kind }}' and is_valid then 1 end) as bigint) as {{ column }}
         {{- ',' if not loop.last }}
         {% endfor %}
-    from (
-        {{ unnested_identifiers('linked', ['person_id', 'record_id']) }}
-    ) as identifiers
+    from {{ ref('person_identifiers') }}
     group by person_id
 ),
 
-records as (
-    select person_id, cast(count(*) as bigint) as records_count
-    from linked
+households as (
+    select
+        person_id,
+        cast(count(*) as bigint) as households_count
+    from {{ ref('person_households') }}
+    where valid_to is null
     group by person_id
 ),
 
@@ -97,10 +101,22 @@ events as (
     where person_id is not null
 ),
 
+-- A system knows a person by its records, whether or not anything has happened there yet.
 sources as (
     select
         person_id,
         source,
+        cast(count(*) as bigint) as records_count,
+        cast(0 as bigint) as events_count,
+        cast(null as {{ engine_type('timestamp') }}) as first_event_at,
+        cast(null as {{ engine_type('timestamp') }}) as last_event_at
+    from linked
+    group by person_id, source
+    union all
+    select
+        person_id,
+        source,
+        cast(0 as bigint) as records_count,
         cast(count(*) as bigint) as events_count,
         min(event_at) as first_event_at,
         max(event_at) as last_event_at
@@ -108,15 +124,28 @@ sources as (
     group by person_id, source
 ),
 
+known as (
+    select
+        person_id,
+        source,
+        cast(sum(records_count) as bigint) as records_count,
+        cast(sum(events_count) as bigint) as events_count,
+        min(first_event_at) as first_event_at,
+        max(last_event_at) as last_event_at
+    from sources
+    group by person_id, source
+),
+
 coverage as (
     select
         person_id,
+        cast(sum(records_count) as bigint) as records_count,
         cast(count(*) as bigint) as sources_count,
         {{ sorted_structs({
-            'source': 'source', 'events_count': 'events_count',
+            'source': 'source', 'records_count': 'records_count', 'events_count': 'events_count',
             'first_event_at': 'first_event_at', 'last_event_at': 'last_event_at',
         }) }} as coverage
-    from sources
+    from known
     group by person_id
 ),
 
@@ -145,7 +174,7 @@ journeys as (
 final as (
     select
         contacts.person_id,
-        {{ lake_token('lower(contacts.email)') }} as email_token,
+        {{ lake_token('contacts.email') }} as email_token,
         {{ lake_token('contacts.phone') }} as phone_token,
         cast(extract(year from contacts.birth_date) as bigint) as birth_year,
         {{ age_band('contacts.birth_date', lake_now()) }} as age_band,
@@ -176,10 +205,11 @@ final as (
             'experience_officer': 'journeys.panel_member = 1',
             'unsubscribed': 'journeys.unsubscribed = 1',
         }) }} as tags,
-        coalesce(records.records_count, 0) as records_count,
+        coalesce(coverage.records_count, 0) as records_count,
         {% for column in counted_kinds -%}
         coalesce(kinds.{{ column }}, 0) as {{ column }},
         {% endfor -%}
+        coalesce(households.households_count, 0) as households_count,
         coalesce(coverage.sources_count, 0) as sources_count,
         coverage.coverage,
         coalesce(journeys.events_count, 0) as events_count,
@@ -193,7 +223,7 @@ final as (
     from contacts
     left join customers on contacts.person_id = customers.person_id
     left join consents on contacts.person_id = consents.person_id
-    left join records on contacts.person_id = records.person_id
+    left join households on contacts.person_id = households.person_id
     left join kinds on contacts.person_id = kinds.person_id
     left join coverage on contacts.person_id = coverage.person_id
     left join journeys on contacts.person_id = journeys.person_id
