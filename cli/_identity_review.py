@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _REASONS = {
     "NEAR_THRESHOLD": "the matcher cannot say",
     "CUT_BRIDGE": "a tie that was cut: its two sides contradict each other, or hang by it alone",
+    "AMBIGUOUS": "a record that fits two people about equally well",
     "TOO_LARGE": "a tie inside a cluster too large to be believed",
 }
 _BAR = 40

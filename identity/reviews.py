@@ -21,6 +21,8 @@ from lake.writer import merge
 
 PERSON_REVIEWS = "identity/person_reviews"
 OPEN, CLOSED = "open", "closed"
+#: The only reason whose pairs are doubtful by their strength.
+NEAR_THRESHOLD = "NEAR_THRESHOLD"
 SCHEMA = pa.schema(
     [
         ("pair_id", pa.string()),
@@ -96,10 +98,11 @@ def update_reviews(
 
 
 def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[Review]:
-    """What waits for a judgement, by what it is worth: closest to the threshold first, then what moves most records.
+    """What waits for a judgement, by what it is worth: what is least sure first, then what moves most records.
 
-    Strengths are told apart by whole bits: within one bit the model is as unsure, and the larger persons matter more.
-    Pairs that were labelled since the last run are left out.
+    A pair near the threshold is the surer the more whole bits it lies from it. One that was refused for another reason
+    is as unsure as can be, however strong: it and the records around it contradict each other. Pairs that were
+    labelled since the last run are left out.
     """
     if not table_exists(PERSON_REVIEWS):
         return []
@@ -116,7 +119,8 @@ def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[
                     left join links l on l.record_id = record_id_l left join sizes ls on ls.person_id = l.person_id
                     left join links r on r.record_id = record_id_r left join sizes rs on rs.person_id = r.person_id
                 where state = '{OPEN}' and ($reason is null or reason = $reason)
-                order by round(abs(match_strength)), records desc, pair_id limit $most""",
+                order by case when reason = '{NEAR_THRESHOLD}' then round(abs(match_strength)) else 0 end, records desc,
+                    pair_id limit $most""",
             {"reason": reason, "most": most},
         ).fetchall()
     return [Review(*row) for row in rows]

@@ -14,6 +14,8 @@ from lake.tables import scan, table_exists
 
 #: Said of a record by the table itself, not by its source.
 _OURS = {"record_id", "content_hash", "batch_id", "first_known_at", "landed_at"}
+#: What the matcher holds before anything is compared.
+_PRIOR = "prior"
 
 
 @dataclass(frozen=True)
@@ -126,10 +128,11 @@ def _identifiers(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _steps(review: dict[str, Any]) -> list[Step]:
-    """The weights of a review, and what is in the strength beside them: how likely any two records are one person."""
-    if not review:
+    """The weights of a review, after what is in the strength beside them: how likely any two records are one person."""
+    if not review or not review["weights"]:
         return []
-    steps = [Step(item["comparison"], item["weight_bits"]) for item in review["weights"]]
-    rest = review["match_strength"] - sum(step.weight_bits for step in steps)
-    first = [Step("prior", rest)] if steps and abs(rest) >= 0.05 else []
-    return first + sorted(steps, key=lambda step: -step.weight_bits)
+    weights = {item["comparison"]: item["weight_bits"] for item in review["weights"]}
+    weights.pop(_PRIOR, None)
+    prior = review["match_strength"] - sum(weights.values())
+    first = [Step(_PRIOR, prior)] if abs(prior) >= 0.05 else []
+    return first + [Step(*item) for item in sorted(weights.items(), key=lambda item: -item[1])]
