@@ -8,6 +8,7 @@ from typing import Any
 
 from identity.profile import Golden, Profile, read_profile
 from insights.person_page.consents import Consent, read_consents
+from insights.person_page.doubts import Doubt, read_doubts
 from insights.person_page.history import Graph, read_graph
 from insights.person_page.journey import Journey, read_journey
 from insights.person_page.reading import reader
@@ -31,6 +32,7 @@ class Person:
     profile: Profile
     consents: list[Consent]
     records: dict[str, list[Record]]
+    doubts: list[Doubt]
     journey: Journey
     graph: Graph | None
 
@@ -78,6 +80,7 @@ def read_person(person_id: str, view: View, *, asked_for: str | None = None) -> 
         with reader() as con:
             consents = read_consents(con, person_id)
             records = read_records(con, person_id)
+            doubts = read_doubts(con, person_id)
             journey = read_journey(con, person_id, source=view.source, number=view.number, span=view.span)
             graph = read_graph(con, person_id, view.day) if view.day is not None else None
-        return Person(profile.result(), consents, records, journey, graph)
+        return Person(profile.result(), consents, records, doubts, journey, graph)

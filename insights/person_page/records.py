@@ -9,14 +9,12 @@ import duckdb
 
 from identity.as_of import PERSON_LINKS
 from identity.find import PERSON_RECORDS
+from identity.records import TEXTS
 from insights.person_page.reading import Row, rows_of
 from lake.tables import scan
 
 #: Han characters; a name in them and the same in Latin letters are both shown.
 _HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U0003134f]")
-#: Columns that tell how a record is kept, not what it says of somebody.
-_KEPT = {"record_id", "source", "updated_at", "identifiers", "known_at", "landed_at", "match_kind", "match_strength",
-         "valid_from", "is_backfilled"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ def read_records(con: duckdb.DuckDBPyConnection, person_id: str) -> dict[str, li
 
 
 def _record(row: Row) -> Record:
-    plain = [(name, str(value)) for name, value in row.items() if name not in _KEPT and value is not None]
+    plain = [(name, row[name]) for name in TEXTS if row[name] is not None]
     told = {value for _, value in plain}
     held = [(item["kind"], item["value"]) for item in row["identifiers"] or [] if item["value"] not in told]
     return Record(

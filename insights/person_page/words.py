@@ -12,6 +12,12 @@ from identity.ledger import BEGINNING
 from insights.person_page import history, journey
 
 LONGEST_VALUE = 160
+#: Why a pair waits for a judgement; an unknown reason is told by its name.
+REASONS = {
+    "NEAR_THRESHOLD": "The matcher cannot say",
+    "CUT_BRIDGE": "A tie that was cut: its two sides contradict each other, or hang by it alone",
+    "TOO_LARGE": "A tie inside a cluster too large to be believed",
+}
 _HERE = Path(__file__).parent
 
 
@@ -27,7 +33,9 @@ def environment() -> Environment:
     made.filters.update(
         value=value, moment=moment, day=day, spoken=spoken, number=number, bits=bits, share=share, tie=tie
     )
-    made.globals.update(span_words=journey.SPAN_WORDS, troubles=journey.TROUBLES, ledger_words=history.words)
+    made.globals.update(
+        span_words=journey.SPAN_WORDS, troubles=journey.TROUBLES, ledger_words=history.words, reasons=REASONS
+    )
     return made
 
 
@@ -90,7 +98,8 @@ def number(count: int | None) -> str:
 
 def bits(strength: float) -> str:
     """A match strength: how many times the odds double. 20 bits are a million to one."""
-    return f"{strength:+.1f}" if abs(strength) < 10 else f"{strength:+.0f}"
+    told = f"{strength:+.1f}" if abs(strength) < 10 else f"{strength:+.0f}"
+    return told.replace("-", "−")
 
 
 def share(part: float, whole: float) -> str:

@@ -22,6 +22,7 @@ import pytest
 
 from identity.ledger import BEGINNING, EVENTS, HISTORY
 from identity.records import SCHEMA
+from identity.reviews import SCHEMA as REVIEWS
 from lake.settings import PROJECT_ROOT, reset_settings
 from lake.writer import append, overwrite
 
@@ -60,6 +61,7 @@ def make() -> None:
     overwrite("identity/person_records", pa.Table.from_pylist([_record(row) for row in RECORDS], schema=SCHEMA))
     overwrite("identity/person_links", pa.Table.from_pylist(_links(), schema=HISTORY))
     overwrite("identity/person_events", pa.Table.from_pylist(_ledger(), schema=EVENTS))
+    overwrite("identity/person_reviews", pa.Table.from_pylist(_reviews(), schema=REVIEWS))
     _write("identity/person_contact", _contacts())
     _write("identity/person_identifiers", _identifiers())
     _write("marts/person_profile", [_profile(person) for person in (MEI, PARTED, TWIN, BUSY, HOSTILE)])
@@ -107,6 +109,17 @@ def _ledger() -> list[dict[str, Any]]:
         dict(zip(names, row, strict=True)) | {"event_id": f"run:{number}", "run": number, "is_backfilled": False}
         for number, row in enumerate(births + changes)
     ]
+
+
+def _reviews() -> list[dict[str, Any]]:
+    weights = [{"comparison": "email", "weight_bits": 9.0}, {"comparison": "name", "weight_bits": -4.5}]
+    open_ = {"weights": weights, "first_seen_at": NOW, "state": "open", "closed_by": None, "run": 1}
+    return [
+        {"pair_id": "k7q2m4x1", "record_id_l": "crm:customers:C2", "record_id_r": "web_app:person:b",
+         "reason": "NEAR_THRESHOLD", "match_strength": -3.5, **open_},
+        {"pair_id": "closed01", "record_id_l": "crm:customers:C1", "record_id_r": "orders:person:a",
+         "reason": "NEAR_THRESHOLD", "match_strength": 1.0, **open_, "state": "closed"},
+    ]  # fmt: skip
 
 
 def _contacts() -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insights.person_page import access_log, guard, peer, words
+from insights.person_page.waterfall import pour
 from lake.settings import PROJECT_ROOT
 from lake.tables import open_table, table_version
 from tests.integration import person_lake
@@ -226,7 +227,7 @@ def test_file_tells_consents_households_identifiers_and_systems(browser: httpx.C
     told = plain(browser.get(f"/person/{MEI}"))
     for text in (
         "✕ email refused 2026-06-01",
-        "⌛ sms expired 2026-06-21",
+        "! sms expired 2026-06-21",
         "✓ any granted since",
         "… app not yet 2026-07-21",
         "declared head 2 members",
@@ -243,6 +244,31 @@ def test_file_tells_what_ties_each_record(browser: httpx.Client) -> None:
     assert "orders:person:a same email +31 bits held since 2026-05-10" in told
     assert "web_app:person:b same cookie id +9.5 bits held since the beginning" in told
     assert "by itself" in plain(browser.get(f"/person/{TWIN}"))
+
+
+def test_open_doubts_are_told_with_their_waterfall_and_who_decides(browser: httpx.Client) -> None:
+    told = plain(browser.get(f"/person/{MEI}"))
+    assert f"crm:customers:C2 and web_app:person:b , of {TWIN}" in told
+    assert "prior −8.0 email +9.0 name −4.5 all together −3.5" in told
+    assert "lake identity label k7q2m4x1 same|different" in told
+    assert "closed01" not in told
+    assert f", of {MEI}" in plain(browser.get(f"/person/{TWIN}"))
+    assert "Waiting for a judgement" not in plain(browser.get(f"/person/{BUSY}"))
+
+
+@given(st.lists(st.integers(-60, 60), max_size=12), st.integers(-60, 60))
+def test_bars_begin_where_the_one_before_ended_and_end_at_the_total(steps: list[int], total: int) -> None:
+    fall = pour([(f"step {number}", bits, "") for number, bits in enumerate(steps)], total)
+    ends = [fall.zero]
+    for bar in fall.bars:
+        assert min(bar.at, bar.at + bar.wide) >= -1e-6
+        assert bar.at + bar.wide <= 100 + 1e-6
+        begins, ended = (bar.at, bar.at + bar.wide) if bar.bits >= 0 else (bar.at + bar.wide, bar.at)
+        assert begins == pytest.approx(ends[-1], abs=1e-6)
+        ends.append(ended)
+    if fall.bars:
+        reached = fall.total.at + (fall.total.wide if total >= 0 else 0)
+        assert ends[-1] == pytest.approx(reached, abs=0.5)
 
 
 def test_history_tells_merges_and_splits_and_any_past_day(browser: httpx.Client) -> None:

@@ -1,0 +1,60 @@
+"""The pairs of the review queue that concern a person: where the matcher is unsure, and who should say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from identity.as_of import PERSON_LINKS
+from identity.labels import read_labels
+from identity.reviews import OPEN, PERSON_REVIEWS
+from insights.person_page.reading import Row, rows_of
+from insights.person_page.waterfall import Waterfall, pour
+from lake.tables import scan
+
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A pair that waits for a judgement. `other_person_id` is None where both records are this person's."""
+
+    pair_id: str
+    record_id_l: str
+    record_id_r: str
+    reason: str
+    other_person_id: str | None
+    first_seen_at: datetime
+    waterfall: Waterfall
+
+
+def read_doubts(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Doubt]:
+    """The open pairs with a record of a person, the least sure first; `MOST` at most."""
+    tables = (PERSON_REVIEWS, PERSON_LINKS)
+    con.register("labelled", read_labels())
+    found = rows_of(
+        con,
+        tables,
+        f"""with links as (select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
+            select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at,
+                case when l.person_id = $person then r.person_id else l.person_id end as other_person_id
+            from {scan(PERSON_REVIEWS)} q anti join labelled using (record_id_l, record_id_r)
+                left join links l on l.record_id = record_id_l left join links r on r.record_id = record_id_r
+            where state = '{OPEN}' and $person in (l.person_id, r.person_id)
+            order by abs(match_strength), pair_id limit {MOST}""",
+        {"person": person_id},
+    )
+    return [_doubt(row, person_id) for row in found]
+
+
+def _doubt(row: Row, person_id: str) -> Doubt:
+    steps = sorted(row["weights"] or [], key=lambda step: -step["weight_bits"])
+    return Doubt(
+        pair_id=row["pair_id"],
+        record_id_l=row["record_id_l"],
+        record_id_r=row["record_id_r"],
+        reason=row["reason"],
+        other_person_id=None if row["other_person_id"] == person_id else row["other_person_id"],
+        first_seen_at=row["first_seen_at"],
+        waterfall=pour([(s["comparison"], s["weight_bits"], "") for s in steps], row["match_strength"]),
+    )
