@@ -5,18 +5,18 @@ is shown is `cli/profile.py`. Golden columns are taken as the tables have them: 
 `<attribute>_source` is the attribute, whichever it is.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
 from identity.as_of import PERSON_LINKS
-from identity.find import PERSON_RECORDS
+from identity.find import PERSON_EVENTS, PERSON_RECORDS, former_ids
 from lake.duck import connect
 from lake.tables import list_tables, scan, table_exists
 
 PERSON_CONTACT = "identity/person_contact"
-PERSON_EVENTS = "identity/person_events"
 PERSON_IDENTIFIERS = "identity/person_identifiers"
 PERSON_HOUSEHOLDS = "marts/person_households"
 PERSON_PROFILE = "marts/person_profile"
@@ -94,12 +94,18 @@ class Profile:
     asked_for: str | None = None
 
 
-def read_profile(person_id: str, *, asked_for: str | None = None, last: int = 10) -> Profile:
+def read_profile(
+    person_id: str,
+    *,
+    asked_for: str | None = None,
+    last: int = 10,
+    con: duckdb.DuckDBPyConnection | None = None,
+) -> Profile:
     """The file of one person (an id from `find_person`), with the last events of the journey.
 
-    `asked_for` is the id that `find_person` was given, if it was an id.
+    `asked_for` is the id that `find_person` was given, if it was an id; `con` a connection to use instead of a new one.
     """
-    with connect() as con:
+    with connect() if con is None else nullcontext(con) as con:
         golden, facts = _golden(con, person_id)
         records = _rows(
             con,
@@ -125,7 +131,7 @@ def read_profile(person_id: str, *, asked_for: str | None = None, last: int = 10
             journey=_journey(con, person_id),
             last_events=_last_events(con, person_id, last),
             ledger=_ledger(con, person_id),
-            former_ids=_former_ids(con, person_id),
+            former_ids=former_ids(con, person_id),
             asked_for=asked_for if asked_for != person_id else None,
         )
 
@@ -280,24 +286,6 @@ def _ledger(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, An
         f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
             where $person in (person_id, other_person_id) order by event_at, event_type""",
         {"person": person_id},
-    )
-
-
-def _former_ids(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
-    """Ids that were merged into this person, also by way of others."""
-    if not table_exists(PERSON_EVENTS):
-        return []
-    return _rows(
-        con,
-        f"""with recursive merges as (
-                select person_id as merged_into, other_person_id as person_id, event_at from {scan(PERSON_EVENTS)}
-                where event_type = 'merge'),
-            former as (
-                select * from merges where merged_into = ?
-                union
-                select m.* from former f join merges m on m.merged_into = f.person_id)
-            select person_id, merged_into, event_at from former order by event_at desc, person_id""",
-        person_id,
     )
 
 

@@ -145,7 +145,8 @@ def health() -> Response:
 
 def _known(person_id: str) -> str:
     try:
-        return find_person(person_id=person_id)
+        with reader() as con:
+            return find_person(person_id=person_id, con=con)
     except UnknownPersonError:
         raise HTTPException(404) from None
 

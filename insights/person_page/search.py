@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,11 +16,6 @@ Kind = Literal["person_id", "email", "phone"]
 LONGEST = 320  # what an e-mail address may have at most
 _PERSON_ID = re.compile(r"p_[0-9a-z]+")
 _PHONE = re.compile(r"[\d\s()+./‐-―-]{5,40}")
-_FINDERS: dict[Kind, Callable[[str], str]] = {
-    "person_id": lambda text: find_person(person_id=text),
-    "email": lambda text: find_person(email=text),
-    "phone": lambda text: find_person(phone=text),
-}
 _KIND_WORDS: dict[Kind, str] = {"person_id": "id", "email": "e-mail address", "phone": "telephone number"}
 
 
@@ -60,7 +54,12 @@ def look_up(con: duckdb.DuckDBPyConnection, typed: str) -> str | Choice | Unknow
             "Type one of the three: p_…, somebody@somewhere, or a number with its country code, as +86 136 0000 0000.",
         )
     try:
-        return _FINDERS[kind](text)
+        return find_person(
+            person_id=text if kind == "person_id" else None,
+            email=text if kind == "email" else None,
+            phone=text if kind == "phone" else None,
+            con=con,
+        )
     except AmbiguousPersonError as error:
         return Choice(_KIND_WORDS[kind], _persons(con, error.person_ids))
     except UnknownPersonError as error:

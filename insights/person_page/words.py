@@ -16,6 +16,7 @@ LONGEST_VALUE = 160
 REASONS = {
     "NEAR_THRESHOLD": "The matcher cannot say",
     "CUT_BRIDGE": "A tie that was cut: its two sides contradict each other, or hang by it alone",
+    "AMBIGUOUS": "A record that fits two people about equally well",
     "TOO_LARGE": "A tie inside a cluster too large to be believed",
 }
 _HERE = Path(__file__).parent
