@@ -12,11 +12,13 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from lake.clock import today
+from lake.tables import table_version
 from orchestration import ledger
 from orchestration.changes import Changes, code_fingerprint, compare, table_versions
 from orchestration.guard import run_lock, source_systems
 from orchestration.ledger import Failure, Run
 
+LABELS_TABLE = "identity/person_labels"
 #: Tag of a run of `lake run --source`: these were asked for, and all that is behind them was brought up to date.
 SOURCES_TAG = "lake/sources"
 #: A run that a schedule or sensor started waits so long for one that is at work.
@@ -33,6 +35,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
     _code: str = PrivateAttr(default="")
     _failures: list[Failure] = PrivateAttr(default_factory=list)
     _recorded: Run | None = PrivateAttr(default=None)
+    _labels: int | None = PrivateAttr(default=None)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Session"]:
@@ -42,6 +45,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
             stack.enter_context(source_systems())
             self._baseline = None if self.full_refresh else ledger.last_complete_run()
             self._code = code_fingerprint()
+            self._labels = table_version(LABELS_TABLE)
             try:
                 yield self
             finally:
@@ -69,7 +73,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
             clock_day=today(),
             code=self._code,
             sources=[s for s in run.tags.get(SOURCES_TAG, "").split(",") if s],
-            versions=table_versions(),
+            versions=versions_read(self._labels),
             steps=steps,
             failures=failures,
             checks=checks,
@@ -88,6 +92,15 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
         from ingestion.landing import counters
 
         build(counters=counters())
+
+
+def versions_read(labels: int | None) -> dict[str, int]:
+    """The version of every table outside `ops/`, that of the labels (None: none yet) as it was when the run began.
+
+    People label at any time. A label given while a run is at work may have come too late for it, so the next one looks.
+    """
+    others = {name: version for name, version in table_versions().items() if name != LABELS_TABLE}
+    return others if labels is None else others | {LABELS_TABLE: labels}
 
 
 def is_whole(run: dg.DagsterRun) -> bool:

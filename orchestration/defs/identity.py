@@ -11,10 +11,9 @@ from lake.tables import scan, table_exists, table_version
 from orchestration.events import AssetEvent, asset_key, written
 from orchestration.instance import POOL
 from orchestration.pictures import bars, intervals
-from orchestration.session import Session
+from orchestration.session import LABELS_TABLE, Session
 
 RECORDS_TABLE = "identity/person_records"
-LABELS_TABLE = "identity/person_labels"
 LINKS_TABLE, EVENTS_TABLE = "identity/person_links", "identity/person_events"
 REVIEWS_TABLE, QUALITY_TABLE = "identity/person_reviews", "ops/identity_quality"
 #: Always there after a run; the other two come to be with the first pair that is unsure, and the first labels.

@@ -207,3 +207,13 @@ def rows(table: str) -> list[dict[str, Any]]:
     found = open_table(table)
     assert found is not None
     return list(found.to_pyarrow_table().to_pylist())
+
+
+def test_label_given_while_a_run_is_at_work_is_not_taken_for_read(lake: Callable[[int], datetime]) -> None:
+    from orchestration.session import versions_read
+
+    before = table_version(PERSON_LABELS)
+    assert PERSON_LABELS not in versions_read(before)
+    give_label(A, B, SAME)  # the run is past the identity step
+    assert PERSON_LABELS not in versions_read(before)
+    assert versions_read(table_version(PERSON_LABELS))[PERSON_LABELS] == 0
