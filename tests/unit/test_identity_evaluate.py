@@ -66,7 +66,7 @@ def assert_equal(figures: Figures, expected: dict[str, float]) -> None:
     assert figures.b_cubed == pytest.approx(f1(expected["b_cubed_precision"], expected["b_cubed_recall"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 6), st.integers(0, 6), st.sampled_from(["Han", "Latin", None])),
