@@ -220,14 +220,15 @@ def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str
             order by valid_to is not null, kind, valid_from desc, household_id""",
         person_id,
     )
+    if not found:
+        return []
     others = _rows(
         con,
-        f"""select distinct them.household_id, them.person_id, them.role, c.full_name
-            from {scan(PERSON_HOUSEHOLDS)} ours join {scan(PERSON_HOUSEHOLDS)} them using (household_id)
-                left join {scan(PERSON_CONTACT)} c on c.person_id = them.person_id
-            where ours.person_id = $person and them.person_id <> $person and them.valid_to is null
-            order by all""",
-        {"person": person_id},
+        f"""with them as (
+                select distinct household_id, person_id, role from {scan(PERSON_HOUSEHOLDS)}
+                where household_id in (select unnest($homes)) and person_id <> $person and valid_to is null)
+            select them.*, c.full_name from them left join {scan(PERSON_CONTACT)} c using (person_id) order by all""",
+        {"person": person_id, "homes": [row["household_id"] for row in found]},
     )
     names = ("person_id", "full_name", "role")
     return [
@@ -269,7 +270,7 @@ def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, A
 
 
 def _last_events(con: duckdb.DuckDBPyConnection, person_id: str, last: int) -> list[dict[str, Any]]:
-    if not table_exists(JOURNEY_EVENTS):
+    if not last or not table_exists(JOURNEY_EVENTS):
         return []
     return _rows(
         con,

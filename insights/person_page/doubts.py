@@ -30,21 +30,23 @@ class Doubt:
 
 def read_doubts(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Doubt]:
     """The open pairs with a record of a person, the least sure first; `MOST` at most."""
-    tables = (PERSON_REVIEWS, PERSON_LINKS)
-    con.register("labelled", read_labels())
     found = rows_of(
         con,
-        tables,
+        (PERSON_REVIEWS, PERSON_LINKS),
         f"""with links as (select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
             select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at,
                 case when l.person_id = $person then r.person_id else l.person_id end as other_person_id
-            from {scan(PERSON_REVIEWS)} q anti join labelled using (record_id_l, record_id_r)
+            from {scan(PERSON_REVIEWS)}
                 left join links l on l.record_id = record_id_l left join links r on r.record_id = record_id_r
             where state = '{OPEN}' and $person in (l.person_id, r.person_id)
-            order by abs(match_strength), pair_id limit {MOST}""",
+            order by abs(match_strength), pair_id""",
         {"person": person_id},
     )
-    return [_doubt(row, person_id) for row in found]
+    if not found:
+        return []
+    judged = read_labels()
+    labelled = set(zip(judged["record_id_l"].to_pylist(), judged["record_id_r"].to_pylist(), strict=True))
+    return [_doubt(row, person_id) for row in found if (row["record_id_l"], row["record_id_r"]) not in labelled][:MOST]
 
 
 def _doubt(row: Row, person_id: str) -> Doubt:
