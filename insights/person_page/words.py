@@ -12,6 +12,7 @@ from identity.ledger import BEGINNING
 from insights.person_page import history, journey
 
 LONGEST_VALUE = 160
+_SHOWN_OF_ID = 4
 #: Why a pair waits for a judgement; an unknown reason is told by its name.
 REASONS = {
     "NEAR_THRESHOLD": "The matcher cannot say",
@@ -32,7 +33,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(
-        value=value, moment=moment, day=day, spoken=spoken, number=number, bits=bits, share=share, tie=tie
+        value=value, held=held, moment=moment, day=day, spoken=spoken, number=number, bits=bits, share=share, tie=tie
     )
     made.globals.update(
         span_words=journey.SPAN_WORDS, troubles=journey.TROUBLES, ledger_words=history.words, reasons=REASONS
@@ -47,6 +48,15 @@ def value(given: Any, longest: int = LONGEST_VALUE) -> Markup:
     shown = "".join(_visible(character) for character in text[:longest])
     rest = f"<span class=faint>… {len(text):,} characters</span>" if len(text) > longest else ""
     return Markup("<bdi>{}</bdi>{}").format(Markup(shown), Markup(rest))
+
+
+def held(given: Any, name: str, longest: int = LONGEST_VALUE) -> Markup:
+    """A value of a column or an identifier of that name. Of a national id only the end is shown: who compares needs
+    no more, and the rest tells birth date and home."""
+    if name == "national_id" and given is not None:
+        text = str(given)
+        return value("•" * max(0, len(text) - _SHOWN_OF_ID) + text[-_SHOWN_OF_ID:], longest)
+    return value(given, longest)
 
 
 def _visible(character: str) -> str:

@@ -43,7 +43,8 @@ HOSTILE_VALUES = {
 }
 RECORDS: list[dict[str, Any]] = [
     {"record_id": "crm:customers:C1", "person": MEI, "full_name": "陈梅", "email": MEI_EMAIL, "phone": MEI_PHONE,
-     "birth_date": "1985-04-01", "kind": "SAME_EMAIL", "bits": 31.0},
+     "birth_date": "1985-04-01",
+     "national_id": "11010519850401002X", "kind": "SAME_EMAIL", "bits": 31.0},
     {"record_id": "orders:person:a", "person": MEI, "full_name": "Mei Chen", "email": MEI_EMAIL, "kind": "SAME_EMAIL",
      "bits": 31.0, "was": FORMER},
     {"record_id": "web_app:person:b", "person": MEI, "email": SHARED_EMAIL, "kind": "SAME_COOKIE_ID", "bits": 9.5},

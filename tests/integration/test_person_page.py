@@ -246,6 +246,12 @@ def test_file_tells_what_ties_each_record(browser: httpx.Client) -> None:
     assert "by itself" in plain(browser.get(f"/person/{TWIN}"))
 
 
+def test_only_the_end_of_a_national_id_is_shown(browser: httpx.Client) -> None:
+    answer = browser.get(f"/person/{MEI}")
+    assert "11010519850401002X" not in answer.text
+    assert f"national id {'•' * 14}002X" in plain(answer)
+
+
 def test_open_doubts_are_told_with_their_waterfall_and_who_decides(browser: httpx.Client) -> None:
     told = plain(browser.get(f"/person/{MEI}"))
     assert f"crm:customers:C2 and web_app:person:b , of {TWIN}" in told
