@@ -10,10 +10,11 @@ each record also has the person that is `evident`: the part of its true person t
 one true person two records belong together by evidence where they show
 
     the same e-mail, phone, national id or issued identifier (or one that differs by a slip of the keyboard), or
-    the same name with the same birth date, street or postcode, or a name that no other true person shows,
+    the same name with the same birth date, street or postcode,
 
 and so do records that a chain of such ties. A value that more than `MOST_PEOPLE` true people show (a placeholder) is
-no evidence. The normalisation is plain, and on purpose not the matcher's own.
+no evidence, nor is a name alone: two of one name are two people until something else agrees. The normalisation is
+plain, and on purpose not the matcher's own.
 
 A matcher is held against both: precision is that of `truth` (all it claims must be true), recall is told for the pairs
 of `truth` and for those of `evident`, which a perfect matcher could find.
@@ -93,9 +94,7 @@ def _create_evidence(con: duckdb.DuckDBPyConnection) -> None:
            union select truth, record_id, 'name and street', name || '|' || lower(trim(street)) from known
                where name <> '' and street is not null
            union select truth, record_id, 'name and postcode', name || '|' || trim(postcode) from known
-               where name <> '' and postcode is not null
-           union select truth, record_id, 'name', name from known
-               where name in (select name from known where name <> '' group by name having count(distinct truth) = 1)"""
+               where name <> '' and postcode is not null"""
     )
     con.execute(
         f"""create temp table usual as
