@@ -1,7 +1,6 @@
 """Which person an id, an e-mail address or a phone number leads to. What is known of that person is `profile`."""
 
 from contextlib import nullcontext
-
 from typing import Any
 
 import duckdb
@@ -56,8 +55,9 @@ def find_person(
         else:
             found = _by_phone(using, phone or "")
             asked, cure = "phone number", "give it with its country code; a number that many share leads to nobody"
+        is_gone = not found and person_id is not None and _was_somebody(using, person_id)
     if not found:
-        if person_id is not None and _was_somebody(person_id):
+        if is_gone:
             raise UnknownPersonError(
                 "nobody in this lake has that id any more: the person's last record was withdrawn",
                 cure=f"see what became of it: the rows of identity/person_events that name {person_id}",
@@ -90,10 +90,9 @@ def former_ids(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str,
     return [{"person_id": was, "merged_into": into, "event_at": at} for was, into, at in found]
 
 
-def _was_somebody(person_id: str) -> bool:
-    with connect() as con:
-        was = con.execute(f"select 1 from {scan(PERSON_LINKS)} where person_id = ? limit 1", [person_id])
-        return was.fetchone() is not None
+def _was_somebody(con: duckdb.DuckDBPyConnection, person_id: str) -> bool:
+    was = con.execute(f"select 1 from {scan(PERSON_LINKS)} where person_id = ? limit 1", [person_id])
+    return was.fetchone() is not None
 
 
 def _by_id(con: duckdb.DuckDBPyConnection, person_id: str) -> list[str]:

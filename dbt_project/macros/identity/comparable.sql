@@ -107,12 +107,12 @@
 
 {#- An identifier of any kind in comparable form. Numbers that a company gives are in capitals, without blanks. -#}
 {% macro comparable_identifier(kind, value, country) -%}
-    case {{ kind }}
-        when 'email' then {{ comparable_email(value) }}
-        when 'phone' then {{ comparable_phone(value, country) }}
-        when 'social_handle' then nullif(lower(trim(leading '@' from trim({{ value }}))), '')
-        when 'cookie_id' then nullif(trim({{ value }}), '')
-        when 'device_id' then nullif(trim({{ value }}), '')
-        else nullif(upper({{ without(value, '[ -]') }}), '')
+    case
+        when {{ kind }} = 'email' then {{ comparable_email(value) }}
+        when {{ kind }} = 'phone' then {{ comparable_phone(value, country) }}
+        when {{ kind }} = 'social_handle' then nullif(lower(trim(leading '@' from trim({{ value }}))), '')
+        when {{ kind }} in ('crm_id', 'account_id', 'loyalty_no', 'national_id')
+        then nullif(upper({{ without(value, '[ -]') }}), '')
+        else {{ cleaned(value) }}
     end
 {%- endmacro %}
