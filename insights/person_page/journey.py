@@ -221,7 +221,8 @@ def _about(row: Row) -> list[str]:
         told("campaign_id", "campaign {}"),
         told("branch_id", "branch {}"),
     )
-    return [str(part).replace("_", " ") if n < 2 else part for n, part in enumerate(parts) if part is not None]
+    spoken = [part.replace("_", " ") if n < 2 else part for n, part in enumerate(parts) if part is not None]
+    return list(dict.fromkeys(spoken))
 
 
 def _lasting(milliseconds: int) -> str:

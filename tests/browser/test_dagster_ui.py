@@ -79,13 +79,15 @@ def test_run_of_the_command_line_is_in_the_history_and_the_schedule_is_on(page: 
         expect(page.get_by_text(name).first).to_be_visible(timeout=_PATIENCE_MS)
 
 
-def test_portal_and_feature_server_answer(served: tuple[SmallLake, object]) -> None:
+def test_portal_person_page_and_feature_server_answer(served: tuple[SmallLake, object]) -> None:
     import httpx
 
     lake = served[0]
     portal = httpx.get(f"http://127.0.0.1:{lake.ports['PORTAL']}/", timeout=30, trust_env=False)
     assert portal.status_code == 200
     assert "<html" in portal.text
+    persons = httpx.get(f"http://127.0.0.1:{lake.ports['PERSON']}/", timeout=30, trust_env=False)
+    assert "One person, one file" in persons.text
     assert httpx.get(f"http://127.0.0.1:{lake.ports['FEAST']}/health", timeout=30, trust_env=False).status_code == 200
 
 
