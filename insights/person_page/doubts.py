@@ -9,7 +9,7 @@ from identity.as_of import PERSON_LINKS
 from identity.labels import read_labels
 from identity.reviews import OPEN, PERSON_REVIEWS
 from insights.person_page.reading import Row, rows_of
-from insights.person_page.waterfall import Waterfall, pour
+from insights.person_page.waterfall import Step, Waterfall, pour
 from lake.tables import scan
 
 MOST = 20
@@ -58,5 +58,5 @@ def _doubt(row: Row, person_id: str) -> Doubt:
         reason=row["reason"],
         other_person_id=None if row["other_person_id"] == person_id else row["other_person_id"],
         first_seen_at=row["first_seen_at"],
-        waterfall=pour([(s["comparison"], s["weight_bits"], "") for s in steps], row["match_strength"]),
+        waterfall=pour([Step(s["comparison"], s["weight_bits"]) for s in steps], row["match_strength"]),
     )

@@ -2,21 +2,33 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-#: What is in a strength beside the comparisons: how likely any two records are one person before they are compared.
-PRIOR = "prior"
 _LEAST = 0.05
 
 
 @dataclass(frozen=True)
-class Bar:
-    """One bar: what speaks, how many bits for (or against) one person, where it lies in percent of the width."""
+class Step:
+    """What speaks, how many bits for (or against) one person, and the level and values that were compared, if told."""
 
     name: str
     bits: float
+    level: str = ""
+    value_l: Any = None
+    value_r: Any = None
+
+
+#: What is in a strength beside the comparisons: how likely any two records are one person before they are compared.
+PRIOR = "prior"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A step as a bar: where it lies and how wide it is, in percent of the width."""
+
+    step: Step
     at: float
     wide: float
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,20 +40,20 @@ class Waterfall:
     zero: float
 
 
-def pour(steps: Iterable[tuple[str, float, str]], total: float) -> Waterfall:
-    """The waterfall of steps (name, bits, note); what they lack to the total is the prior."""
+def pour(steps: Iterable[Step], total: float) -> Waterfall:
+    """The waterfall of steps that add up to a total; what they lack to it is the prior."""
     told = list(steps)
-    rest = total - sum(bits for _, bits, _ in told)
+    rest = total - sum(step.bits for step in told)
     if told and abs(rest) >= _LEAST:
-        told.insert(0, (PRIOR, rest, ""))
+        told.insert(0, Step(PRIOR, rest))
     ends = [0.0]
-    for _, bits, _ in told:
-        ends.append(ends[-1] + bits)
+    for step in told:
+        ends.append(ends[-1] + step.bits)
     lowest, highest = min(*ends, total, 0.0), max(*ends, total, 0.0)
     length = (highest - lowest) or 1.0
 
-    def bar(name: str, bits: float, begin: float, note: str) -> Bar:
-        return Bar(name, bits, 100 * (min(begin, begin + bits) - lowest) / length, 100 * abs(bits) / length, note)
+    def bar(step: Step, begin: float) -> Bar:
+        return Bar(step, 100 * (min(begin, begin + step.bits) - lowest) / length, 100 * abs(step.bits) / length)
 
-    bars = [bar(name, bits, begin, note) for (name, bits, note), begin in zip(told, ends, strict=False)]
-    return Waterfall(bars, bar("all together", total, 0.0, ""), 100 * -lowest / length)
+    bars = [bar(step, begin) for step, begin in zip(told, ends, strict=False)]
+    return Waterfall(bars, bar(Step("all together", total), 0.0), 100 * -lowest / length)

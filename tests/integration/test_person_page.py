@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from insights.person_page import access_log, guard, peer, words
-from insights.person_page.waterfall import pour
+from insights.person_page.waterfall import Step, pour
 from lake.settings import PROJECT_ROOT
 from lake.tables import open_table, table_version
 from tests.integration import person_lake
@@ -264,12 +264,12 @@ def test_open_doubts_are_told_with_their_waterfall_and_who_decides(browser: http
 
 @given(st.lists(st.integers(-60, 60), max_size=12), st.integers(-60, 60))
 def test_bars_begin_where_the_one_before_ended_and_end_at_the_total(steps: list[int], total: int) -> None:
-    fall = pour([(f"step {number}", bits, "") for number, bits in enumerate(steps)], total)
+    fall = pour([Step(f"step {number}", bits) for number, bits in enumerate(steps)], total)
     ends = [fall.zero]
     for bar in fall.bars:
         assert min(bar.at, bar.at + bar.wide) >= -1e-6
         assert bar.at + bar.wide <= 100 + 1e-6
-        begins, ended = (bar.at, bar.at + bar.wide) if bar.bits >= 0 else (bar.at + bar.wide, bar.at)
+        begins, ended = (bar.at, bar.at + bar.wide) if bar.step.bits >= 0 else (bar.at + bar.wide, bar.at)
         assert begins == pytest.approx(ends[-1], abs=1e-6)
         ends.append(ended)
     if fall.bars:
