@@ -60,3 +60,37 @@ def _doubt(row: Row, person_id: str) -> Doubt:
         first_seen_at=row["first_seen_at"],
         waterfall=pour([Step(s["comparison"], s["weight_bits"]) for s in steps], row["match_strength"]),
     )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A pair of the queue seen from outside: the persons of its two records (None: the record is gone), no values."""
+
+    pair_id: str
+    reason: str
+    match_strength: float
+    person_id_l: str | None
+    person_id_r: str | None
+
+
+def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[Waiting]]:
+    """How many pairs wait for a judgement, and the ten of which the matcher is least sure."""
+    counted = rows_of(
+        con, (PERSON_REVIEWS,), f"select count(*) as pairs from {scan(PERSON_REVIEWS)} where state = '{OPEN}'"
+    )
+    found = rows_of(
+        con,
+        (PERSON_REVIEWS, PERSON_LINKS),
+        f"""with least_sure as (
+                select * from {scan(PERSON_REVIEWS)} where state = '{OPEN}'
+                order by abs(match_strength), pair_id limit 10),
+                links as (
+                select record_id, person_id from {scan(PERSON_LINKS)}
+                where valid_to is null and record_id in
+                    (select record_id_l from least_sure union all select record_id_r from least_sure))
+            select pair_id, reason, match_strength, l.person_id as person_id_l, r.person_id as person_id_r
+            from least_sure left join links l on l.record_id = record_id_l
+                left join links r on r.record_id = record_id_r
+            order by abs(match_strength), pair_id""",
+    )
+    return counted[0]["pairs"] if counted else 0, [Waiting(**row) for row in found]

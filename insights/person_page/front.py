@@ -6,6 +6,7 @@ import duckdb
 
 from identity.as_of import PERSON_LINKS
 from identity.profile import PERSON_PROFILE
+from insights.person_page.doubts import Waiting, read_queue
 from insights.person_page.history import last_changes
 from insights.person_page.reading import Row, rows_of
 from lake.tables import scan
@@ -20,12 +21,15 @@ class Front:
     Attributes:
         changes: the newest of the ledger, as `history.last_changes` gives them.
         largest: person_id, records_count, sources_count, events_count of those with the most records.
+        doubts: how many pairs wait for a judgement; `queue` are those of which the matcher is least sure.
     """
 
     persons: int
     records: int
     changes: list[Row]
     largest: list[Row]
+    doubts: int
+    queue: list[Waiting]
 
 
 def read_front(con: duckdb.DuckDBPyConnection) -> Front:
@@ -42,9 +46,12 @@ def read_front(con: duckdb.DuckDBPyConnection) -> Front:
         f"""select person_id, records_count, sources_count, events_count from {scan(PERSON_PROFILE)}
             order by records_count desc, person_id limit {LARGEST}""",
     )
+    doubts, queue = read_queue(con)
     return Front(
         persons=counted[0]["persons"] if counted else 0,
         records=counted[0]["records"] if counted else 0,
         changes=last_changes(con),
         largest=largest,
+        doubts=doubts,
+        queue=queue,
     )

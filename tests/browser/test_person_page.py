@@ -73,6 +73,7 @@ def test_journey_is_filtered_and_paged_without_leaving_the_file(page: Page) -> N
     expect(page.get_by_role("heading", name="Events of devices")).to_be_visible()
     assert {row.split("\t")[1].strip() for row in rows.all_inner_texts()} == {"devices"}
     assert page.evaluate("document.activeElement.dataset.key") == "lane-devices", "the keyboard stays where it was"
+    expect(page.locator("#journey-said")).to_contain_text("Events of devices")
     assert "source=devices" in page.url
     page.reload()
     expect(page.get_by_role("heading", name="Events of devices")).to_be_visible()

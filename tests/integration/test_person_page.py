@@ -197,6 +197,8 @@ def test_first_page_shows_the_last_merges_and_splits_and_no_values(browser: http
     assert f"merge {MEI} took in 1 record of {FORMER}" in told
     assert told.index(f"split {PARTED}") < told.index(f"merge {MEI}")
     assert "5 persons, made of 7 records" in told
+    assert "1 pair of records of which the matcher is not sure" in told
+    assert f"{TWIN} and {MEI} −3.5 bits The matcher cannot say k7q2m4x1" in told
     assert not [value for value in PERSONAL if value in answer.text]
 
 
