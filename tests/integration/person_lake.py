@@ -4,7 +4,9 @@
 share an e-mail address.
 """
 
+import html
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -33,6 +35,7 @@ MEI, FORMER, PARTED, TWIN, BUSY, HOSTILE = (
     "p_mei000001", "p_mei000002", "p_mei000003", "p_twin00001", "p_busy00001", "p_evil00001",
 )  # fmt: skip
 SHARED_EMAIL, MEI_EMAIL, MEI_PHONE = "family@home.example", "mei.chen@home.example", "+8613900000001"
+PERSONAL = (MEI_EMAIL, SHARED_EMAIL, "13900000001", "陈梅", "Mei Chen")
 BUSY_EVENTS = 12_000
 #: Markup, a change of the reading direction, an emoji of several characters, a zero-width space, a null, and length.
 HOSTILE_VALUES = {
@@ -287,3 +290,28 @@ def served(home: Path) -> Iterator[Served]:
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def plain(answer: httpx.Response) -> str:
+    """The text that a reader sees, in one line."""
+    text = re.sub(r"<[^>]*>", " ", re.sub(r"</?bdi>", "", answer.text))
+    return re.sub(r"\s+", " ", html.unescape(text))
+
+
+@pytest.fixture(scope="module")
+def person_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The page of the lake of five people."""
+    home = tmp_path_factory.mktemp("persons") / "home"
+    with opened(home):
+        make()
+    with served(home) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def visitor(person_page: Served) -> Iterator[httpx.Client]:
+    """What a browser sends from our own page."""
+    with httpx.Client(
+        base_url=person_page.url, headers={"Origin": person_page.url}, trust_env=False, timeout=60
+    ) as client:
+        yield client
