@@ -66,8 +66,12 @@ def read(number: int) -> tuple[pa.Table, pa.Table]:
         return connection.execute(_RECORDS).to_arrow_table(), connection.execute(_TRUTH).to_arrow_table()
 
 
+def write(number: int, folder: Path) -> None:
+    """Write one of the data sets as `records.parquet` and `truth.parquet`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, table in zip(("records", "truth"), read(number), strict=True):
+        pq.write_table(table, folder / f"{name}.parquet")
+
+
 if __name__ == "__main__":
-    target = Path(sys.argv[2])
-    target.mkdir(parents=True, exist_ok=True)
-    for name, table in zip(("records", "truth"), read(int(sys.argv[1])), strict=True):
-        pq.write_table(table, target / f"{name}.parquet")
+    write(int(sys.argv[1]), Path(sys.argv[2]))
