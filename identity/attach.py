@@ -22,7 +22,7 @@ def attach(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     con.register("registered", pa.table({"rid": np.arange(len(component)), "component": component}))
     con.execute(
         f"""create table state as
-            select r.rid, r.component, case when p.name_id is null then {_LOOSE} else {_NAMED} end as level
+            select r.rid, r.component, case when not p.is_somebody then {_LOOSE} else {_NAMED} end as level
             from registered r join people p using (rid)"""
     )
     con.unregister("registered")
@@ -41,7 +41,7 @@ def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:
     """Components that show such values: numbered ones to a named owner, loose ones to any owner, the rest together."""
     evidence = rules.kind_of(kind).evidence
     rule, weight = rules.rule_of(kind), rules.kind_of(kind).weight
-    column = f"weight_{kind}" if kind in rules.IDENTIFIER_WEIGHTS else "weight_identifier"
+    column = f"weight_{kind}" if kind in rules.OWN_COLUMNS else "weight_identifier"
     con.execute(f"create table shown as select value, rid from usable where kind = '{kind}'")
     if evidence is not Evidence.ONLINE:
         _join_owner(con, rule, weight, column, seekers=_NUMBERED, owners=_NAMED)
@@ -99,9 +99,8 @@ def _join_namesake(con: duckdb.DuckDBPyConnection, rule: str, weight: float, col
             with spelled as (
                 select distinct u.value, s.component, p.rid
                 from shown u join state s using (rid) join people p using (rid)
-                where p.name_id is not null and not exists (
-                    select 1 from name_parts n where n.name_id = p.name_id
-                    and not contains(regexp_replace(split_part(u.value, '@', 1), '[^a-z]', '', 'g'), n.part))),
+                where len(p.parts) > 0 and len(list_filter(p.parts, lambda part: not contains(
+                    regexp_replace(split_part(u.value, '@', 1), '[^a-z]', '', 'g'), part))) = 0),
             owned as (
                 select value, min(component) as component, min(rid) as rid from spelled
                 group by value having count(distinct component) = 1)
@@ -134,27 +133,44 @@ def _group(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str
     con.execute("drop table grouped")
 
 
-def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:
-    """A nameless address that nobody holds, one slip away from exactly one that somebody holds.
+def similar_emails_sql(holdings: str) -> str:
+    """SQL of pairs of e-mails one slip apart, by the first rid of each: l (the shorter or first), r, value_l, value_r.
 
     A slip leaves a letter out, doubles it or swaps two; it changes no number, and the number must be there.
     """
+    return f"""
+        with addresses as (
+            select value, {similar_email_key_sql("value")} as slot, min(rid) as rid
+            from {holdings} where kind = 'email' group by value)
+        select a.rid as l, b.rid as r, a.value as value_l, b.value as value_r
+        from addresses a join addresses b on a.slot = b.slot and a.value < b.value
+        where damerau_levenshtein(a.value, b.value) = 1
+          and (length(a.value) <> length(b.value)
+               or list_sort(string_split(a.value, '')) = list_sort(string_split(b.value, '')))"""
+
+
+def similar_email_key_sql(email: str) -> str:
+    """SQL of what two e-mails one slip apart have in common, null for those too short to tell."""
+    digits = rules.digits_sql(email)
+    return f"case when length({email}) >= 15 and length({digits}) > 2 then {digits} || '@' || split_part({email}, '@', 2) end"
+
+
+def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:
+    """A nameless address that nobody holds, one slip away from exactly one that somebody holds."""
     con.execute(
-        f"""create table addresses as
-            select u.value, {rules.digits_sql("u.value")} as digits, split_part(u.value, '@', 2) as host,
-                   max(s.level) as level, min(s.component) as component, count(distinct s.component) as holders,
-                       min(u.rid) as rid
-            from usable u join state s using (rid) where u.kind = 'email' group by u.value"""
+        """create table addresses as
+           select u.value, max(s.level) as level, min(s.component) as component,
+                  count(distinct s.component) as holders, min(u.rid) as rid
+           from usable u join state s using (rid) where u.kind = 'email' group by u.value"""
     )
     con.execute(
         f"""create table moves as
+            with alike as ({similar_emails_sql("usable")}),
+            either as (select value_l as one, value_r as other from alike union all select value_r, value_l from alike)
             select l.component as seeker, min(o.component) as owner, max(o.level) as level,
                 min(o.rid) as owner_rid, min(l.rid) as seeker_rid
-            from addresses l join addresses o using (digits, host)
-            where l.level < {_NAMED} and o.level = {_NAMED} and l.holders = 1 and o.holders = 1 and length(digits) > 2
-              and length(l.value) >= 16 and damerau_levenshtein(l.value, o.value) = 1
-              and (length(l.value) <> length(o.value) or list_sort(string_split(l.value,
-                  '')) = list_sort(string_split(o.value, '')))
+            from either join addresses l on l.value = one join addresses o on o.value = other
+            where l.level < {_NAMED} and o.level = {_NAMED} and l.holders = 1 and o.holders = 1
             group by l.component having count(distinct o.component) = 1"""
     )
     _insert_edges(

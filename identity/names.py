@@ -40,6 +40,10 @@ _TITLES = frozenset(
         "rev",
     )
 )
+#: Words that begin a family name of several.
+_PARTICLES = frozenset(
+    ("de", "del", "della", "der", "di", "da", "dos", "du", "la", "le", "van", "von", "zu", "bin", "al", "el")
+)
 _GENERATIONS = {"jr": "jr", "junior": "jr", "sr": "sr", "senior": "sr", "ii": "2", "iii": "3", "iv": "4"}
 _HANZI_TITLES = re.compile(r"(先生|女士|小姐|太太|夫人|老师|经理|同学|师傅|阿姨)$")
 _COMPOUND_SURNAMES = frozenset(
@@ -48,6 +52,11 @@ _COMPOUND_SURNAMES = frozenset(
         "轩辕", "端木", "独孤", "南宫", "西门", "歐陽", "諸葛", "東方",
     )
 )  # fmt: skip
+#: The family names of nine tenths of Chinese people: where only the last character is one, the given name stands first.
+_SURNAMES = frozenset(
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆"
+    "范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向汤張劉陳楊黃趙吳孫馬鄭謝許韓馮鄧"
+)
 #: Characters read otherwise as a surname than in the dictionary (Xinhua Zidian).
 _SURNAME_READINGS = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "区": "ou", "朴": "piao", "翟": "zhai",
@@ -107,19 +116,63 @@ class Name:
     generation: str = ""
 
     @property
+    def parts(self) -> tuple[str, str]:
+        """Given and family name in Latin letters, either empty where there is none; a guess where nothing says which
+        is which: a common Chinese family name is the family name, else the last part is."""
+        if self.family or self.given:
+            return self.given, self.family
+        if len(self.tokens) < 2:
+            return "", "".join(self.tokens)
+        first, last = self.tokens[0] in _PINYIN_SURNAMES, self.tokens[-1] in _PINYIN_SURNAMES
+        if first and not last:
+            return "".join(self.tokens[1:]), self.tokens[0]
+        particle = next((place for place, token in enumerate(self.tokens[1:], 1) if token in _PARTICLES), -1)
+        return "".join(self.tokens[:particle]), "".join(self.tokens[particle:])
+
+    @property
+    def pet(self) -> str:
+        """The character that 小 or 阿 stands before (王小明: 明), where the name may be a pet name."""
+        return self.hanzi[-1] if len(self.hanzi) > 2 and self.hanzi[-2] in "小阿" else ""
+
+    @property
+    def pet_letters(self) -> str:
+        """The same in Latin letters (Xiaoming: ming), for names in two scripts."""
+        given = self.parts[0]
+        return given[4:] if given.startswith("xiao") and len(given) > 6 else ""
+
+    @property
+    def nicknames(self) -> list[int]:
+        """Groups of short and full forms (lines of nicknames.csv) that the given name stands in."""
+        return sorted(
+            set().union(*(_nicknames().get(token, frozenset()) for token in (self.parts[0], *self.tokens[:1])))
+        )
+
+    @property
     def is_full(self) -> bool:
         """Whether it names one person: a family and a given name, not "Mr Wang"."""
-        return len(self.tokens) > 1 or (not self.hanzi and len(self.key) >= 9)
+        return len(self.tokens) > 1 or (not (self.hanzi or self.given or self.family) and len(self.key) >= 9)
 
 
 def parse_name(full: str | None, given: str | None = None, family: str | None = None) -> Name | None:
     """Take a name apart; None where there is none, or a placeholder. A full name wins over its parts."""
     full, given, family = (_clean(text) for text in (full, given, family))
+    if not full and bool(given) != bool(family):
+        return _parse_part(given, family)
     text = full or " ".join(part for part in (given, family) if part)
     hanzi = _HANZI_TITLES.sub("", "".join(HANZI.findall(text)).replace("·", ""))
     if hanzi:
         return None if hanzi in _PLACEHOLDERS else _parse_hanzi(hanzi, "".join(HANZI.findall(family)))
     return _parse_latin(text, given, family)
+
+
+def _parse_part(given: str, family: str) -> Name | None:
+    """A given name alone, or a family name alone."""
+    text = given or family
+    hanzi = "".join(HANZI.findall(text)).replace("·", "")
+    letters = "".join(map(_reading, hanzi)) or "".join(t for t in _latin_tokens(text) if t not in _TITLES)
+    if not letters or text in _PLACEHOLDERS or letters in _PLACEHOLDERS:
+        return None
+    return Name(least_rotation(letters), (letters,), hanzi, "" if given else letters, letters if given else "")
 
 
 def _clean(text: str | None) -> str:
@@ -133,6 +186,8 @@ def _parse_hanzi(hanzi: str, family: str) -> Name:
         given = hanzi[: -len(family)]
         hanzi = family + given
     else:
+        if len(hanzi) > 2 and hanzi[0] not in _SURNAMES and hanzi[-1] in _SURNAMES:
+            hanzi = hanzi[-1] + hanzi[:-1]  # the given name stands first
         cut = 2 if hanzi[:2] in _COMPOUND_SURNAMES and len(hanzi) > 2 else 1
         family, given = hanzi[:cut], hanzi[cut:]
     family_latin = _SURNAME_READINGS.get(family) or "".join(map(_reading, family))

@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from identity.names import Name, parse_name
+from identity.statistics import Statistics
 from identity.values import (
     DEFAULT_COUNTRY,
     birth_date_sql,
@@ -30,27 +31,40 @@ from identity.values import (
     letters_sql,
     national_id_sql,
     placeholder_phone_sql,
+    street_sql,
 )
 
+#: Kinds of identifiers that stand in columns of their own.
+_COMPARED_ALONE = ("email", "phone", "national_id")
 
-def normalise(con: duckdb.DuckDBPyConnection, records: pa.Table) -> list[Name]:
-    """Make `people` and `holdings` from records in `identity.records.SCHEMA`; the names by `name_id`."""
+
+def normalise(con: duckdb.DuckDBPyConnection, records: pa.Table, statistics: Statistics | None = None) -> None:
+    """Make `people`, `holdings`, `default_dates` and `host_slips` from records in `identity.records.SCHEMA`.
+
+    Args:
+        statistics: those of an earlier resolution, which are then taken instead of counted.
+    """
+    if statistics is not None:
+        con.register("registered", statistics.default_dates)
+        con.execute("create table default_dates as select cast(value as date) as birth from registered")
+        con.register("registered", statistics.host_slips)
+        con.execute("create table host_slips as select value as host, meant from registered")
+        con.unregister("registered")
     con.register("given_records", records)
     con.execute(
         """create table raw as
            select cast(row_number() over (order by record_id) - 1 as bigint) as rid, * from given_records"""
     )
     con.unregister("given_records")
-    names = _create_names(con)
+    _create_names(con)
     _create_contacts(con)
     _create_people(con)
     _create_holdings(con)
     con.execute("drop table raw")
-    return names
 
 
-def _create_names(con: duckdb.DuckDBPyConnection) -> list[Name]:
-    """Table `raw_names`: rid -> name_id, for records that name somebody with a family and a given name."""
+def _create_names(con: duckdb.DuckDBPyConnection) -> None:
+    """Table `raw_names`: rid and the parts of its name, for records with a name or a part of one."""
     con.execute(
         """create table spelling as
            select row_number() over (order by full_name, given_name, family_name) - 1 as spelling_id, full_name,
@@ -63,27 +77,50 @@ def _create_names(con: duckdb.DuckDBPyConnection) -> list[Name]:
     name_of: list[int | None] = []
     for full, given, family in rows:
         name = parse_name(full, given, family)
-        name_of.append(ids.setdefault(name, len(ids)) if name is not None and name.is_full else None)
-    names = list(ids)
+        name_of.append(None if name is None else ids.setdefault(name, len(ids)))
     _register(con, "spelling_name", {"spelling_id": range(len(name_of)), "name_id": name_of}, (pa.int64(), pa.int64()))
-    _register(
-        con, "name_keys", {"name_id": range(len(names)), "name_key": [n.key for n in names]}, (pa.int64(), pa.string())
-    )
-    parts = [(number, token) for number, name in enumerate(names) for token in name.tokens]
-    _register(
-        con, "name_parts", {"name_id": [p[0] for p in parts], "part": [p[1] for p in parts]}, (pa.int64(), pa.string())
-    )
+    _create_name_table(con, list(ids))
     con.execute(
         """create table raw_names as
-           select rid, name_id, name_key from raw
+           select rid, names.* from raw
            join spelling s on raw.full_name is not distinct from s.full_name and raw.given_name is not distinct
                from s.given_name
                 and raw.family_name is not distinct from s.family_name
-           join spelling_name using (spelling_id) join name_keys using (name_id)"""
+           join spelling_name using (spelling_id) join names using (name_id)"""
     )
-    for table in ("spelling", "spelling_name", "name_keys"):
+    for table in ("spelling", "spelling_name", "names"):
         con.execute(f"drop table {table}")
-    return names
+
+
+def _create_name_table(con: duckdb.DuckDBPyConnection, names: list[Name]) -> None:
+    """Table `names`: one row per distinct name."""
+    given, family = ([name.parts[side] or None for name in names] for side in (0, 1))
+    _register(
+        con,
+        "names",
+        {
+            "name_id": range(len(names)),
+            "name_key": [name.key for name in names],
+            "is_full": [name.is_full for name in names],
+            "given": given,
+            "family": family,
+            "hanzi": [name.hanzi or None for name in names],
+            "pet": [name.pet or None for name in names],
+            "pet_letters": [name.pet_letters or None for name in names],
+            "nicknames": [name.nicknames or None for name in names],
+            "generation": [name.generation or None for name in names],
+            "parts": [list(name.tokens) if name.is_full else None for name in names],
+        },
+        (
+            pa.int64(),
+            pa.string(),
+            pa.bool_(),
+            *[pa.string()] * 5,
+            pa.list_(pa.int64()),
+            pa.string(),
+            pa.list_(pa.string()),
+        ),
+    )
 
 
 def _create_contacts(con: duckdb.DuckDBPyConnection) -> None:
@@ -154,7 +191,7 @@ def _create_people(con: duckdb.DuckDBPyConnection) -> None:
     )
     # A date far commoner than birthdays are is what a form fills in: it speaks neither for nor against anybody.
     con.execute(
-        """create table default_dates as
+        """create table if not exists default_dates as
            with held as (select birth, count(distinct coalesce(name_key, 'r' || rid)) as holders
                          from dated left join raw_names using (rid) where birth is not null group by birth)
            select birth from held where holders > 20 + 8 * (select avg(holders) from held)"""
@@ -187,14 +224,29 @@ def _create_people(con: duckdb.DuckDBPyConnection) -> None:
             dates as (
                 select rid, coalesce(birth, case when id_is_checked then id_birth end) as birth,
                        coalesce(birth_year, case when id_is_checked then year(id_birth) end) as birth_year
-                from sure)
-            select raw.rid, raw.record_id, raw.source, n.name_id, n.name_key, d.birth, d.birth_year,
-                   {gender_sql("raw.gender")} as gender, s.email, s.phone, s.national_id, s.id_is_checked,
-                   {letters_sql("raw.street")} as street, {letters_sql("raw.city")} as city,
-                   {letters_sql("raw.postcode")} as postcode
-            from raw left join raw_names n using (rid) join dates d using (rid) join sure s using (rid)"""
+                from sure),
+            places as (
+                select rid, {street_sql("street")} as street, {letters_sql("city")} as city,
+                       {letters_sql("postcode")} as postcode from raw),
+            issued as (
+                select rid, list(kind || '=' || value order by kind, value) as issued from contacts
+                where kind not in {_COMPARED_ALONE} group by rid),
+            whole as (
+                select raw.rid, raw.record_id, raw.source, n.* exclude (rid), d.birth, d.birth_year,
+                       {gender_sql("raw.gender")} as gender, s.email, s.phone, s.national_id, s.id_is_checked,
+                       p.street, p.city, p.postcode, i.issued,
+                       -- A family name and a telephone are a household; a full name, or a birth date or an address
+                       -- beside what there is of a name, are somebody.
+                       coalesce(n.is_full, false) or ((n.name_id is not null or s.national_id is not null)
+                           and (d.birth is not null or p.street is not null)) as is_somebody
+                from raw left join raw_names n using (rid) join dates d using (rid) join sure s using (rid)
+                join places p using (rid) left join issued i using (rid))
+            select rid, record_id, source, is_somebody, false as is_labelled, case when is_full then name_key end as name_key, given, family, hanzi, pet, pet_letters, nicknames, generation, parts,
+                   birth, birth_year, strftime(birth, '%Y%m%d') as birth_text, gender, email, phone, national_id,
+                   id_is_checked, street, nullif(regexp_extract(street, '[0-9]+'), '') as house, city, postcode, issued
+            from whole"""
     )
-    for table in ("raw_names", "dated", "default_dates"):
+    for table in ("raw_names", "dated"):
         con.execute(f"drop table {table}")
 
 
@@ -223,14 +275,13 @@ def _create_emails(con: duckdb.DuckDBPyConnection) -> None:
            from emails where email is not null group by host"""
     )
     con.execute(
-        """create table slips as
+        """create table if not exists host_slips as
            select r.host, min_by(c.host, (-c.held, c.host)) as meant
            from hosts c join hosts r on r.held * 100 <= c.held and abs(length(r.host) - length(c.host)) <= 1
            where c.held >= 100 and damerau_levenshtein(r.host, c.host) = 1 group by r.host"""
     )
     con.execute(
         """update emails set email = split_part(email, '@', 1) || '@' || meant
-           from slips where split_part(emails.email, '@', 2) = slips.host"""
+           from host_slips where split_part(emails.email, '@', 2) = host_slips.host"""
     )
-    for table in ("hosts", "slips"):
-        con.execute(f"drop table {table}")
+    con.execute("drop table hosts")

@@ -6,16 +6,22 @@
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.anchors import WEIGHTS, find_anchors
 from identity.attach import attach
+from identity.blocking import create_guarded, create_keys, create_profiles
+from identity.clusters import join_parts
 from identity.components import Ints
 from identity.engine import scratch
+from identity.model import PersonModel, load_model
+from identity.neighbourhoods import neighbourhoods
 from identity.normalise import normalise
 from identity.person_ids import Mint, assign_ids
 from identity.records import read_records
+from identity.statistics import Statistics, counted
+from identity.ties import find_ties
 
 LINKS = pa.schema(
     [
@@ -25,6 +31,16 @@ LINKS = pa.schema(
         ("match_strength", pa.float64()),
     ]
 )
+NO_LABELS = pa.schema(
+    [("record_id_l", pa.string()), ("record_id_r", pa.string()), ("label", pa.string())]
+).empty_table()
+
+#: Strength of records that say the same word for word; above any single number.
+SAME_VALUES_BITS = 30.0
+
+
+#: A pair this close below the threshold is put to a person.
+DOUBTFUL_BITS = 2.0
 
 
 @dataclass(frozen=True)
@@ -34,17 +50,23 @@ class Matching:
     Attributes:
         record_ids: all records, sorted.
         component: per record, the place of the first record of the same person.
+        neighbourhood: per record, the place of the first record that can bear on its person (`neighbourhoods`).
         links: record_id, match_kind, match_strength; the strongest tie of each record, `SINGLETON` and 0 for none.
         pairs: record_id_l, record_id_r, match_kind, match_strength and one `weight_…` (bits) per comparison, null where
-            a comparison was not made: the ties that hold each person together.
+            a comparison was not made, and `weight_prior`, what is held before any: the ties that hold each person together.
+        reviews: the same pairs of doubtful ties, with their `reason` instead of match_kind (`identity.reviews`).
         guarded: kind, reason, records, names, example (a record_id): values that too many share and that tied nobody.
+        statistics: what was counted over all records.
     """
 
     record_ids: pa.Array
     component: Ints
+    neighbourhood: Ints
     links: pa.Table
     pairs: pa.Table
+    reviews: pa.Table
     guarded: pa.Table
+    statistics: Statistics
 
     @property
     def persons(self) -> int:
@@ -52,28 +74,108 @@ class Matching:
         return int((self.component == range(len(self.component))).sum()) if len(self.component) else 0
 
 
-def match(records: pa.Table) -> Matching:
+def match(
+    records: pa.Table,
+    *,
+    labels: pa.Table | None = None,
+    model: PersonModel | None = None,
+    statistics: Statistics | None = None,
+    by_rules_only: bool = False,
+) -> Matching:
     """Group records by person.
 
     Args:
         records: the columns of `person_records` (design.md, section 7); nullable ones may be absent.
+        labels: record_id_l, record_id_r, label (`same`, `different`): judgements of people, which beat the model.
+        model: the person model; the one that is shipped where none is given.
+        statistics: those of an earlier resolution, where the records are a part of what it saw.
+        by_rules_only: tie by rules alone, as where no model can be had.
 
     Raises:
         RecordsError: see `identity.records.read_records`.
     """
     held = read_records(records)
     with scratch() as con:
-        names = normalise(con, held)
-        component = attach(con, find_anchors(con, names))
-        return Matching(
-            record_ids=_arrow(con, "select record_id from people order by rid")["record_id"].combine_chunks(),
-            component=component,
-            links=_arrow(con, _links_sql()),
-            pairs=_arrow(con, _pairs_sql()),
-            guarded=_arrow(
-                con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
-            ),
-        )
+        normalise(con, held, statistics)
+        return match_people(con, labels=labels, model=model, statistics=statistics, by_rules_only=by_rules_only)
+
+
+def match_people(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    labels: pa.Table | None = None,
+    model: PersonModel | None = None,
+    statistics: Statistics | None = None,
+    by_rules_only: bool = False,
+) -> Matching:
+    """As `match`, for records that are normalised: the tables `people` and `holdings` of a scratch connection."""
+    model = model or load_model()
+    records = con.sql("select count(*) from people").fetchall()[0][0]
+    if statistics is not None:
+        _take_frequencies(con, statistics)
+    _take_labels(con, labels)
+    kinds = create_keys(con)
+    create_guarded(con)
+    create_profiles(con)
+    population = records if statistics is None else statistics.population
+    component = find_ties(con, model, kinds, population=population, by_rules_only=by_rules_only)
+    component = attach(con, _with_profiles(con, join_parts(con, component)))
+    return Matching(
+        record_ids=_arrow(con, "select record_id from people order by rid")["record_id"].combine_chunks(),
+        component=component,
+        neighbourhood=neighbourhoods(con),
+        links=_arrow(con, _links_sql()),
+        pairs=_arrow(con, _pairs_sql(model)),
+        reviews=_arrow(con, _reviews_sql(model)),
+        guarded=_arrow(
+            con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
+        ),
+        statistics=statistics or counted(con, population, sorted(set(model.frequencies.values()))),
+    )
+
+
+def _take_frequencies(con: duckdb.DuckDBPyConnection, statistics: Statistics) -> None:
+    for column, table in statistics.frequencies.items():
+        con.register("registered", table)
+        con.execute(f"create table tf_{column} as select value as {column}, number as tf from registered")
+        con.unregister("registered")
+
+
+def _take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
+    """Table `labelled` (l, r, is_same); whom a person judged is somebody, even without a name, and a profile of its own."""
+    con.register("registered", labels if labels is not None else NO_LABELS)
+    con.execute(
+        """create table labelled as
+           select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, bool_or(label = 'same') as is_same
+           from registered join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
+           where a.rid <> b.rid group by 1, 2"""
+    )
+    con.unregister("registered")
+    con.execute(
+        """update people set is_somebody = true, is_labelled = true
+           where rid in (select l from labelled union select r from labelled)"""
+    )
+
+
+def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
+    """The person of every record by that of its profile; makes `edges`, the ties that hold each person together."""
+    con.register("registered", pa.table({"node": np.arange(len(component)), "component": component}))
+    con.execute(
+        """create table edges as
+            select l as left_rid, r as right_rid, kind as rule, weight as strength, columns('weight_.*')
+            from judged join registered a on a.node = l join registered b on b.node = r
+            where is_tie and a.component = b.component"""
+    )
+    con.execute(
+        f"""insert into edges by name
+            select pid as left_rid, rid as right_rid, '{rules.SAME_VALUES}' as rule, {SAME_VALUES_BITS} as strength
+            from profile_of where rid <> pid"""
+    )
+    con.unregister("registered")
+    members = con.sql("select rid, pid from profile_of").fetchnumpy()
+    result = component.copy()
+    result[members["rid"]] = component[members["pid"]]
+    return result
 
 
 def resolve(
@@ -108,13 +210,30 @@ def _links_sql() -> str:
         from people p left join best b using (rid) order by p.rid"""
 
 
-def _pairs_sql() -> str:
-    weights = ", ".join(f"weight_{name}" for name in WEIGHTS)
+def _pairs_sql(model: PersonModel) -> str:
+    names = model.comparisons
+    known = " + ".join(f"coalesce(weight_{name}, 0)" for name in names)
+    weights = ", ".join(f"weight_{name}" for name in names) + f", strength - ({known}) as weight_prior"
     return f"""
         select l.record_id as record_id_l, r.record_id as record_id_r, rule as match_kind,
             strength as match_strength, {weights}
         from edges join people l on l.rid = left_rid join people r on r.rid = right_rid order by left_rid,
             right_rid, rule"""
+
+
+def _reviews_sql(model: PersonModel) -> str:
+    """Ties that were refused, and pairs of two people that are nearly ties; what a person judged is not asked again."""
+    weights = ", ".join(f"weight_{name}" for name in model.comparisons)
+    return f"""
+        with doubtful as (
+            select l, r, reason from refused
+            union all
+            select l, r, 'NEAR_THRESHOLD' from judged
+            where not is_tie and not is_contradiction and weight >= {model.threshold_bits - DOUBTFUL_BITS}),
+        first as (select l, r, min(reason) as reason from doubtful group by l, r)
+        select a.record_id as record_id_l, b.record_id as record_id_r, reason, weight as match_strength, {weights}
+        from first join judged using (l, r) join people a on a.rid = l join people b on b.rid = r
+        where not judged.is_labelled order by abs(weight - {model.threshold_bits}), record_id_l, record_id_r"""
 
 
 def _arrow(con: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:

@@ -1,17 +1,11 @@
-"""Which records are proposed as one person, by which reason, and under which guards. Declarations only.
+"""The reasons for which records are one person, and what guards them. Declarations only.
 
-A rule puts records into blocks: those of one block share a value. Inside a block nothing is taken on trust: two
-records that name somebody are joined only where `AGREEMENT` of the rule's evidence holds (`anchors`), records without
-a name join one owner of the value or none (`attach`).
-
-Weights are bits (log2 of how much likelier the agreement is for one person than for two), set by hand from how often
-such values are shared in public registers; a trained model may replace them without a change elsewhere.
+Two records that name somebody are tied by a rule, or by the person model where no rule holds (`ties`); records without a
+name join the one owner of a value or none (`attach`). A value that too many share ties nobody (`blocking`).
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
-
-from identity.names import Alike
 
 
 class Evidence(StrEnum):
@@ -58,80 +52,125 @@ def rule_of(kind: str) -> str:
     return f"SAME_{kind.upper()}"
 
 
-@dataclass(frozen=True)
-class PersonalRule:
-    """A rule on columns of `people`: `block` is SQL, null for records that it does not concern."""
-
-    name: str
-    block: str
-    accepts: str
-
-
 def digits_sql(email: str) -> str:
     """SQL of the digits of an e-mail, at least two; null otherwise."""
     digits = f"regexp_replace({email}, '[^0-9]', '', 'g')"
     return f"case when length({digits}) > 1 then {digits} end"
 
 
-PERSONAL_RULES = (
-    # Two people of one name born on one day exist in every big city: a place must agree, or the name be rare.
-    PersonalRule(
-        "SAME_NAME_AND_BIRTH_DATE",
-        "name_key || '|' || cast(birth as varchar)",
-        "same_street or same_postcode or same_city or name_is_rare",
-    ),
-    PersonalRule(
-        "SAME_NAME_AND_ADDRESS", "name_key || '|' || street || '|' || coalesce(city, postcode)", "birth <> 'CONFLICT'"
-    ),
-    # Twins share both: the names must be spellings of one name.
-    PersonalRule(
-        "SAME_BIRTH_DATE_AND_ADDRESS",
-        "cast(birth as varchar) || '|' || street || '|' || coalesce(city, postcode)",
-        f"name >= {Alike.PARTIAL.value} or (name = {Alike.GIVEN_ONLY.value} and gender is not false)",
-    ),
-    # A slip in the address: letters differ, the number in it does not (wang12@ and wang13@ are two people).
-    PersonalRule(
-        "SAME_NAME_AND_SIMILAR_EMAIL",
-        f"name_key || '|' || {digits_sql('email')}",
-        "similar_email and birth <> 'CONFLICT'",
-    ),
-)
+@dataclass(frozen=True)
+class Rule:
+    """A reason for which two records that name somebody are one person, whatever the model says.
+
+    Attributes:
+        name: the reason, as it stands in `match_kind`; `SAME_{KIND}` becomes the kind of number that is shared.
+        holds: what must agree: levels of the person model by comparison, any one of each.
+    """
+
+    name: str
+    holds: dict[str, tuple[str, ...]]
+
+
+_NAME_IS_SAME = {"given_name": ("same", "same sound"), "family_name": ("same",)}
+_GIVEN_IS_ALIKE = {
+    "given_name": (
+        "same", "same sound", "nickname", "exchanged with the family name", "one character more", "similar",
+        "syllables exchanged", "initial", "one within the other",
+    )
+}  # fmt: skip
+_NAME_IS_ALIKE = _GIVEN_IS_ALIKE | {
+    "family_name": ("same", "exchanged with the given name", "similar", "one within the other")
+}
+_BORN_ALIKE = ("same", "one slip")
+_BIRTH_MAY_BE_SAME = (*_BORN_ALIKE, "not known")
+_GENDER_MAY_BE_SAME = ("same", "not known")
+
 #: A record without a name that shows two values of one owner, as an e-mail and a phone of one survey.
 SAME_CONTACT_CARD = "SAME_CONTACT_CARD"
+#: Strongest first: a pair bears the name of the first that holds.
+RULES = (
+    Rule("SAME_NATIONAL_ID", {"national_id": ("same",), **_NAME_IS_ALIKE}),
+    Rule("SAME_NATIONAL_ID", {"national_id": ("same",), "birth_date": _BORN_ALIKE}),
+    Rule("SAME_{KIND}", {"identifier": ("one shared",), **_NAME_IS_ALIKE}),
+    Rule("SAME_{KIND}", {"identifier": ("one shared",), **_GIVEN_IS_ALIKE, "birth_date": _BIRTH_MAY_BE_SAME}),
+    Rule("SAME_{KIND}", {"identifier": ("one shared",), "birth_date": ("same",)}),
+    Rule("SAME_EMAIL", {"email": ("same",), **_NAME_IS_ALIKE, "birth_date": _BIRTH_MAY_BE_SAME}),
+    Rule(
+        "SAME_EMAIL",
+        {"email": ("same",), **_GIVEN_IS_ALIKE, "birth_date": _BIRTH_MAY_BE_SAME, "gender": _GENDER_MAY_BE_SAME},
+    ),
+    Rule("SAME_PHONE", {"phone": ("same",), **_NAME_IS_ALIKE, "birth_date": _BIRTH_MAY_BE_SAME}),
+    Rule(
+        "SAME_PHONE",
+        {"phone": ("same",), **_GIVEN_IS_ALIKE, "birth_date": _BIRTH_MAY_BE_SAME, "gender": _GENDER_MAY_BE_SAME},
+    ),
+    # Two people of one name born on one day exist in every big city: a place must agree.
+    Rule(
+        "SAME_NAME_AND_BIRTH_DATE",
+        _NAME_IS_SAME
+        | {
+            "birth_date": ("same",),
+            "address": ("same", "similar", "same street, other place", "same postcode", "same city"),
+        },
+    ),
+    Rule("SAME_NAME_AND_ADDRESS", _NAME_IS_SAME | {"address": ("same", "similar"), "birth_date": _BIRTH_MAY_BE_SAME}),
+    # Twins share both: the names must be spellings of one name.
+    Rule("SAME_BIRTH_DATE_AND_ADDRESS", {"birth_date": ("same",), "address": ("same",), **_GIVEN_IS_ALIKE}),
+    Rule(SAME_CONTACT_CARD, _NAME_IS_ALIKE | {"birth_date": _BIRTH_MAY_BE_SAME}),
+    Rule("SAME_NAME_AND_SIMILAR_EMAIL", _NAME_IS_SAME | {"email": ("similar",), "birth_date": _BIRTH_MAY_BE_SAME}),
+)
 
-#: What two named records must agree in beside the shared value. Columns: see `anchors.features_sql`.
-AGREEMENT: dict[Evidence, str] = {
-    Evidence.ISSUED: f"""case
-        when name >= {Alike.SIMILAR.value} then true
-        when name >= {Alike.GIVEN_ONLY.value} then birth <> 'CONFLICT'
-        when rule = '{rule_of("national_id")}' then birth in ('SAME', 'CLOSE')
-        when name = {Alike.DIFFERENT.value} then birth = 'SAME'
-        else false end""",
-    Evidence.CONTACT: f"""case
-        when birth = 'CONFLICT' then false
-        when name >= {Alike.PARTIAL.value} then true
-        when name = {Alike.GIVEN_ONLY.value} then gender is not false
-        else false end""",
-}
-#: Things change hands without a name being asked: never a reason to join two records that name somebody.
-AGREEMENT[Evidence.ONLINE] = "false"
+
+@dataclass(frozen=True)
+class Contradiction:
+    """What shows two people, whatever else agrees.
+
+    Attributes:
+        name: the reason.
+        holds: as in `Rule`.
+        unless: levels of which one takes the contradiction away.
+        is_certain: such two records are never of one person, not even by others that tie both.
+    """
+
+    name: str
+    holds: dict[str, tuple[str, ...]]
+    unless: dict[str, tuple[str, ...]]
+    is_certain: bool
+
+
+_OTHER_GIVEN_NAME = ("different", "one character differs", "other generation")
+_OWN_NUMBER = {"national_id": ("same", "one slip"), "identifier": ("one shared",)}
+#: What people of one household share, any of these.
+_HOUSEHOLD = ({"address": ("same", "similar")}, {"phone": ("same",)}, {"email": ("same",)})
+CONTRADICTIONS = (
+    Contradiction("TWO_VALID_NATIONAL_IDS", {"national_id": ("two valid ones",)}, {}, is_certain=True),
+    *(
+        Contradiction(name, own | home, _OWN_NUMBER, is_certain=False)
+        for home in _HOUSEHOLD
+        for name, own in (
+            ("TWINS", {"given_name": _OTHER_GIVEN_NAME, "birth_date": ("same",)}),
+            ("FATHER_AND_SON", {"birth_date": ("different",), **_NAME_IS_SAME}),
+        )
+    ),
+    Contradiction(
+        "JUNIOR_AND_SENIOR",
+        {"given_name": ("other generation",)},
+        _OWN_NUMBER | {"birth_date": _BORN_ALIKE},
+        is_certain=False,
+    ),
+)
+#: The model ties them, and no rule by itself.
+SIMILAR_PERSON = "SIMILAR_PERSON"
+#: Records that say the same of somebody, word for word in comparable form.
+SAME_VALUES = "SAME_VALUES"
+#: A person said so.
+LABELLED_SAME = "LABELLED_SAME"
 
 #: A value held under more names than a household has members, or by more records than a person makes, joins nobody.
 MOST_NAMES = 12
 MOST_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE: 5_000, Evidence.PERSONAL: 200}
-#: A name is rare where the data knows it with at most this many birth dates.
-RARE_NAME_BIRTH_DATES = 3
-
-NAME_WEIGHTS = {
-    Alike.SAME: 9.0, Alike.SIMILAR: 6.0, Alike.PARTIAL: 3.0, Alike.GIVEN_ONLY: 1.0,
-    Alike.FAMILY_ONLY: -5.0, Alike.DIFFERENT: -9.0,
-}  # fmt: skip
-BIRTH_WEIGHTS = {"SAME": 13.0, "CLOSE": 6.0, "CONFLICT": -8.0}
-#: Agreement, disagreement; nothing where one of the two is null.
-FIELD_WEIGHTS = {"gender": (1.0, -5.0), "street": (9.0, -1.0), "postcode": (5.0, -1.0), "city": (2.0, -1.0)}
-IDENTIFIER_WEIGHTS = {
-    "national_id": (24.0, -20.0), "email": (14.0, -1.0), "phone": (12.0, -1.0),
-}  # fmt: skip
+#: Kinds whose weight stands in a column of its own; that of the others in `weight_identifier`.
+OWN_COLUMNS = ("national_id", "email", "phone")
 #: A nameless e-mail that nobody holds, one slip of a finger away from one that one person holds.
 SIMILAR_EMAIL = "SIMILAR_EMAIL"
 SIMILAR_EMAIL_WEIGHT = 9.0

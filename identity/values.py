@@ -55,6 +55,11 @@ _COUNTRIES = {
     }.items()
     for name in names.split()
 }  # fmt: skip
+_STREET_WORDS = (
+    "street|str|st|road|rd|avenue|ave|av|lane|ln|drive|dr|place|pl|crescent|cres|court|ct|close|cl|boulevard|blvd"
+    "|square|sq|terrace|tce|parade|pde|circuit|cct|highway|hwy|apartment|appartment|apt|flat|unit|suite|room|rm|no|number"
+    "|straße|strasse|rue|calle|via"
+)
 _CALL_CENTRE_NUMBERS = frozenset(
     (
         phonenumbers.PhoneNumberType.TOLL_FREE,
@@ -183,6 +188,13 @@ def gender_sql(column: str) -> str:
         f"case when {plain} in ('f', 'female', 'w', 'woman', 'weiblich', '女') then 'F' "
         f"when {plain} in ('m', 'male', 'man', 'männlich', '男') then 'M' end"
     )
+
+
+def street_sql(column: str) -> str:
+    """SQL of a street and number in comparable form: letters and digits in lower case, without the words that some
+    write out, some shorten and some leave away (street, road, apartment …)."""
+    words = f"regexp_replace(lower({column}), '\\b({_STREET_WORDS})\\b', '', 'g')"
+    return f"coalesce({letters_sql(words)}, {letters_sql(column)})"
 
 
 def letters_sql(column: str) -> str:

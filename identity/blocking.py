@@ -1,0 +1,196 @@
+"""Which records are held against each other: blocks that cannot explode, and the values that too many share.
+
+Records that say the same of somebody are one *profile*, so 10,000 copies of a row cost nothing. Profiles that share a
+key (`KEYS`) are candidates. A crowded block is split by name; what is still crowded is left out and reported.
+
+Tables read: `people`, `holdings` and, where only a part of all records is looked at, `lake_sizes` (key, records, names,
+profiles), the sizes of their keys among all. Tables made: `record_keys` (rid, rule, key), `guarded` (kind, value,
+reason, records, names, example), `usable`, `profiles` (the compared columns by `pid`), `profile_of` (rid, pid),
+`pairs` (l, r, keys).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+
+from identity import rules
+from identity.attach import similar_email_key_sql
+from identity.rules import Evidence
+
+#: A block of more profiles than this is split by name, and left out where that does not help.
+MOST_PROFILES = 64
+
+
+@dataclass(frozen=True)
+class Key:
+    """What profiles must share to be held against each other: a reason's name and SQL over `profiles`, null for none."""
+
+    name: str
+    value: str
+
+
+def letters_sorted_sql(value: str) -> str:
+    """SQL of a value's characters in order: equal where two of them were swapped."""
+    return f"list_aggregate(list_sort(string_split({value}, '')), 'string_agg', '')"
+
+
+#: Strongest reason first: a pair bears the name of the first that it has.
+PERSONAL_KEYS = (
+    Key("SAME_NAME_AND_BIRTH_DATE", "name_key || birth_text"),
+    Key("SAME_NAME_AND_ADDRESS", "name_key || street"),
+    Key("SAME_NAME_AND_SIMILAR_EMAIL", f"name_key || {rules.digits_sql('email')}"),
+    Key("SAME_NAME_AND_PLACE", "name_key || coalesce(postcode, city)"),
+    Key("SAME_NAME", "name_key"),
+    Key("SAME_GIVEN_NAME_AND_BIRTH_DATE", "given || birth_text"),
+    Key("SAME_FAMILY_NAME_AND_BIRTH_DATE", "family || birth_text"),
+    Key("SAME_BIRTH_DATE_AND_PLACE", "birth_text || coalesce(postcode, city)"),
+    Key("SAME_GIVEN_NAME_AND_ADDRESS", "given || street"),
+    Key("SAME_FAMILY_NAME_AND_ADDRESS", "family || street"),
+    Key("SAME_ADDRESS_AND_BIRTH_YEAR", "street || birth_year"),
+    Key("SAME_GIVEN_NAME_AND_PLACE", "given || coalesce(postcode, city)"),
+    Key("SAME_FAMILY_NAME_AND_PLACE", "family || coalesce(postcode, city)"),
+    Key("SAME_HOUSE_NUMBER_AND_POSTCODE", "house || '|' || postcode"),
+    Key("SAME_FAMILY_NAME_AND_SIMILAR_PHONE", f"family || {letters_sorted_sql('phone')}"),
+    Key("SAME_BIRTH_DATE_AND_INITIAL", "birth_text || given[:1]"),
+    Key("SAME_BIRTH_DATE_AND_FAMILY_INITIAL", "birth_text || family[:1] || '.'"),
+    Key("SIMILAR_NAME_AND_POSTCODE", "postcode || given[:1] || '|' || family[:1]"),
+    Key("SIMILAR_NAME_AND_CITY", "city || given[:2] || '|' || family[:2]"),
+    Key("SIMILAR_ADDRESS_AND_INITIAL", "street[:8] || given[:1]"),
+    Key("SIMILAR_NAME_AND_BIRTH_YEAR", "given[:3] || '|' || family[:3] || birth_year"),
+    Key("SIMILAR_NAME_AND_BIRTH_DAY", "given[:2] || family[:2] || birth_text[5:]"),
+)
+
+
+COMPARED = (
+    "name_key", "given", "family", "hanzi", "pet", "pet_letters", "nicknames", "generation", "birth", "birth_year",
+    "birth_text", "gender", "email", "phone", "national_id", "id_is_checked", "street", "house", "city", "postcode",
+    "issued",
+)  # fmt: skip
+
+
+def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Table `record_keys`: every key of every record; the kinds of identifiers in the order of their rules' numbers.
+
+    Rules of the kinds come first, then (in `pairs`) that of `rules.SAME_CONTACT_CARD`, then those of `PERSONAL_KEYS`.
+    Also makes `profile_of`: records of somebody that say the same, by the first of them.
+    """
+    kinds = sorted(row[0] for row in con.sql("select distinct kind from holdings").fetchall())
+    numbers = " ".join(f"when '{kind}' then {number}" for number, kind in enumerate(kinds))
+    parts = [
+        f"select rid, {number} as rule, hash('{key.name}', {key.value}) as key from people "
+        f"where is_somebody and {key.value} is not null"
+        for number, key in enumerate(PERSONAL_KEYS, len(kinds) + 1)
+    ]
+    if kinds:
+        parts.append(f"select rid, case kind {numbers} end as rule, hash(kind, value) as key from holdings")
+        # Not held against each other, but neighbours (`neighbourhoods`).
+        parts.append(
+            f"select rid, -1 as rule, hash('{rules.SIMILAR_EMAIL}', {similar_email_key_sql('value')}) as key from holdings "
+            f"where kind = 'email' and {similar_email_key_sql('value')} is not null"
+        )
+    con.execute(f"create table record_keys as {' union all by name '.join(parts)}")
+    # A bare name, or a name and a town, proves nothing however often it is the same.
+    con.execute(
+        f"""create table profile_of as
+            select rid, case when is_labelled or (coalesce(email, phone, national_id, birth_text || name_key,
+                                 street || name_key) is null and issued is null)
+                             then rid else min(rid) over (partition by is_labelled, {", ".join(COMPARED)}) end as pid
+            from people where is_somebody"""
+    )
+    return kinds
+
+
+def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
+    """Table `guarded`: values shared by too many, which are reported and join nobody; `usable`: the other holdings."""
+    most = " ".join(f"when kind = '{kind}' then {rules.MOST_RECORDS[k.evidence]}" for kind, k in rules.KINDS.items())
+    shared = (
+        """select kind, value, any_value(s.records) as records, any_value(s.names) as names, min(record_id) as example
+           from holdings join people using (rid) join lake_sizes s on s.key = hash(kind, value) group by kind, value"""
+        if _is_part(con)
+        else f"""select kind, value, count(*) as records, count(distinct name_key) as names, min(record_id) as example
+           from holdings join people using (rid) group by kind, value having count(*) > {rules.MOST_NAMES}"""
+    )
+    con.execute(
+        f"""create table guarded as
+            select kind, value, case when names > {rules.MOST_NAMES} then 'TOO_MANY_NAMES'
+                else 'TOO_MANY_RECORDS' end as reason, records, names, example
+            from ({shared})
+            where names > {rules.MOST_NAMES}
+               or records > case {most} else {rules.MOST_RECORDS[rules.UNKNOWN_KIND.evidence]} end"""
+    )
+    con.execute(
+        """create table usable as
+           select h.rid, h.kind, h.value from holdings h anti join guarded g on h.kind = g.kind and h.value = g.value"""
+    )
+
+
+def create_profiles(con: duckdb.DuckDBPyConnection) -> None:
+    """Table `profiles`: what is compared of records that say the same of somebody, without values that are guarded."""
+    columns = ", ".join(COMPARED)
+    con.execute(
+        f"""create table profiles as
+            with shown as (
+                select rid, min(value) filter (kind = 'email') as email, min(value) filter (kind = 'phone') as phone,
+                       min(value) filter (kind = 'national_id') as national_id,
+                       list(kind || '=' || value order by kind, value)
+                           filter (kind not in ('email', 'phone', 'national_id')) as issued
+                from usable semi join (select rid from profile_of where rid = pid) using (rid) group by rid)
+            select rid as pid, {columns} from (
+                select p.* exclude (email, phone, national_id, issued), u.email, u.phone, u.national_id, u.issued
+                from people p semi join (select rid from profile_of where rid = pid) using (rid)
+                left join shown u using (rid))"""
+    )
+
+
+def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
+    """Table `pairs`: l < r, and `keys`, a bit per rule whose key both have.
+
+    Args:
+        kinds: what `create_keys` gave.
+    """
+    issued = [number for number, kind in enumerate(kinds) if rules.kind_of(kind).evidence is not Evidence.ONLINE]
+    blocking = (
+        f"rule in ({', '.join(map(str, [*issued, *range(len(kinds) + 1, len(kinds) + 1 + len(PERSONAL_KEYS))]))})"
+    )
+    # A nameless record that shows several values puts all their named holders into one block.
+    con.execute(
+        f"""create table keys as
+            select distinct rule, key, pid from record_keys join profile_of using (rid)
+            where {blocking} and key not in (select hash(kind, value) from guarded)
+            union all
+            select distinct {len(kinds)}, hash('{rules.SAME_CONTACT_CARD}', card.record_id), holder.pid
+            from (select u.*, record_id, count(*) over (partition by u.rid) as values_shown from usable u
+                  join people p on p.rid = u.rid
+                  where not is_somebody and kind in ({", ".join(repr(kinds[n]) for n in issued) or "null"})) card
+            join usable on usable.kind = card.kind and usable.value = card.value
+            join profile_of holder on holder.rid = usable.rid where card.values_shown > 1"""
+    )
+    sizes = "select key, count(*) as size from keys group by key having count(*) > 1"
+    if _is_part(con):
+        sizes = f"select key, coalesce(l.profiles, s.size) as size from ({sizes}) s left join lake_sizes l using (key)"
+    con.execute(f"create table sizes as {sizes}")
+    named = f"""select rule, hash(key, name_key) as key, pid from keys join profiles using (pid)
+                semi join (select key from sizes where size > {MOST_PROFILES}) using (key) where name_key is not null"""
+    by_name = "count(*) over (partition by key)"
+    if _is_part(con):
+        by_name = f"coalesce(l.profiles, {by_name})"
+        named = f"select n.*, l.profiles from ({named}) n left join lake_sizes l using (key)"
+    con.execute(
+        f"""create table blocks as
+            select rule, key, pid from keys semi join (select key from sizes where size <= {MOST_PROFILES}) using (key)
+            union all
+            select rule, key, pid from (select rule, key, pid, {by_name.replace("l.", "")} as size from ({named}))
+            where size between 2 and {MOST_PROFILES}"""
+    )
+    con.execute(
+        """create table pairs as
+           select a.pid as l, b.pid as r, bit_or(1::bigint << a.rule) as keys
+           from blocks a join blocks b on a.key = b.key and a.pid < b.pid group by a.pid, b.pid"""
+    )
+    for table in ("keys", "sizes", "blocks"):
+        con.execute(f"drop table {table}")
+
+
+def _is_part(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether `people` are a part of all records, whose sizes stand in `lake_sizes`."""
+    return bool(con.sql("select count(*) from duckdb_tables() where table_name = 'lake_sizes'").fetchall()[0][0])

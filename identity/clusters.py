@@ -1,0 +1,190 @@
+"""Scored pairs -> people: ties are joined from the strongest down, as long as the whole of both sides agrees.
+
+A tie is a pair above the model's threshold. Chains of ties can lead from one person to another (a record without a
+birth date between father and son), so two parts are joined only while the weights of all pairs across them sum to more
+than nothing: the correlation clustering of Bansal, Blum and Chawla (Machine Learning 2004), greedily from the strongest
+tie down. A record that fits two people equally well joins neither. What was refused goes to the review queue.
+
+Tables read: `judged`, `profiles`. Tables made: `ties` (l, r), `refused` (l, r, reason).
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from identity.components import Ints, connected_components
+
+#: Between parts of one component nobody compared: slightly against.
+UNSEEN_BITS = -1.0
+#: Components up to this many profiles have all their pairs compared.
+MOST_COMPARED = 48
+#: No person makes more different views than this: what ties them is a desk, a shop or a test.
+MOST_PROFILES_PER_PERSON = 100
+#: A record whose best tie to somebody else comes this close to its best tie to its own is nobody's.
+AMBIGUOUS_BITS = 3.0
+#: Weight of what cannot be (two valid national ids): above any sum of evidence.
+CERTAIN_BITS = 10_000.0
+#: Weight of what a person judged: above all else.
+LABEL_BITS = 1_000_000.0
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Components under suspicion: pairs of profiles and their weights, by component.
+
+    `pairs[component]`: (weight, l, r), strongest first.
+    """
+
+    pairs: dict[int, list[tuple[float, int, int]]] = field(default_factory=lambda: defaultdict(list))
+
+
+def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
+    """Table `pairs` anew: the pairs inside a component of ties that no block proposed; their number."""
+    _register_components(con, component)
+    con.execute("drop table if exists pairs")
+    con.execute(
+        f"""create table pairs as
+            with members as (
+                select c.component, p.pid, count(*) over (partition by c.component) as size
+                from profiles p join components c on c.node = p.pid)
+            select a.pid as l, b.pid as r, 0::bigint as keys from members a join members b
+                on a.component = b.component and a.pid < b.pid
+            where a.size between 3 and {MOST_COMPARED}
+              and not exists (select 1 from judged s where s.l = a.pid and s.r = b.pid)"""
+    )
+    con.execute("drop table components")
+    return int(con.sql("select count(*) from pairs").fetchall()[0][0])
+
+
+def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
+    """The person of each node: components of `ties` (weight and `is_tie` in `judged`) with the contradicting ones taken
+    apart. Makes `refused` (l, r, reason)."""
+    _register_components(con, component)
+    con.execute(
+        """create table suspects as
+           with sizes as (
+               select c.component, count(*) as size from profiles p join components c on c.node = p.pid
+               group by c.component having count(*) > 2)
+           select component, size from sizes join (
+               select c.component, count(*) as agreeing from judged s join components c on c.node = s.l
+               join components d on d.node = s.r and d.component = c.component
+               where s.evidence > 0 group by c.component) using (component)
+           where agreeing < size * (size - 1) / 2"""
+    )
+    rows = con.sql(
+        """select c.component, s.l, s.r, s.evidence, s.weight, s.is_tie from judged s join components c on c.node = s.l
+           join components d on d.node = s.r and d.component = c.component
+           join suspects u on u.component = c.component order by c.component, s.weight desc, s.l, s.r"""
+    ).fetchnumpy()
+    con.execute("drop table suspects")
+    con.execute("drop table components")
+    result = component.copy()
+    refused: list[tuple[int, int, str]] = []
+    bounds = np.flatnonzero(np.diff(rows["component"], prepend=-1, append=-1)) if len(rows["l"]) else np.array([0])
+    columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie")]
+    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+        pairs = list(zip(*(column[start:end] for column in columns), strict=True))
+        for members in _people(pairs, refused):
+            result[members] = min(members)
+    con.register(
+        "registered",
+        pa.table(
+            {name: pa.array(column, kind) for name, column, kind in zip(
+                ("l", "r", "reason"), zip(*refused, strict=True) if refused else ((), (), ()),
+                (pa.int64(), pa.int64(), pa.string()), strict=True)}
+        ),
+    )  # fmt: skip
+    con.execute("create table refused as select distinct * from registered")
+    con.unregister("registered")
+    return result
+
+
+def _people(pairs: list[tuple[int, int, float, float, bool]], refused: list[tuple[int, int, str]]) -> list[list[int]]:
+    """One component's profiles as people; `pairs` strongest first."""
+    cross: dict[int, dict[int, float]] = defaultdict(dict)
+    for left, right, evidence, _, _ in pairs:
+        cross[left][right] = cross[right][left] = evidence
+    parts = {node: [node] for node in cross}
+    part_of = {node: node for node in cross}
+    sums = {node: dict(others) for node, others in cross.items()}
+    for left, right, _, _, is_tie in pairs:
+        a, b = part_of[left], part_of[right]
+        if not is_tie or a == b:
+            continue
+        if len(parts[a]) + len(parts[b]) > MOST_PROFILES_PER_PERSON:
+            refused.append((left, right, "TOO_LARGE"))
+        elif _between(parts[a], parts[b], sums[a].get(b), cross) <= 0:
+            refused.append((left, right, "CUT_BRIDGE"))
+        else:
+            _merge(a, b, parts, part_of, sums)
+    ambiguous = _ambiguous(pairs, part_of, refused)
+    people = [[node for node in members if node not in ambiguous] for members in parts.values()]
+    return [members for members in people if members] + [[node] for node in sorted(ambiguous)]
+
+
+def _between(a: list[int], b: list[int], seen: float | None, cross: dict[int, dict[int, float]]) -> float:
+    """The sum of weights across two parts; a pair that nobody compared counts slightly against."""
+    if seen is None:
+        return UNSEEN_BITS * len(a) * len(b)
+    if len(a) * len(b) == 1:
+        return seen
+    small, large = sorted((a, b), key=len)
+    compared = sum(1 for node in small for other in large if other in cross[node])
+    return seen + UNSEEN_BITS * (len(a) * len(b) - compared)
+
+
+def _merge(
+    a: int, b: int, parts: dict[int, list[int]], part_of: dict[int, int], sums: dict[int, dict[int, float]]
+) -> None:
+    if len(parts[a]) < len(parts[b]):
+        a, b = b, a
+    parts[a] += parts.pop(b)
+    for node in parts[a]:
+        part_of[node] = a
+    gone = sums.pop(b)
+    sums[a].pop(b, None)
+    for other, weight in gone.items():
+        if other != a:
+            sums[a][other] = sums[a].get(other, 0.0) + weight
+            sums[other][a] = sums[a][other]
+            sums[other].pop(b, None)
+
+
+def _ambiguous(
+    pairs: list[tuple[int, int, float, float, bool]], part_of: dict[int, int], refused: list[tuple[int, int, str]]
+) -> set[int]:
+    """Profiles whose best tie outside their part is nearly as good as their best tie inside it."""
+    inside: dict[int, float] = {}
+    outside: dict[int, tuple[float, int]] = {}
+    for left, right, _, weight, is_tie in pairs:
+        for node, other in ((left, right), (right, left)):
+            if part_of[node] == part_of[other]:
+                inside[node] = max(inside.get(node, weight), weight)
+            elif is_tie and weight > outside.get(node, (0.0, 0))[0]:
+                outside[node] = (weight, other)
+    found = set()
+    for node, (weight, other) in outside.items():
+        if node in inside and inside[node] < CERTAIN_BITS / 2 and inside[node] - weight < AMBIGUOUS_BITS:
+            # Of two that fit each other by mistake only the one in doubt leaves; its partner has better ties.
+            found.add(node)
+            refused.append((min(node, other), max(node, other), "AMBIGUOUS"))
+    return found
+
+
+def tie_components(con: duckdb.DuckDBPyConnection, size: int) -> Ints:
+    """Connected components of all ties in `judged`."""
+    found = con.sql("select l, r from judged where is_tie").fetchnumpy()
+    return connected_components(size, _ints(found["l"]), _ints(found["r"]))
+
+
+def _register_components(con: duckdb.DuckDBPyConnection, component: Ints) -> None:
+    con.register("registered", pa.table({"node": np.arange(len(component)), "component": component}))
+    con.execute("create table components as select * from registered")
+    con.unregister("registered")
+
+
+def _ints(values: object) -> Ints:
+    return np.ascontiguousarray(values, dtype=np.int64)

@@ -1,0 +1,116 @@
+"""Candidates -> ties: which pairs of profiles are one person by a rule, by the model or by a person's judgement.
+
+Tables read: `profiles`, `record_keys`, `labelled` (l, r, is_same: judgements of people). Table made: `judged`, what `model.score` says of each pair and `kind` (the
+reason's name), `is_tie`, and the certain bits of judgements and of two valid national ids in `weight` and `evidence`.
+"""
+
+import duckdb
+
+from identity import rules
+from identity.blocking import create_pairs
+from identity.clusters import CERTAIN_BITS, LABEL_BITS, incomplete_pairs, tie_components
+from identity.components import Ints
+from identity.model import PersonModel, create_frequencies, score
+from identity.rules import Contradiction, Evidence, Rule
+
+#: What must agree beside a name: two of a name are two until something else says otherwise.
+_BESIDE_THE_NAME = {
+    "birth_date": ("same", "one slip", "two slips"),
+    "address": ("same", "similar", "same street, other place", "same postcode"),
+    "email": ("same", "similar", "same before the @"),
+    "phone": ("same", "one slip"),
+    "national_id": ("same", "one slip"),
+    "identifier": ("one shared",),
+}
+
+#: Weight of what shows two people and may yet be a mistake.
+TWO_PEOPLE_BITS = 8.0
+
+
+def find_ties(
+    con: duckdb.DuckDBPyConnection,
+    model: PersonModel,
+    kinds: list[str],
+    *,
+    population: int,
+    by_rules_only: bool = False,
+) -> Ints:
+    """Make `judged`; the component of each rid by its ties. Pairs inside a component are all judged.
+
+    Args:
+        kinds: what `blocking.create_keys` gave.
+        population: number of records that strangers are drawn from.
+    """
+    size = con.sql("select count(*) from people").fetchall()[0][0]
+    create_frequencies(con, model)
+    create_pairs(con, kinds)
+    con.execute("insert into pairs select l, r, 0 from labelled anti join pairs using (l, r)")
+    _judge(con, model, kinds, population, by_rules_only)
+    component = tie_components(con, size)
+    if incomplete_pairs(con, component):
+        _judge(con, model, kinds, population, by_rules_only)
+        component = tie_components(con, size)
+    return component
+
+
+def _judge(
+    con: duckdb.DuckDBPyConnection, model: PersonModel, kinds: list[str], population: int, by_rules_only: bool
+) -> None:
+    con.execute("drop table if exists scored")
+    score(con, model, population=population, into="scored")
+    by_model = f"weight >= {model.threshold_bits} and ({_any_of(model, _BESIDE_THE_NAME)})"
+    certain, likely = (
+        " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
+        for is_certain in (True, False)
+    )
+    is_there = con.execute("select count(*) from duckdb_tables() where table_name = 'judged'").fetchall()[0][0]
+    con.execute(
+        f"""{"insert into judged by name" if is_there else "create table judged as"}
+            with named as (
+                select *, {_kind_sql(model, kinds)} as rule,
+                       case when {certain} then -{CERTAIN_BITS} when {likely} then -{TWO_PEOPLE_BITS} end as against,
+                       case when is_same then {LABEL_BITS} when not is_same then -{LABEL_BITS} end as said
+                from scored left join labelled using (l, r))
+            select * exclude (rule, against, said, is_same, weight, evidence),
+                   coalesce(said, least(against, weight), weight) as weight,
+                   coalesce(said, least(against, evidence), evidence) as evidence,
+                   case when is_same then '{rules.LABELLED_SAME}' else coalesce(rule, '{rules.SIMILAR_PERSON}') end as kind,
+                   coalesce(is_same, against is null and (rule is not null {"" if by_rules_only else f"or ({by_model})"}))
+                       as is_tie, is_same is not null as is_labelled, against is not null as is_contradiction
+            from named"""
+    )
+    con.execute("drop table scored")
+
+
+def condition(model: PersonModel, comparison: str, labels: tuple[str, ...]) -> str:
+    """SQL over `scored`: whether a comparison came to one of the levels with these labels (`not known` is one)."""
+    levels = [level["label_for_charts"] for level in model.levels(comparison)]
+    numbers = [-1 if label == "not known" else len(levels) - 1 - levels.index(label) for label in labels]
+    return f"gamma_{comparison} in ({', '.join(map(str, numbers))})"
+
+
+def _any_of(model: PersonModel, holds: dict[str, tuple[str, ...]]) -> str:
+    return " or ".join(condition(model, comparison, labels) for comparison, labels in holds.items())
+
+
+def _contradicts(model: PersonModel, contradiction: Contradiction) -> str:
+    unless = _any_of(model, contradiction.unless) or "false"
+    return f"({_holds(model, contradiction)} and not ({unless}))"
+
+
+def _holds(model: PersonModel, rule: Rule | Contradiction) -> str:
+    return " and ".join(condition(model, comparison, labels) for comparison, labels in rule.holds.items())
+
+
+def _kind_sql(model: PersonModel, kinds: list[str]) -> str:
+    """SQL of the first rule that holds, null for none; a shared number by its kind."""
+    issued = [(bit, kind) for bit, kind in enumerate(kinds) if rules.kind_of(kind).evidence is Evidence.ISSUED]
+    issued = sorted(((b, k) for b, k in issued if k != "national_id"), key=lambda item: rules.kind_of(item[1]).turn)
+    by_kind = " ".join(f"when keys & {1 << bit} <> 0 then '{rules.rule_of(kind)}'" for bit, kind in issued)
+    shared = f"case {by_kind} else 'SAME_IDENTIFIER' end" if by_kind else "'SAME_IDENTIFIER'"
+    card = f" and keys & {1 << len(kinds)} <> 0"
+    cases = " ".join(
+        f"when {_holds(model, rule)}{card if rule.name == rules.SAME_CONTACT_CARD else ''} then {shared if '{KIND}' in rule.name else repr(rule.name)}"
+        for rule in rules.RULES
+    )
+    return f"case {cases} end"
