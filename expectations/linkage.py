@@ -84,7 +84,7 @@ def measure_linkage(connection: duckdb.DuckDBPyConnection) -> Linkage | None:
     figures = "labelled_pairs, precision, precision_low, precision_high, recall, recall_low, recall_high"
     connection.execute(
         f"""create or replace temp table measured as
-            select *, dense_rank() over (order by ran_at desc, run desc, state) as age from {scan(TABLE)}"""
+            select *, dense_rank() over (order by measured_id desc) as age from {scan(TABLE)}"""
     )
     runs = connection.execute(
         f"""select {figures}, ran_at, state, persons, open_reviews from measured

@@ -4,6 +4,7 @@ One row per run for all labelled pairs (`group_name` "all") and one per value of
 error can be compared between them and over time. What the figures mean is `gate`.
 """
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ ALL = "all"
 PASSED, BLOCKED = "passed", "blocked"
 SCHEMA = pa.schema(
     [
+        ("measured_id", pa.string()),
         ("ran_at", TIMESTAMP),
         ("run", pa.int64()),
         ("state", pa.string()),
@@ -85,6 +87,7 @@ def hold_to_labels(grouping: pa.Table, labels: pa.Table, *, run: int, persons: i
     except PrecisionError as error:
         refused, gate = error, error.gate
     row = {
+        "measured_id": f"{time.time_ns():020d}",  # sorts: the lake's clock may stand still
         "ran_at": clock.now(),
         "run": run,
         "state": BLOCKED if refused else PASSED,
@@ -118,7 +121,7 @@ def history(most: int = 30) -> list[Quality]:
         rows = con.execute(
             f"""select ran_at, run, state, labelled_pairs, precision, precision_low, precision_high, recall, persons,
                     open_reviews
-                from (select *, row_number() over (order by ran_at desc, run desc, state) as age
+                from (select *, row_number() over (order by measured_id desc) as age
                       from {scan(IDENTITY_QUALITY)} where group_name = '{ALL}')
                 where age <= ? order by age desc""",
             [most],

@@ -16,14 +16,18 @@ import pyarrow as pa
 
 from identity import ledger
 from identity.as_of import PERSON_LINKS
+from identity.labels import PERSON_LABELS, read_labels
 from identity.person_ids import PREVIOUS, Mint
+from identity.quality import hold_to_labels
 from identity.records import TIMESTAMP, RecordsError
 from identity.resolve import match, resolve
+from identity.reviews import update_reviews
+from identity.unlabelled import without_labels
 from lake import clock
 from lake.crash import crash_point
 from lake.duck import connect
 from lake.state import as_metadata, read_state
-from lake.tables import open_table, scan
+from lake.tables import open_table, scan, table_version
 from lake.writer import Commit, append, merge, table_lock
 
 PERSON_RECORDS = "identity/person_records"
@@ -56,6 +60,7 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
 
     Raises:
         RecordsError: there are no person records yet, or they cannot be used.
+        PrecisionError: the matcher is below the agreed precision on what people labelled; nothing is published.
     """
     started = time.monotonic()
     with table_lock(PERSON_LINKS):
@@ -63,7 +68,7 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
         if records_table is None:
             raise RecordsError(f"there is no table {PERSON_RECORDS}", cure="build it first: lake run")
         # Taken before the rows are read: rows that come in between are read again next time, never missed.
-        read = f"{MATCHER}/{records_table.metadata().id}@{records_table.version()}"
+        read = f"{MATCHER}/{records_table.metadata().id}@{records_table.version()}/{table_version(PERSON_LABELS)}"
         state = read_state(PERSON_LINKS)
         _write_missing_events(state)
         if read in (state.get("read"), read_state(IDENTITY_RUNS).get("read")):
@@ -73,17 +78,21 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
 
 def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float) -> IdentityResult:
     records, known = _read_records()
-    history = _read_history()
-    matching = match(records)
+    history, labels = _read_history(), read_labels()
+    matching = match(records, labels=labels)
     links = resolve(records, previous=_previous(history), taken=_taken(history), mint=mint, matching=matching)
     moment = ledger.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
+    run = int(state.get("run", -1)) + 1
+    # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
+    unlabelled = without_labels(records, matching, labels)
+    hold_to_labels(unlabelled, labels, run=run, persons=matching.persons, open_reviews=matching.reviews.num_rows)
+    update_reviews(matching.reviews, at=moment.now, run=run)
     changes = ledger.next_links(history, links, known, moment)
     totals = {"records": links.num_rows, "persons": matching.persons, "values_guarded": matching.guarded.num_rows}
     if changes.num_rows == 0 and state:
         result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - started)
         _write_run(read, result, matching.guarded)
         return result
-    run = int(state.get("run", -1)) + 1
     before = open_table(PERSON_LINKS)
     written = {
         "run": run,

@@ -75,13 +75,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def _linkage() -> pa.Table:
     """Figures of three runs: before any label, a good one, and one that was stopped."""
     schema = pa.schema([(name, pa.float64()) for name in FIGURES] + [(name, pa.int64()) for name in COUNTS]
-                       + [(name, pa.string()) for name in ("state", "group_name", "group_value")]
+                       + [(name, pa.string()) for name in ("measured_id", "state", "group_name", "group_value")]
                        + [("ran_at", pa.timestamp("us", "UTC"))])  # fmt: skip
     shares = (None, 1.0, 0.5)
     rows = [
         dict.fromkeys(FIGURES, share) | dict.fromkeys(COUNTS, 40 * number)
-        | {"state": "blocked" if share == 0.5 else "passed", "group_name": name, "group_value": value, "run": number,
-           "ran_at": NOW + timedelta(days=number)}
+        | {"state": "blocked" if share == 0.5 else "passed", "group_name": name, "group_value": value,
+           "measured_id": str(number), "ran_at": NOW + timedelta(days=number)}
         for number, share in enumerate(shares)
         for name, value in (("all", "all"), ("script", "Han"), ("script", None))
     ]  # fmt: skip
