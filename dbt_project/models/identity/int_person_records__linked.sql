@@ -6,35 +6,55 @@ links as (
     {{ current_links() }}
 ),
 
-cleaned as (
+typed as (
     select
         links.person_id,
         records.record_id,
         records.source,
-        {% for text in ['full_name', 'given_name', 'family_name', 'street', 'city', 'region', 'postcode', 'country'] -%}
+        {% for text in person_texts() if text not in ('email', 'phone', 'national_id') -%}
         {{ cleaned('records.' ~ text) }} as {{ text }},
         {% endfor -%}
-        {{ comparable_email('records.email') }} as email,
-        {{ comparable_phone('records.phone', 'records.country') }} as phone,
-        {{ comparable_birth_date('trim(records.birth_date)', 'records.updated_at') }} as birth_date,
-        {{ comparable_gender(cleaned('records.gender')) }} as gender,
+        records.email,
+        {{ dialled('records.phone') }} as phone,
         records.identifiers,
         records.updated_at
     from links
     inner join records on links.record_id = records.record_id
 ),
 
+cleaned as (
+    select
+        person_id,
+        record_id,
+        source,
+        full_name,
+        given_name,
+        family_name,
+        {{ comparable_email('email') }} as email,
+        {{ comparable_phone('phone', 'country') }} as phone,
+        street,
+        city,
+        region,
+        postcode,
+        country,
+        {{ comparable_birth_date('birth_date', 'updated_at') }} as birth_date,
+        {{ comparable_gender('gender') }} as gender,
+        {{ comparable_name('full_name', 'given_name', 'family_name') }} as name_key,
+        {{ comparable_address('street', 'city') }} as address_key,
+        identifiers,
+        updated_at
+    from typed
+),
+
 -- Per attribute of the survivorship table: what two records have to share to say the same, and whether it can be true.
 final as (
     select
         *,
-        {{ comparable_name('full_name', 'given_name', 'family_name') }} as name_key,
-        length({{ comparable_name('full_name', 'given_name', 'family_name') }}) > 1 as name_is_valid,
+        length(name_key) > 1 as name_is_valid,
         email as email_key,
         {{ is_email('email') }} as email_is_valid,
         phone as phone_key,
         {{ is_phone('phone') }} as phone_is_valid,
-        {{ comparable_address('street', 'city') }} as address_key,
         -- A city alone says where somebody lives, but no letter arrives there.
         street is not null and city is not null as address_is_valid,
         birth_date as birth_date_key,
