@@ -54,13 +54,14 @@ def _list(reason: str | None, most: int, json: bool) -> None:
         print("no pair waits for a judgement" + (f" for the reason {reason}" if reason else ""))
         return
     print_table(
-        f"{sum(waiting.values()):,} pairs wait for a judgement",
-        ["pair", "why", "bits", "records moved", "are now", "record", "record", "since"],
+        f"{sum(waiting.values()):,} pairs wait for a judgement; two persons are asked about once",
+        ["pair", "why", "bits", "pairs", "records moved", "are now", "record", "record", "since"],
         [
             (
                 one.pair_id,
                 one.reason,
-                one.match_strength,
+                round(one.match_strength, 1) + 0.0,
+                one.pairs,
                 one.records,
                 "one person" if one.person_id_l == one.person_id_r else "two people",
                 one.record_id_l,
@@ -78,7 +79,7 @@ def _list(reason: str | None, most: int, json: bool) -> None:
 
 def _list_sample(size: int, json: bool) -> None:
     from cli._screen import print_json, print_table
-    from identity.reviews import sample_of_links
+    from identity.sampling import sample_of_links
 
     drawn = sample_of_links(size)
     if json:

@@ -13,7 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
-from identity.labels import PERSON_RECORDS, LabelError, read_labels, unknown_records
+from identity.labels import LabelError, read_labels, unknown_records
+from identity.model import load_model
 from identity.records import TIMESTAMP
 from lake.duck import connect
 from lake.tables import scan, table_exists
@@ -48,6 +49,7 @@ class Review:
     Attributes:
         match_strength: bits for (above 0) or against one person; `weights` are the bits of each comparison made.
         records: how many records the persons of the two hold together: what a judgement may move.
+        pairs: open pairs between the same two persons, this one among them.
         person_id_l, person_id_r: who they are now; one id where they are one person, None where a record is gone.
     """
 
@@ -61,6 +63,7 @@ class Review:
     person_id_l: str | None
     person_id_r: str | None
     records: int
+    pairs: int
 
 
 def update_reviews(
@@ -101,27 +104,38 @@ def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[
     """What waits for a judgement, by what it is worth: what is least sure first, then what moves most records.
 
     A pair near the threshold is the surer the more whole bits it lies from it. One that was refused for another reason
-    is as unsure as can be, however strong: it and the records around it contradict each other. Pairs that were
-    labelled since the last run are left out.
+    is as unsure as can be, however strong: it and the records around it contradict each other. Pairs that are one
+    person by other ties come last. Two persons are asked about once, by their strongest pair; `pairs` says how many
+    there are. Pairs that were labelled since the last run are left out.
     """
     if not table_exists(PERSON_REVIEWS):
         return []
     with connect() as con:
         con.register("labels", read_labels())
         rows = con.execute(
-            f"""with links as (select record_id, person_id from {_links_sql()}),
-                    sizes as (select person_id, count(*) as records from links group by 1)
-                select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at,
-                       l.person_id, r.person_id,
-                       coalesce(ls.records, 0) + case when l.person_id is distinct from r.person_id
-                           then coalesce(rs.records, 0) else 0 end as records
-                from {scan(PERSON_REVIEWS)} q anti join labels using (record_id_l, record_id_r)
-                    left join links l on l.record_id = record_id_l left join sizes ls on ls.person_id = l.person_id
-                    left join links r on r.record_id = record_id_r left join sizes rs on rs.person_id = r.person_id
-                where state = '{OPEN}' and ($reason is null or reason = $reason)
-                order by case when reason = '{NEAR_THRESHOLD}' then round(abs(match_strength)) else 0 end, records desc,
-                    pair_id limit $most""",
-            {"reason": reason, "most": most},
+            f"""with open_pairs as (
+                    select *, case when reason = '{NEAR_THRESHOLD}' then round(abs(match_strength - $threshold))
+                        else 0 end as bits_away
+                    from {scan(PERSON_REVIEWS)} anti join labels using (record_id_l, record_id_r)
+                    where state = '{OPEN}' and ($reason is null or reason = $reason)),
+                links as (select record_id, person_id from {links_sql()}),
+                sizes as (select person_id, count(*) as records from links group by 1),
+                asked as (
+                    select q.*, l.person_id as person_id_l, r.person_id as person_id_r,
+                           coalesce(ls.records, 0) + case when l.person_id is distinct from r.person_id
+                               then coalesce(rs.records, 0) else 0 end as records,
+                           coalesce(least(l.person_id, r.person_id) || greatest(l.person_id, r.person_id),
+                               pair_id) as who
+                    from open_pairs q
+                        left join links l on l.record_id = record_id_l left join sizes ls on ls.person_id = l.person_id
+                        left join links r on r.record_id = record_id_r left join sizes rs on rs.person_id = r.person_id)
+                select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at, person_id_l,
+                       person_id_r, records, count(*) over (partition by who) as pairs
+                from asked
+                qualify row_number() over (partition by who order by bits_away, match_strength desc, pair_id) = 1
+                order by reason = '{NEAR_THRESHOLD}' and person_id_l is not distinct from person_id_r, bits_away,
+                    records desc, pair_id limit $most""",
+            {"reason": reason, "most": most, "threshold": load_model().threshold_bits},
         ).fetchall()
     return [Review(*row) for row in rows]
 
@@ -137,44 +151,6 @@ def count_open() -> dict[str, int]:
                 where state = '{OPEN}' group by 1 order by 1"""
         ).fetchall()
     return dict(rows)
-
-
-def sample_of_links(size: int, *, seed: int = 0) -> list[tuple[str, str]]:
-    """Pairs of records that the links give to one person, drawn evenly from all such pairs that nobody has labelled.
-
-    The queue holds what is hard; labels of it alone would tell less of the links than they are. Only records that
-    tell a name are drawn: of two cookies nobody can say whose they are. A pair is drawn by its person in proportion to
-    the person's pairs, then by two of its records, so that none is made that is not drawn.
-    """
-    if not (table_exists(PERSON_LINKS) and table_exists(PERSON_RECORDS)):
-        return []
-    with connect() as con:
-        con.register("labels", read_labels())
-        con.execute(f"select setseed({(seed % 1000) / 1000})")
-        rows = con.execute(
-            f"""with held as (
-                        select person_id, list(record_id order by record_id) as ids
-                        from {_links_sql()} semi join {scan(PERSON_RECORDS)} named
-                            on links.record_id = named.record_id and coalesce(full_name, family_name) is not null
-                        group by 1),
-                    sizes as (
-                        select ids, sum(len(ids) * (len(ids) - 1) // 2) over (order by person_id) as upto,
-                               len(ids) * (len(ids) - 1) // 2 as pairs from held where len(ids) > 1),
-                    drawn as (
-                        select random() * (select max(upto) from sizes) as place, random() as a, random() as b
-                        from range($draws)),
-                    placed as (
-                        select ids, 1 + cast(floor(a * len(ids)) as bigint) as a,
-                               1 + cast(floor(b * (len(ids) - 1)) as bigint) as b
-                        from drawn asof join sizes on drawn.place <= sizes.upto),
-                    pairs as (select ids[a] as one, ids[case when b >= a then b + 1 else b end] as other from placed)
-                select distinct least(one, other) as record_id_l, greatest(one, other) as record_id_r
-                from pairs anti join labels
-                    on labels.record_id_l = least(one, other) and labels.record_id_r = greatest(one, other)
-                order by hash(record_id_l || record_id_r) limit $size""",
-            {"draws": size * 4, "size": size},
-        ).fetchall()
-    return rows
 
 
 def find_pair(text: str) -> tuple[str, str]:
@@ -207,6 +183,13 @@ def pair_id(record_id: str, other_record_id: str) -> str:
     return str(row[0])
 
 
+def links_sql() -> str:
+    """The links that hold now, as a relation `links` of record_id and person_id; empty where there are none."""
+    if not table_exists(PERSON_LINKS):
+        return "(select null::varchar as record_id, null::varchar as person_id where false) links"
+    return f"(select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null) links"
+
+
 def _named_records(text: str) -> tuple[str, str]:
     """A record_id may hold a comma itself: the split at which the lake knows both is meant."""
     parts = text.split(",")
@@ -237,12 +220,6 @@ def _reviews_beginning_with(text: str) -> list[tuple[str, str, str]]:
 def _pair_id_sql(left: str, right: str) -> str:
     """40 bits of a hash: among a million pairs two share a name once in two lakes, and then more letters are asked."""
     return f"'q-' || left(md5({left} || chr(31) || {right}), 10)"
-
-
-def _links_sql() -> str:
-    if not table_exists(PERSON_LINKS):
-        return "(select null::varchar as record_id, null::varchar as person_id where false) links"
-    return f"(select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null) links"
 
 
 def _held_sql() -> str:

@@ -10,7 +10,7 @@ from identity.as_of import PERSON_LINKS
 from identity.gate import PrecisionError
 from identity.labels import DIFFERENT, SAME, WITHDRAWN, give_label
 from identity.quality import history
-from identity.reviews import sample_of_links
+from identity.sampling import sample_of_links
 from identity.step import update_identity
 from lake.duck import connect
 from lake.settings import reset_settings

@@ -12,8 +12,10 @@ import pytest
 
 from identity.gate import PrecisionError
 from identity.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
+from identity.model import load_model
 from identity.quality import groups_of, history, hold_to_labels, judge_published
-from identity.reviews import count_open, find_pair, open_reviews, pair_id, sample_of_links, update_reviews
+from identity.reviews import count_open, find_pair, open_reviews, pair_id, update_reviews
+from identity.sampling import sample_of_links
 from identity.side_by_side import side_by_side
 from lake.settings import reset_settings
 from lake.tables import table_version
@@ -100,19 +102,20 @@ def test_queue_follows_what_runs_find_and_an_idle_run_writes_nothing(lake: Calla
     table = "identity/person_reviews"
     assert update_reviews(unsure(), at=NOW, run=0) == 0
     assert table_version(table) is None
-    found = unsure((C, A, "NEAR_THRESHOLD", 0.52), (A, D, "CUT_BRIDGE", 7.0), (A, B, "NEAR_THRESHOLD", -0.4))
+    near = load_model().threshold_bits
+    found = unsure((C, A, "NEAR_THRESHOLD", near - 1.2), (A, D, "CUT_BRIDGE", 7.0), (A, B, "NEAR_THRESHOLD", near))
     assert update_reviews(found, at=NOW, run=1) == 3
     assert update_reviews(found, at=NOW + timedelta(days=1), run=2) == 3
     assert table_version(table) == 0
-    # The tie that was cut, however strong, and the pair within half a bit are as unsure; the first moves more records.
-    assert [(one.record_id_r, one.records) for one in open_reviews()] == [(D, 3), (B, 2), (C, 3)]
+    # A tie that was cut is unsure however strong it is; A and B are one person by other ties.
+    assert [(one.record_id_r, one.records) for one in open_reviews()] == [(D, 3), (C, 3), (B, 2)]
     assert open_reviews(reason="CUT_BRIDGE", most=1)[0].weights == [
         {"comparison": "name", "weight_bits": 3.0},
         {"comparison": "birth", "weight_bits": 3.0},
     ]
     give_label(A, C, DIFFERENT)
     assert {(one.record_id_l, one.record_id_r) for one in open_reviews()} == {(A, B), (A, D)}  # before any run
-    assert update_reviews(unsure((C, A, "NEAR_THRESHOLD", 0.52), (A, B, "TOO_LARGE", -0.4)), at=NOW, run=3) == 1
+    assert update_reviews(unsure((C, A, "NEAR_THRESHOLD", near), (A, B, "TOO_LARGE", near)), at=NOW, run=3) == 1
     assert count_open() == {"TOO_LARGE": 1}
     states = {row["record_id_r"]: (row["state"], row["closed_by"], row["run"]) for row in rows(table)}
     assert states == {B: ("open", None, 3), C: ("closed", "label", 3), D: ("closed", "no_longer_found", 3)}
