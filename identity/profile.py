@@ -5,6 +5,7 @@ is shown is `cli/profile.py`. Golden columns are taken as the tables have them: 
 `<attribute>_source` is the attribute, whichever it is.
 """
 
+from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -116,7 +117,8 @@ def read_profile(
             person_id,
         )
         identifiers = _identifiers(con, person_id)
-        sources = _sources(con, person_id)
+        journey = _journey(con, person_id)
+        sources = _sources(records, journey)
         known = {row["source"] for row in sources}
         return Profile(
             person_id=person_id,
@@ -128,7 +130,7 @@ def read_profile(
             silent_sources=sorted({name.split("/")[1] for name in list_tables("bronze")} - known),
             households=_households(con, person_id),
             records=records,
-            journey=_journey(con, person_id),
+            journey=journey,
             last_events=_last_events(con, person_id, last),
             ledger=_ledger(con, person_id),
             former_ids=former_ids(con, person_id),
@@ -237,25 +239,22 @@ def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str
     ]
 
 
-def _sources(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
-    events = (
-        f"""(select source, count(*) as events, min(event_at) as first_event_at, max(event_at) as last_event_at
-             from {scan(JOURNEY_EVENTS)} where person_id = $person group by source)"""
-        if table_exists(JOURNEY_EVENTS)
-        else """(select null::varchar as source, 0 as events, null::timestamptz as first_event_at,
-            null::timestamptz as last_event_at
-                 where false)"""
-    )
-    return _rows(
-        con,
-        f"""with records as (
-                select r.source, count(*) as records from {scan(PERSON_LINKS)} l
-                    join {scan(PERSON_RECORDS)} r using (record_id)
-                where l.person_id = $person and l.valid_to is null group by r.source)
-            select source, coalesce(records, 0) as records, coalesce(events, 0) as events, first_event_at, last_event_at
-            from records full join {events} using (source) order by source""",
-        {"person": person_id},
-    )
+def _sources(records: list[dict[str, Any]], journey: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each system knows, of what has been read: its records, its events and when they began and ended."""
+    held = Counter(record["source"] for record in records)
+    found = []
+    for source in sorted({*held, *(line["source"] for line in journey)}):
+        lines = [line for line in journey if line["source"] == source]
+        found.append(
+            {
+                "source": source,
+                "records": held[source],
+                "events": sum(line["events"] for line in lines),
+                "first_event_at": min((line["first_event_at"] for line in lines), default=None),
+                "last_event_at": max((line["last_event_at"] for line in lines), default=None),
+            }
+        )
+    return found
 
 
 def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
@@ -263,7 +262,8 @@ def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, A
         return []
     return _rows(
         con,
-        f"""select source, event_type, count(*) as events, max(event_at) as last_event_at
+        f"""select source, event_type, count(*) as events, min(event_at) as first_event_at,
+                max(event_at) as last_event_at
             from {scan(JOURNEY_EVENTS)} where person_id = ? group by all order by source, events desc, event_type""",
         person_id,
     )
