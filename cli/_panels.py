@@ -34,6 +34,7 @@ def table(columns: Sequence[str], rows: Sequence[Iterable[RenderableType]]) -> T
         show_edge=False,
         show_header=is_headed,
         collapse_padding=True,
+        padding=(0, 1) if is_headed else (0, 2),
     )
     for column in columns:
         made.add_column(
