@@ -29,6 +29,7 @@ def why(found: "Profile") -> RenderableType | None:
 
 
 def history(found: "Profile") -> RenderableType | None:
+    """When the id was born, what it took in, and what was parted from it."""
     lines = [Text(_ledger_line(found.person_id, event)) for event in found.ledger]
     return panel("History of the id", Group(*lines) if lines else None)
 

@@ -37,7 +37,7 @@ def test_coverage_and_counts_are_what_the_records_and_events_say(tables: dict[st
     for profile in tables["marts/person_profile"]:
         person = profile["person_id"]
         known = sorted(source for who, source in records.keys() | events.keys() if who == person)
-        expected = [
+        expected: list[dict[str, Any]] = [
             {
                 "source": source,
                 "records_count": records.get((person, source), 0),
