@@ -66,19 +66,29 @@ class Review:
     pairs: int
 
 
-def update_reviews(
+@dataclass(frozen=True)
+class Queue:
+    """What a run makes of the queue: `changes` in `SCHEMA`, and how many pairs are open with them."""
+
+    changes: pa.Table
+    open: int
+
+    def write(self) -> None:
+        """Bring the table up to date; writes nothing where nothing changed."""
+        if self.changes.num_rows:
+            merge(PERSON_REVIEWS, self.changes, ["pair_id"], configuration=_CONFIGURATION)
+
+
+def plan_reviews(
     reviews: pa.Table, *, at: datetime, run: int, among: pa.Array | pa.ChunkedArray | None = None
-) -> int:
-    """Bring the queue up to date with what a run is unsure of; writes nothing where nothing changed.
+) -> Queue:
+    """The queue as it should be after a run; writes nothing.
 
     Args:
         reviews: record_id_l, record_id_r, reason, match_strength and one `weight_…` per comparison, as
             `identity.resolve.Matching.reviews`.
         at, run: the run's clock and number.
         among: record_ids that the run looked at, where it did not look at all: pairs of others stay as they are.
-
-    Returns:
-        How many pairs are open.
     """
     with connect() as con:
         con.register("given", reviews)
@@ -95,9 +105,7 @@ def update_reviews(
             """select count(*) filter (state = 'open') from (
                    select state from held anti join changes using (pair_id) union all select state from changes)"""
         ).fetchone()
-    if changes.num_rows:
-        merge(PERSON_REVIEWS, changes.cast(SCHEMA), ["pair_id"], configuration=_CONFIGURATION)
-    return int(row[0]) if row else 0
+    return Queue(changes.cast(SCHEMA), int(row[0]) if row else 0)
 
 
 def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[Review]:

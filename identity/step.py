@@ -21,7 +21,7 @@ from identity.person_ids import PREVIOUS, Mint
 from identity.quality import hold_to_labels
 from identity.records import TIMESTAMP, RecordsError
 from identity.resolve import match, resolve
-from identity.reviews import update_reviews
+from identity.reviews import plan_reviews
 from identity.unlabelled import without_labels
 from lake import clock
 from lake.crash import crash_point
@@ -85,8 +85,9 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     run = int(state.get("run", -1)) + 1
     # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
     unlabelled = without_labels(records, matching, labels)
-    hold_to_labels(unlabelled, labels, run=run, persons=matching.persons, open_reviews=matching.reviews.num_rows)
-    update_reviews(matching.reviews, at=moment.now, run=run)
+    queue = plan_reviews(matching.reviews, at=moment.now, run=run)
+    hold_to_labels(unlabelled, labels, run=run, persons=matching.persons, open_reviews=queue.open)
+    queue.write()
     changes = ledger.next_links(history, links, known, moment)
     totals = {"records": links.num_rows, "persons": matching.persons, "values_guarded": matching.guarded.num_rows}
     if changes.num_rows == 0 and state:

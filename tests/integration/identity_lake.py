@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from identity.ledger import HISTORY
 from identity.records import SCHEMA
-from identity.reviews import update_reviews
+from identity.reviews import plan_reviews
 from lake.writer import overwrite
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -39,12 +39,15 @@ def make(*, with_links: bool = True) -> None:
     overwrite("identity/person_links", pa.Table.from_pylist(links, schema=HISTORY))
 
 
-def queue(*pairs: tuple[str, str, str, float], run: int = 0, at: datetime = NOW) -> int:
-    """Bring the review queue up to date with pairs (record, record, reason, bits); how many are open then."""
-    return update_reviews(unsure(*pairs), at=at, run=run)
+def update_reviews(reviews: pa.Table, *, at: datetime = NOW, run: int = 0, among: pa.Array | None = None) -> int:
+    """Bring the review queue up to date as the step does; how many pairs are open then."""
+    queue = plan_reviews(reviews, at=at, run=run, among=among)
+    queue.write()
+    return queue.open
 
 
 def unsure(*pairs: tuple[str, str, str, float]) -> pa.Table:
+    """Doubtful pairs (record, record, reason, bits) as the matcher gives them."""
     names = ("record_id_l", "record_id_r", "reason", "match_strength")
     rows = [dict(zip(names, pair, strict=True)) | {"weight_name": 3.0, "weight_birth": pair[3] - 4.0} for pair in pairs]
     schema = pa.schema(

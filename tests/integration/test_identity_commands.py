@@ -1,13 +1,18 @@
 """`lake identity evaluate`, `review`, `label` and `labels` as a person meets them: tables, documents, codes, cures."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
+from cli import build_app
+from identity.labels import LabelError
 from tests.integration import identity_lake
-from tests.integration.identity_lake import A, B, C, D
+from tests.integration.identity_lake import A, B, C
 from tests.small_lake import SmallLake
 
 
@@ -18,7 +23,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> SmallLake:
     made = SmallLake(folder / "home", folder / "token.key")
     with made.opened():
         identity_lake.make()
-        identity_lake.queue((A, C, "NEAR_THRESHOLD", 0.5))
+        identity_lake.update_reviews(identity_lake.unsure((A, C, "NEAR_THRESHOLD", 0.5)))
     return made
 
 
@@ -60,37 +65,49 @@ def test_unusable_files_end_with_2_and_a_cure(lake: SmallLake, tmp_path: Path) -
 
 
 def test_pair_is_reviewed_labelled_listed_and_measured(lake: SmallLake) -> None:
-    (waiting,) = lake.json("identity", "review")["reviews"]
-    assert waiting["reason"] == "NEAR_THRESHOLD"
-    assert waiting["pair_id"] in lake.ok("identity", "review", "--reason", "NEAR_THRESHOLD").stdout
-    shown = lake.ok("identity", "review", waiting["pair_id"]).stdout
-    assert "王小明" in shown
-    assert "█" in shown
-    assert "586 in 1,000" in shown  # half a bit
-    assert lake.ok("identity", "review", "--sample", "3").stdout.count(f"{A},{B}") == 2
-    said = lake.ok("identity", "label", waiting["pair_id"], "different", "--note", "father and son").stdout
-    assert "are two people" in said
-    assert "next run" in said
-    assert "no pair waits" in lake.ok("identity", "review").stdout
-    assert lake.json("identity", "label", f"{B},{A}", "same")["label"]["record_id_l"] == A
-    assert lake.json("identity", "label", f"{A},{B}", "same") == {"written": False, "label": None}
-    refused = lake.lake("identity", "label", f"{B},{C}", "same")
-    assert refused.returncode == 2
-    assert f"{A} different {C}" in refused.stderr
-    assert "father and son" in lake.ok("identity", "labels").stdout
-    assert lake.lake("identity", "label", f"{A},{D}", "perhaps").returncode == 2
-    measured = lake.json("identity", "evaluate")
-    assert (measured["links"]["precision"], measured["links"]["recall"], measured["labels"]) == (1.0, 1.0, 2)
-    assert {row["value"]: row["pairs"] for row in measured["groups"]["script"]} == {"Han": 2, "Latin": 1}
-    assert "95 %" in lake.ok("identity", "evaluate").stdout
-    assert "any more" in lake.ok("identity", "label", f"{A},{B}", "withdraw").stdout
-    assert len(lake.json("identity", "labels")["labels"]) == 1
+    with lake.opened():  # in this process: a dozen commands, whose start would cost more than their work
+        (waiting,) = document("review")["reviews"]
+        assert waiting["reason"] == "NEAR_THRESHOLD"
+        assert waiting["pair_id"] in told("review", "--reason", "NEAR_THRESHOLD")
+        shown = told("review", waiting["pair_id"])
+        assert "王小明" in shown
+        assert "█" in shown
+        assert "586 in 1,000" in shown  # half a bit
+        assert told("review", "--sample", "3").count(f"{A},{B}") == 2
+        said = told("label", waiting["pair_id"], "different", "--note", "father and son")
+        assert "are two people" in said
+        assert "next run" in said
+        assert "no pair waits" in told("review")
+        assert document("label", f"{B},{A}", "same")["label"]["record_id_l"] == A
+        assert document("label", f"{A},{B}", "same") == {"written": False, "label": None}
+        with pytest.raises(LabelError, match=f"{A} different {C}"):
+            told("label", f"{B},{C}", "same")
+        assert "father and son" in told("labels")
+        measured = document("evaluate")
+        assert (measured["links"]["precision"], measured["links"]["recall"], measured["labels"]) == (1.0, 1.0, 2)
+        assert {row["value"]: row["pairs"] for row in measured["groups"]["script"]} == {"Han": 2, "Latin": 1}
+        assert "95 %" in told("evaluate")
+        assert "any more" in told("label", f"{A},{B}", "withdraw")
+        assert len(document("labels")["labels"]) == 1
+
+
+def told(*arguments: str) -> str:
+    """What a command of `lake identity` prints when it ends well."""
+    done = CliRunner().invoke(build_app(), ["identity", *arguments], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return str(done.stdout)
+
+
+def document(*arguments: str) -> Any:
+    """The document of a command with --json."""
+    return json.loads(told(*arguments, "--json"))
 
 
 def test_lake_without_records_or_labels_says_what_to_do(tmp_path: Path) -> None:
     nothing = SmallLake(tmp_path / "home", tmp_path / "token.key")
     assert "no pair waits" in nothing.ok("identity", "review").stdout
     assert "nobody has labelled" in nothing.ok("identity", "evaluate").stdout
+    assert nothing.lake("identity", "label", "a,b", "perhaps").returncode == 2
     refused = nothing.lake("identity", "label", "a,b", "same")
     assert refused.returncode == 2
     assert "lake run" in refused.stderr

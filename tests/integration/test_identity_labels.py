@@ -14,12 +14,12 @@ from identity.gate import PrecisionError
 from identity.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
 from identity.model import load_model
 from identity.quality import groups_of, history, hold_to_labels, judge_published
-from identity.reviews import count_open, find_pair, open_reviews, pair_id, update_reviews
+from identity.reviews import count_open, find_pair, open_reviews, pair_id
 from identity.sampling import sample_of_links
 from identity.side_by_side import side_by_side
 from lake.settings import reset_settings
 from lake.tables import table_version
-from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure
+from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure, update_reviews
 
 
 @pytest.fixture
