@@ -49,7 +49,7 @@ def resolve(
         with steps() as step:
             step(f"matching {records.num_rows:,} records")
             matching = match(records)
-    links = resolve_records(records, matching=matching)
+    links = resolve_records(matching)
     write(links, output)
     if explain is not None:
         write(matching.pairs, explain)

@@ -6,7 +6,7 @@ key (`KEYS`) are candidates. A crowded block is split by name; what is still cro
 Tables read: `people`, `holdings` and, where only a part of all records is looked at, `lake_sizes` (key, records, names,
 profiles), the sizes of their keys among all. Tables made: `record_keys` (rid, rule, key), `guarded` (kind, value,
 reason, records, names, example), `usable`, `profiles` (the compared columns by `pid`), `profile_of` (rid, pid),
-`pairs` (l, r, keys).
+`pairs` (l, r, keys), `crowded` (key).
 """
 
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ import duckdb
 
 from identity import rules
 from identity.attach import similar_email_key_sql
+from identity.engine import short_hash
 from identity.rules import Evidence
 
 #: A block of more profiles than this is split by name, and left out where that does not help.
@@ -77,25 +78,27 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
     kinds = sorted(row[0] for row in con.sql("select distinct kind from holdings").fetchall())
     numbers = " ".join(f"when '{kind}' then {number}" for number, kind in enumerate(kinds))
     parts = [
-        f"select rid, {number} as rule, hash('{key.name}', {key.value}) as key from people "
+        f"select rid, {number} as rule, {short_hash(repr(key.name), key.value)} as key from people "
         f"where is_somebody and {key.value} is not null"
         for number, key in enumerate(PERSONAL_KEYS, len(kinds) + 1)
     ]
     if kinds:
-        parts.append(f"select rid, case kind {numbers} end as rule, hash(kind, value) as key from holdings")
+        parts.append(f"select rid, case kind {numbers} end as rule, {short_hash('kind', 'value')} as key from holdings")
         # Not held against each other, but neighbours (`neighbourhoods`).
         parts.append(
-            f"select rid, -1 as rule, hash('{rules.SIMILAR_EMAIL}', {similar_email_key_sql('value')}) as key from holdings "
+            f"select rid, -1 as rule, {short_hash(repr(rules.SIMILAR_EMAIL), similar_email_key_sql('value'))} as key from holdings "
             f"where kind = 'email' and {similar_email_key_sql('value')} is not null"
         )
     con.execute(f"create table record_keys as {' union all by name '.join(parts)}")
     # A bare name, or a name and a town, proves nothing however often it is the same.
     con.execute(
         f"""create table profile_of as
-            select rid, case when is_labelled or (coalesce(email, phone, national_id, birth_text || name_key,
-                                 street || name_key) is null and issued is null)
-                             then rid else min(rid) over (partition by is_labelled, {", ".join(COMPARED)}) end as pid
-            from people where is_somebody"""
+            with told as (
+                select rid, case when is_labelled or (coalesce(email, phone, national_id, birth_text || name_key,
+                                     street || name_key) is null and issued is null)
+                                 then {short_hash("record_id")} else {short_hash(*COMPARED)} end as profile
+                from people where is_somebody)
+            select rid, min(rid) over (partition by profile) as pid, profile from told"""
     )
     return kinds
 
@@ -104,8 +107,8 @@ def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
     """Table `guarded`: values shared by too many, which are reported and join nobody; `usable`: the other holdings."""
     most = " ".join(f"when kind = '{kind}' then {rules.MOST_RECORDS[k.evidence]}" for kind, k in rules.KINDS.items())
     shared = (
-        """select kind, value, any_value(s.records) as records, any_value(s.names) as names, min(record_id) as example
-           from holdings join people using (rid) join lake_sizes s on s.key = hash(kind, value) group by kind, value"""
+        f"""select kind, value, any_value(s.records) as records, any_value(s.names) as names, min(record_id) as example
+           from holdings join people using (rid) join lake_sizes s on s.key = {short_hash('kind', 'value')} group by kind, value"""
         if _is_part(con)
         else f"""select kind, value, count(*) as records, count(distinct name_key) as names, min(record_id) as example
            from holdings join people using (rid) group by kind, value having count(*) > {rules.MOST_NAMES}"""
@@ -156,9 +159,9 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
     con.execute(
         f"""create table keys as
             select distinct rule, key, pid from record_keys join profile_of using (rid)
-            where {blocking} and key not in (select hash(kind, value) from guarded)
+            where {blocking} and key not in (select {short_hash('kind', 'value')} from guarded)
             union all
-            select distinct {len(kinds)}, hash('{rules.SAME_CONTACT_CARD}', card.record_id), holder.pid
+            select distinct {len(kinds)}, {short_hash(repr(rules.SAME_CONTACT_CARD), 'card.record_id')}, holder.pid
             from (select u.*, record_id, count(*) over (partition by u.rid) as values_shown from usable u
                   join people p on p.rid = u.rid
                   where not is_somebody and kind in ({", ".join(repr(kinds[n]) for n in issued) or "null"})) card
@@ -169,7 +172,7 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
     if _is_part(con):
         sizes = f"select key, coalesce(l.profiles, s.size) as size from ({sizes}) s left join lake_sizes l using (key)"
     con.execute(f"create table sizes as {sizes}")
-    named = f"""select rule, hash(key, name_key) as key, pid from keys join profiles using (pid)
+    named = f"""select rule, {short_hash('key', short_hash('name_key'))} as key, pid from keys join profiles using (pid)
                 semi join (select key from sizes where size > {MOST_PROFILES}) using (key) where name_key is not null"""
     by_name = "count(*) over (partition by key)"
     if _is_part(con):
@@ -186,6 +189,12 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
         """create table pairs as
            select a.pid as l, b.pid as r, bit_or(1::bigint << a.rule) as keys
            from blocks a join blocks b on a.key = b.key and a.pid < b.pid group by a.pid, b.pid"""
+    )
+    con.execute(
+        f"""create table crowded as
+            select key from sizes where size > {MOST_PROFILES}
+            union select key from (select key, {by_name.replace("l.", "")} as size from ({named}))
+            where size > {MOST_PROFILES}"""
     )
     for table in ("keys", "sizes", "blocks"):
         con.execute(f"drop table {table}")

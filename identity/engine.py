@@ -34,3 +34,8 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def short_hash(*values: str) -> str:
+    """SQL of a hash of 63 bits, which Delta and Arrow's signed integers can hold."""
+    return f"cast(hash({', '.join(values)}) >> 1 as bigint)"

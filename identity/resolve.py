@@ -112,8 +112,8 @@ def match_people(
     model = model or load_model()
     records = con.sql("select count(*) from people").fetchall()[0][0]
     if statistics is not None:
-        _take_frequencies(con, statistics)
-    _take_labels(con, labels)
+        take_frequencies(con, statistics)
+    take_labels(con, labels)
     kinds = create_keys(con)
     create_guarded(con)
     create_profiles(con)
@@ -134,14 +134,15 @@ def match_people(
     )
 
 
-def _take_frequencies(con: duckdb.DuckDBPyConnection, statistics: Statistics) -> None:
+def take_frequencies(con: duckdb.DuckDBPyConnection, statistics: Statistics) -> None:
+    """Tables `tf_<column>` from statistics that are kept."""
     for column, table in statistics.frequencies.items():
         con.register("registered", table)
         con.execute(f"create table tf_{column} as select value as {column}, number as tf from registered")
         con.unregister("registered")
 
 
-def _take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
+def take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
     """Table `labelled` (l, r, is_same); whom a person judged is somebody, even without a name, and a profile of its own."""
     con.register("registered", labels if labels is not None else NO_LABELS)
     con.execute(
@@ -150,11 +151,11 @@ def _take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> Non
            from registered join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
            where a.rid <> b.rid group by 1, 2"""
     )
-    con.unregister("registered")
     con.execute(
         """update people set is_somebody = true, is_labelled = true
-           where rid in (select l from labelled union select r from labelled)"""
+           where record_id in (select record_id_l from registered union select record_id_r from registered)"""
     )
+    con.unregister("registered")
 
 
 def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
@@ -179,23 +180,21 @@ def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
 
 
 def resolve(
-    records: pa.Table,
+    records: "pa.Table | Matching",
     *,
     previous: pa.Table | None = None,
     taken: pa.Array | None = None,
     mint: Mint | None = None,
-    matching: Matching | None = None,
 ) -> pa.Table:
     """Who each record is: `LINKS`, exactly one row per record, in the order of record_id.
 
     Args:
-        records: as for `match`.
+        records: as for `match`, or what it made of them.
         previous: `record_id`, `person_id`, `born_at` of the links that there are; ids are carried over from them.
         taken: ids that were ever given out; none is given again.
         mint: where new ids come from; random unless seeded.
-        matching: the result of `match(records)`, where the caller has it already.
-    """  # fmt: skip
-    matching = matching or match(records)
+    """
+    matching = records if isinstance(records, Matching) else match(records)
     ids = assign_ids(matching.record_ids, matching.component, previous=previous, taken=taken, mint=mint)
     return matching.links.add_column(1, "person_id", ids).cast(LINKS)
 

@@ -12,15 +12,19 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from identity import ledger
 from identity.as_of import PERSON_LINKS
+from identity.incremental import resolve_lake, write_index
 from identity.labels import PERSON_LABELS, read_labels
+from identity.model import PersonModel, load_model
 from identity.person_ids import PREVIOUS, Mint
 from identity.quality import hold_to_labels
 from identity.records import TIMESTAMP, RecordsError
-from identity.resolve import match, resolve
+from identity.resolve import resolve
 from identity.reviews import plan_reviews
 from identity.unlabelled import without_labels
 from lake import clock
@@ -34,7 +38,7 @@ PERSON_RECORDS = "identity/person_records"
 PERSON_EVENTS = "identity/person_events"
 IDENTITY_RUNS = "ops/identity_runs"
 #: Raise when rules change, so that lakes resolve again although no record is new.
-MATCHER = "rules-3"
+MATCHER = "model-1"
 
 
 @dataclass(frozen=True)
@@ -77,20 +81,23 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
 
 
 def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float) -> IdentityResult:
-    records, known = _read_records()
-    history, labels = _read_history(), read_labels()
-    matching = match(records, labels=labels)
-    links = resolve(records, previous=_previous(history), taken=_taken(history), mint=mint, matching=matching)
+    labels, model = read_labels(), load_model()
+    resolved = resolve_lake(f"select * from {scan(PERSON_RECORDS)}", labels, model, made_by=_made_by(model))
+    matching = resolved.matching
     moment = ledger.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
     run = int(state.get("run", -1)) + 1
     # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
-    unlabelled = without_labels(records, matching, labels)
-    queue = plan_reviews(matching.reviews, at=moment.now, run=run)
-    hold_to_labels(unlabelled, labels, run=run, persons=matching.persons, open_reviews=queue.open)
+    unlabelled = without_labels(resolved.near_labels, matching.statistics, model=model)
+    history = _read_history(resolved.looked_at)
+    links = resolve(matching, previous=_previous(history), taken=_taken(history), mint=mint)
+    changes = ledger.next_links(history, links, _known(resolved.looked_at), moment)
+    persons = _persons(history, links)
+    queue = plan_reviews(matching.reviews, at=moment.now, run=run, among=resolved.looked_at)
+    hold_to_labels(unlabelled, labels, run=run, persons=persons, open_reviews=queue.open)
     queue.write()
-    changes = ledger.next_links(history, links, known, moment)
-    totals = {"records": links.num_rows, "persons": matching.persons, "values_guarded": matching.guarded.num_rows}
+    totals = {"records": _records(), "persons": persons, "values_guarded": matching.guarded.num_rows}
     if changes.num_rows == 0 and state:
+        write_index(resolved, run=run)
         result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - started)
         _write_run(read, result, matching.guarded)
         return result
@@ -106,12 +113,14 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     }
     merge(PERSON_LINKS, changes, ["record_id", "valid_from"], commit=Commit(metadata=as_metadata(written)))
     crash_point("identity.between_links_and_events")
-    events = _write_missing_events(written)
+    events = _write_missing_events(written, _open(history), links)
+    crash_point("identity.before_index")
+    write_index(resolved, run=run)
     counts = _count(events)
     result = IdentityResult(
         "updated",
         **totals,
-        links_opened=sum(1 for value in changes["valid_to"].to_pylist() if value is None),
+        links_opened=changes["valid_to"].null_count,
         links_closed=changes.num_rows - changes["valid_to"].null_count,
         births=counts.get("birth", 0),
         merges=counts.get("merge", 0),
@@ -124,20 +133,61 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     return result
 
 
-def _read_records() -> tuple[pa.Table, pa.Table]:
-    """The records, and when each was known (`known_at` where the table has it, else `updated_at`)."""
+def _made_by(model: PersonModel) -> str:
+    """The matcher, its model and the engine whose hashes the index holds: another one looks at everything again."""
+    return f"{MATCHER}/{model.version}/{duckdb.__version__}"
+
+
+def _known(looked_at: pa.Array | None) -> pa.Table:
+    """When each record was known (`known_at` where the table has it, else `updated_at`)."""
     with connect() as con:
-        records = con.sql(f"select * from {scan(PERSON_RECORDS)}").to_arrow_table()
-    known = "known_at" if "known_at" in records.column_names else "updated_at"
-    return records, pa.table({"record_id": records["record_id"], "known_at": records[known].cast(TIMESTAMP)})
+        relation = con.sql(f"select * from {scan(PERSON_RECORDS)}")
+        known = "known_at" if "known_at" in relation.columns else "updated_at"
+        _register_looked_at(con, looked_at)
+        found = con.sql(f"select record_id, {known} as known_at from {scan(PERSON_RECORDS)} {_among(looked_at)}")
+        return found.to_arrow_table().cast(pa.schema([("record_id", pa.string()), ("known_at", TIMESTAMP)]))
 
 
-def _read_history() -> pa.Table | None:
+def _records() -> int:
+    with connect() as con:
+        return int(con.sql(f"select count(*) from {scan(PERSON_RECORDS)}").fetchall()[0][0])
+
+
+def _persons(history: pa.Table | None, links: pa.Table) -> int:
+    """Persons in the whole lake: those that were there, with those of the looked-at records taken anew."""
+    found = len(links["person_id"].unique())
+    if history is None:
+        return found
+    with connect() as con:
+        con.register("history", history)
+        (others,) = con.sql(
+            f"""select count(distinct person_id) from {scan(PERSON_LINKS)} where valid_to is null
+                and person_id not in (select person_id from history where valid_to is null)"""
+        ).fetchall()[0]
+    return found + int(others)
+
+
+def _register_looked_at(con: duckdb.DuckDBPyConnection, looked_at: pa.Array | None) -> None:
+    if looked_at is not None:
+        con.register("looked_at", pa.table({"record_id": looked_at}))
+
+
+def _among(looked_at: pa.Array | None) -> str:
+    return "" if looked_at is None else "where record_id in (select record_id from looked_at)"
+
+
+def _read_history(looked_at: pa.Array | None) -> pa.Table | None:
+    """The links there were of the records that are looked at."""
     if open_table(PERSON_LINKS) is None:
         return None
     with connect() as con:
-        found = con.sql(f"select * from {scan(PERSON_LINKS)}").to_arrow_table()
+        _register_looked_at(con, looked_at)
+        found = con.sql(f"select * from {scan(PERSON_LINKS)} {_among(looked_at)}").to_arrow_table()
     return found.select(ledger.HISTORY.names).cast(ledger.HISTORY)
+
+
+def _open(history: pa.Table | None) -> pa.Table | None:
+    return None if history is None else history.filter(pc.is_null(history["valid_to"]))
 
 
 def _previous(history: pa.Table | None) -> pa.Table | None:
@@ -147,9 +197,11 @@ def _previous(history: pa.Table | None) -> pa.Table | None:
         con.register("history", history)
         return (
             con.sql(
-                """with born as (select person_id, min(valid_from) as born_at from history group by person_id)
-                   select record_id, person_id, born_at from history join born using (person_id)
-                       where valid_to is null"""
+                f"""with present as (select record_id, person_id from history where valid_to is null),
+                        born as (
+                            select person_id, min(valid_from) as born_at from {scan(PERSON_LINKS)}
+                            where person_id in (select person_id from present) group by person_id)
+                    select record_id, person_id, born_at from present join born using (person_id)"""
             )
             .to_arrow_table()
             .cast(PREVIOUS)
@@ -160,28 +212,33 @@ def _taken(history: pa.Table | None) -> pa.Array | None:
     """Every id that was ever given out: the ledger also knows those whose links were replaced within one moment."""
     if history is None:
         return None
-    ids = [history["person_id"].unique()]
-    if open_table(PERSON_EVENTS) is not None:
-        with connect() as con:
-            ids.append(
-                con.sql(f"select distinct person_id from {scan(PERSON_EVENTS)}")
-                .to_arrow_table()["person_id"]
-                .combine_chunks()
-            )
-    return pa.concat_arrays(ids)
+    with connect() as con:
+        found = f"select distinct person_id from {scan(PERSON_LINKS)}"
+        if open_table(PERSON_EVENTS) is not None:
+            found += f" union select distinct person_id from {scan(PERSON_EVENTS)}"
+        return con.sql(found).to_arrow_table()["person_id"].combine_chunks()
 
 
-def _write_missing_events(state: dict[str, Any]) -> pa.Table | None:
-    """Append the events of the last run unless they are there; also what a run that died here left undone."""
+def _write_missing_events(
+    state: dict[str, Any], open_before: pa.Table | None = None, open_after: pa.Table | None = None
+) -> pa.Table | None:
+    """Append the events of the last run unless they are there; also what a run that died here left undone.
+
+    Args:
+        open_before, open_after: the open links of the records that the run looked at; read as they were where the
+            run that made them died.
+    """
     if not state:
         return None
     commit = Commit(app_id=PERSON_EVENTS, batch=state["run"])
     if commit.already_in(open_table(PERSON_EVENTS)):
         return None
-    before = None if state["version_before"] is None else _open_links(state["version_before"])
+    if open_after is None:
+        open_before = None if state["version_before"] is None else _open_links(state["version_before"])
+        open_after = _open_links(None)
     found = ledger.events(
-        before,
-        _open_links(None),
+        open_before,
+        open_after,
         run=state["run"],
         at=datetime.fromisoformat(state["at"]),
         is_backfilled=state["is_backfilled"],
@@ -194,7 +251,7 @@ def _open_links(version: int | None) -> pa.Table:
     table = open_table(PERSON_LINKS, version)
     assert table is not None
     rows = table.to_pyarrow_table(columns=["record_id", "person_id", "valid_to"])
-    return rows.filter(pa.compute.is_null(rows["valid_to"]))
+    return rows.filter(pc.is_null(rows["valid_to"]))
 
 
 def _write_run(read: str, result: IdentityResult, guarded: pa.Table) -> None:

@@ -42,20 +42,26 @@ def find_ties(
         population: number of records that strangers are drawn from.
     """
     size = con.sql("select count(*) from people").fetchall()[0][0]
-    create_frequencies(con, model)
     create_pairs(con, kinds)
     con.execute("insert into pairs select l, r, 0 from labelled anti join pairs using (l, r)")
-    _judge(con, model, kinds, population, by_rules_only)
+    judge(con, model, kinds, population=population, by_rules_only=by_rules_only)
     component = tie_components(con, size)
     if incomplete_pairs(con, component):
-        _judge(con, model, kinds, population, by_rules_only)
+        judge(con, model, kinds, population=population, by_rules_only=by_rules_only)
         component = tie_components(con, size)
     return component
 
 
-def _judge(
-    con: duckdb.DuckDBPyConnection, model: PersonModel, kinds: list[str], population: int, by_rules_only: bool
+def judge(
+    con: duckdb.DuckDBPyConnection,
+    model: PersonModel,
+    kinds: list[str],
+    *,
+    population: int,
+    by_rules_only: bool = False,
 ) -> None:
+    """Add what is to be said of each row of `pairs` to the table `judged`, which is made where it is not there."""
+    create_frequencies(con, model)
     con.execute("drop table if exists scored")
     score(con, model, population=population, into="scored")
     by_model = f"weight >= {model.threshold_bits} and ({_any_of(model, _BESIDE_THE_NAME)})"

@@ -1,0 +1,297 @@
+"""Who is who after records came, changed or went: only what they can bear on is resolved again.
+
+`update_identity` (`step`) calls `resolve_lake`, which looks at everything where it must (the first run, another matcher,
+model or engine, a fifth of the records new) and else at the neighbourhoods that the new records reach (`touched`).
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from identity import rules
+from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles
+from identity.engine import scratch, short_hash
+from identity.index import (
+    CONFIGURATION,
+    HEAVY,
+    LIGHT,
+    PEOPLE,
+    PERSON_INDEX,
+    PERSON_STATISTICS,
+    create_rows,
+    current_sql,
+    read_statistics,
+)
+from identity.model import PersonModel
+from identity.normalise import normalise
+from identity.records import SCHEMA, read_records
+from identity.resolve import Matching, match_people, take_frequencies, take_labels
+from identity.statistics import Statistics
+from identity.ties import judge
+from identity.touched import candidates_sql, find_reached
+from lake.duck import connect
+from lake.state import as_metadata, read_state
+from lake.tables import table_version
+from lake.writer import Commit, append, overwrite
+
+#: With more than this share of the records new, looking at everything costs less, and counts are due anyway.
+MOST_NEW = 0.2
+_HELD = (*PEOPLE, "holdings")
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a run found out.
+
+    Attributes:
+        matching: of the records that were looked at.
+        near_labels: the records of the neighbourhoods that labelled records are in, as given.
+        looked_at: ids of the records that were looked at or are gone; None where all were looked at.
+        index: rows for `index.PERSON_INDEX`.
+        made_by: what the index was made by; one of another maker cannot be continued.
+    """
+
+    matching: Matching
+    near_labels: pa.Table
+    looked_at: pa.Array | None
+    index: pa.Table
+    made_by: str
+
+
+def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by: str) -> Resolved:
+    """Resolve person records, continuing from the index where that is possible.
+
+    Args:
+        records: SQL of the records, on a connection of the lake.
+        labels: `identity.labels.read_labels()`.
+        made_by: names the matcher, the model and the engine.
+
+    Raises:
+        RecordsError: see `identity.records.read_records`.
+    """
+    state = read_state(PERSON_INDEX)
+    continues = state.get("made_by") == made_by and state.get("statistics") == table_version(PERSON_STATISTICS)
+    statistics = read_statistics() if continues else None
+    with connect() as con:
+        columns = [row[0] for row in con.sql(f"describe {records}").fetchall() if row[0] in SCHEMA.names]
+        con.execute(f"create table now as select record_id, {_row_hash(columns)} as row_hash from ({records})")
+        _register(con, "label_hashes", _label_hashes(labels))
+        if statistics is not None and _create_changes(con):
+            return _resolve_part(con, records, labels, model, statistics, made_by)
+        return _resolve_all(con, records, labels, model, made_by)
+
+
+def write_index(resolved: Resolved, *, run: int) -> None:
+    """Keep what a run found out; last of all that it writes, so that one that died before is done again."""
+    rows = resolved.index.append_column("run", pa.array(np.full(resolved.index.num_rows, run), pa.int64()))
+    if resolved.looked_at is None:
+        overwrite(PERSON_STATISTICS, resolved.matching.statistics.to_table(), configuration=CONFIGURATION)
+    state = {"made_by": resolved.made_by, "run": run, "statistics": table_version(PERSON_STATISTICS)}
+    commit = Commit(metadata=as_metadata(state))
+    if resolved.looked_at is None:
+        overwrite(PERSON_INDEX, rows, commit=commit, configuration=CONFIGURATION)
+    elif rows.num_rows:
+        append(PERSON_INDEX, rows, commit=commit)
+
+
+def _row_hash(columns: list[str]) -> str:
+    """SQL of a hash of what the matcher reads: of `updated_at` only whether the birth date lies after it."""
+    read = [column for column in columns if column != "updated_at"]
+    if "birth_date" in columns:
+        read.append("coalesce(birth_date > cast(cast(updated_at as date) as varchar), false)")
+    return short_hash(*read)
+
+
+def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
+    """Tables `held`, `fresh_ids` (new, changed or judged anew) and `gone`; False where everything is to be looked at."""
+    con.execute(f"create table held as {current_sql(LIGHT)}")
+    con.execute(
+        """create table fresh_ids as
+           select n.record_id from now n left join held h using (record_id) left join label_hashes l using (record_id)
+           where h.record_id is null or h.row_hash <> n.row_hash or h.label_hash is distinct from l.label_hash"""
+    )
+    con.execute(
+        """create table gone as
+           select record_id from held where record_id in (from fresh_ids) or record_id not in (select record_id from now)"""
+    )
+    fresh, held = con.sql("select (select count(*) from fresh_ids), (select count(*) from held)").fetchall()[0]
+    return bool(held) and fresh <= MOST_NEW * held
+
+
+def _resolve_all(
+    con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, model: PersonModel, made_by: str
+) -> Resolved:
+    given = read_records(con.sql(records).to_arrow_table())
+    with scratch() as matcher:
+        normalise(matcher, given)
+        del given
+        matching = match_people(matcher, labels=labels, model=model)
+        index = _index_rows(con, matcher, matching)
+    return Resolved(matching, _near_labels(con, records, labels, index), None, index, made_by)
+
+
+def _resolve_part(
+    con: duckdb.DuckDBPyConnection,
+    records: str,
+    labels: pa.Table,
+    model: PersonModel,
+    statistics: Statistics,
+    made_by: str,
+) -> Resolved:
+    fresh = _normalised(con, records, labels, statistics)
+    _register(con, "fresh_rows", fresh)
+    con.execute("create table fresh as select record_id, name, profile, is_somebody, keys, value_keys from fresh_rows")
+    find_reached(con)
+    _reach_by_ties(con, labels, model, statistics)
+    part = con.sql(
+        f"""select {", ".join(HEAVY)} from ({current_sql((*HEAVY, "neighbourhood"))})
+            semi join reached using (neighbourhood) anti join gone using (record_id)
+            union all by name select {", ".join(_HELD)} from fresh_rows"""
+    ).to_arrow_table()
+    with scratch() as matcher:
+        _take_part(con, matcher, part)
+        matching = match_people(matcher, labels=labels, model=model, statistics=statistics)
+        index = _index_rows(con, matcher, matching)
+    gone = con.sql("select record_id, true as is_gone from gone anti join now using (record_id)").to_arrow_table()
+    index = pa.concat_tables([index, gone], promote_options="default")
+    near = _near_labels(con, records, labels, index)
+    return Resolved(matching, near, index["record_id"].combine_chunks(), index, made_by)
+
+
+def _normalised(
+    con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics
+) -> pa.Table:
+    """Fresh records in comparable form with their keys; `value_keys`: those by which they are neighbours at once."""
+    given = con.sql(f"select * from ({records}) semi join fresh_ids using (record_id)").to_arrow_table()
+    with scratch() as matcher:
+        normalise(matcher, read_records(given), statistics)
+        take_labels(matcher, labels)
+        kinds = create_keys(matcher)
+        columns = ", ".join(f"p.{column}" for column in PEOPLE)
+        return matcher.sql(
+            f"""with held as (
+                    select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
+                    from holdings group by rid),
+                keyed as (
+                    select rid, list(distinct key) as keys,
+                           list(distinct key) filter (rule < {len(kinds)}) as value_keys
+                    from record_keys group by rid)
+                select {columns}, h.holdings, k.keys, k.value_keys, {short_hash("p.name_key")} as name,
+                       coalesce(o.profile, {short_hash("p.record_id")}) as profile
+                from people p left join held h using (rid) left join keyed k using (rid)
+                left join profile_of o using (rid)"""
+        ).to_arrow_table()
+
+
+def _reach_by_ties(
+    con: duckdb.DuckDBPyConnection, labels: pa.Table, model: PersonModel, statistics: Statistics
+) -> None:
+    """Add to `reached` the neighbourhoods that a fresh record is tied to."""
+    con.execute(f"create table candidates as {candidates_sql()}")
+    _register(con, "labelled_pairs", labels)
+    con.execute(
+        """insert into candidates
+           select record_id_l, record_id_r from labelled_pairs where record_id_l in (from fresh_ids)
+           union select record_id_r, record_id_l from labelled_pairs where record_id_r in (from fresh_ids)"""
+    )
+    part = con.sql(
+        f"""select {", ".join(HEAVY)} from ({current_sql(HEAVY)})
+            where record_id in (select held from candidates) and record_id not in (from gone)
+            union all by name
+            select {", ".join(_HELD)} from fresh_rows where record_id in (select fresh from candidates)"""
+    ).to_arrow_table()
+    pairs = con.sql("select fresh, held from candidates").to_arrow_table()
+    if not pairs.num_rows:
+        return
+    with scratch() as matcher:
+        _take_part(con, matcher, part)
+        take_frequencies(matcher, statistics)
+        take_labels(matcher, labels)
+        kinds = create_keys(matcher)
+        create_guarded(matcher)
+        matcher.execute("update profile_of set pid = rid")
+        create_profiles(matcher)
+        _register(matcher, "given_pairs", pairs)
+        matcher.execute(
+            """create table pairs as
+               select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, 0::bigint as keys
+               from given_pairs join people a on a.record_id = fresh join people b on b.record_id = held
+               where a.is_somebody and b.is_somebody and a.rid <> b.rid group by 1, 2"""
+        )
+        judge(matcher, model, kinds, population=statistics.population)
+        tied = matcher.sql(
+            """select record_id from people where rid in (
+                   select l from judged where is_tie or is_labelled union select r from judged where is_tie or is_labelled)"""
+        ).to_arrow_table()
+    _register(con, "tied", tied)
+    con.execute(
+        """insert into reached select distinct neighbourhood from held semi join tied using (record_id)
+           anti join reached using (neighbourhood)"""
+    )
+
+
+def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, part: pa.Table) -> None:
+    """Tables `people`, `holdings` and `lake_sizes` of a part of the lake: as counted for the keys in question, as noted
+    in the index for all others."""
+    _register(matcher, "part", part)
+    matcher.execute(
+        f"""create table people as
+            select row_number() over (order by record_id) - 1 as rid, {", ".join(PEOPLE)} from part"""
+    )
+    matcher.execute(
+        """create table holdings as
+           select rid, item.kind as kind, item.value as value from (
+               select rid, unnest(holdings) as item from part join people using (record_id))"""
+    )
+    _register(matcher, "counted", con.sql("select key, records, names, profiles from sizes_after").to_arrow_table())
+    matcher.execute(
+        f"""create table lake_sizes as
+            select * from counted
+            union all by name
+            select key, max(names) as names, max(profiles) as profiles, 0 as records from (
+                select unnest(crowded) as key, 0 as names, {MOST_PROFILES + 1} as profiles from part
+                union all select unnest(guarded), {rules.MOST_NAMES + 1}, 0 from part)
+            anti join counted using (key) group by key"""
+    )
+
+
+def _index_rows(
+    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, matching: Matching
+) -> pa.Table:
+    _register(matcher, "hashes", con.sql("select record_id, row_hash from now").to_arrow_table())
+    _register(matcher, "label_hashes", con.sql("select * from label_hashes").to_arrow_table())
+    return create_rows(matcher, matching.neighbourhood)
+
+
+def _near_labels(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, index: pa.Table) -> pa.Table:
+    if not labels.num_rows:
+        return con.sql(f"select * from ({records}) limit 0").to_arrow_table()
+    _register(con, "looked_at", index.select(["record_id", "neighbourhood", "is_gone"]))
+    is_there = con.sql("select count(*) from duckdb_tables() where table_name = 'held'").fetchall()[0][0]
+    untouched = "select record_id, neighbourhood from held anti join looked_at using (record_id)" if is_there else None
+    placed = "select record_id, neighbourhood from looked_at where not is_gone"
+    return con.sql(
+        f"""with placed as ({" union all ".join(filter(None, (placed, untouched)))}),
+            near as (select neighbourhood from placed semi join label_hashes using (record_id))
+            select * from ({records}) semi join (
+                select record_id from placed where neighbourhood in (from near)) using (record_id)"""
+    ).to_arrow_table()
+
+
+def _label_hashes(labels: pa.Table) -> pa.Table:
+    """record_id, label_hash: what people judged of each record."""
+    with duckdb.connect() as con:
+        con.register("labels", labels)
+        return con.sql(
+            f"""select record_id, {short_hash("list(other || '=' || label order by other)")} as label_hash from (
+                    select record_id_l as record_id, record_id_r as other, label from labels
+                    union all select record_id_r, record_id_l, label from labels) group by record_id"""
+        ).to_arrow_table()
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    con.register("registered", table)
+    con.execute(f"create or replace table {name} as select * from registered")
+    con.unregister("registered")

@@ -1,0 +1,81 @@
+"""What the identity step keeps of every record, so that the next run looks only at what new records can bear on.
+
+`identity/person_index` holds per record its values in comparable form, its keys and its neighbourhood; a run appends the
+rows that it made again under its number, a full one begins the table anew. `identity/person_statistics` holds what was
+counted over all records. Both are derived: without them the next run resolves everything.
+"""
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from identity.components import Ints
+
+from identity.engine import short_hash
+from identity.statistics import Statistics
+from lake.tables import open_table, scan
+
+PERSON_INDEX = "identity/person_index"
+PERSON_STATISTICS = "identity/person_statistics"
+#: No value of anybody in Delta's log.
+CONFIGURATION = {"delta.dataSkippingStatsColumns": "run"}
+#: Columns of the table `people` that the matcher reads, beside rid.
+PEOPLE = (
+    "record_id", "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "pet", "pet_letters",
+    "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
+    "national_id", "id_is_checked", "street", "house", "city", "postcode", "issued",
+)  # fmt: skip
+#: Columns that tell which records a run must look at, without their values.
+LIGHT = ("record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
+#: Columns that make up a record for the matcher.
+HEAVY = (*PEOPLE, "holdings", "crowded", "guarded")
+
+
+def current_sql(columns: tuple[str, ...]) -> str:
+    """SQL of the newest row of each record that is there, from `person_index`."""
+    chosen = ", ".join(f"rows.{column}" for column in columns)
+    return f"""
+        select {chosen} from {scan(PERSON_INDEX)} rows
+        join (select record_id, max(run) as run from {scan(PERSON_INDEX)} group by record_id) newest
+            on newest.record_id = rows.record_id and newest.run = rows.run
+        where not is_gone"""
+
+
+def read_statistics() -> Statistics | None:
+    """The statistics of the last full run."""
+    table = open_table(PERSON_STATISTICS)
+    return None if table is None else Statistics.of_table(table.to_pyarrow_table())
+
+
+def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table:
+    """The rows of the index for all records of a scratch connection, after `resolve.match_people`.
+
+    Reads the tables `hashes` (record_id, row_hash) and `label_hashes` (record_id, label_hash) beside the matcher's.
+    """
+    con.register("registered", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
+    columns = ", ".join(f"p.{column}" for column in PEOPLE)
+    rows = con.sql(
+        f"""with held as (
+                select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
+                from holdings group by rid),
+            shown as (
+                select distinct k.rid, k.key, {short_hash("k.key", short_hash("p.name_key"))} as by_name
+                from record_keys k join people p using (rid)),
+            keyed as (
+                select rid, list(distinct key) as keys,
+                       list(distinct key) filter (key in (select {short_hash("kind", "value")} from guarded)) as guarded
+                from shown group by rid),
+            full_blocks as (
+                select rid, list(distinct key) as crowded from (
+                    select rid, key from shown union select rid, by_name from shown where by_name is not null)
+                semi join crowded using (key) group by rid)
+            select {columns}, h.holdings, k.keys, k.guarded, b.crowded, r.row_hash, l.label_hash,
+                   {short_hash("f.record_id")} as neighbourhood, {short_hash("p.name_key")} as name,
+                   coalesce(o.profile, {short_hash("p.record_id")}) as profile, false as is_gone
+            from people p join registered n using (rid) join people f on f.rid = n.first
+            join hashes r on r.record_id = p.record_id left join label_hashes l on l.record_id = p.record_id
+            left join held h using (rid) left join keyed k using (rid) left join full_blocks b using (rid)
+            left join profile_of o using (rid) order by p.rid"""
+    ).to_arrow_table()
+    con.unregister("registered")
+    return rows
