@@ -14,7 +14,6 @@ from pathlib import Path
 from benchmarks.figures import Figure, say
 from benchmarks.machine import ROOT
 
-TIMES = 2
 SPEED_GOAL, INCREMENT_GOAL = 1.5, 0.1
 
 
@@ -27,15 +26,16 @@ class Cost:
     peak_mb: float
 
 
-def speed(name: str, folder: Path, size: int, *, is_followed: bool) -> list[Figure]:
-    """Ours end to end beside Splink with its model and with training; then 1 % more records (`is_followed`)."""
+def speed(name: str, folder: Path, size: int, *, times: int, is_followed: bool) -> list[Figure]:
+    """Ours end to end beside Splink with its model and with training, the best of so many times; then 1 % more records
+    (`is_followed`)."""
     records, model = folder / "records.parquet", folder / "model.json"
     splink = [sys.executable, "-m", "benchmarks.plain_splink", records, folder / "splink.parquet"]
     ours = [sys.executable, "-m", "benchmarks.our_identity"]
     costs: dict[str, list[Cost]] = {"ours": [], "trained": [], "model": []}
     first = size - size // 100 if is_followed else size
     increments = []
-    for turn in range(TIMES):
+    for turn in range(times):
         lake = folder / f"lake-{turn}"
         lake.mkdir()
         process([*ours, "load", records, 0, first], lake)
