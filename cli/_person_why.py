@@ -8,11 +8,15 @@ from rich.text import Text
 from cli._panels import many, panel, table, when
 
 if TYPE_CHECKING:
+    from identity.explain import Tie
     from identity.profile import Profile
+
+#: Ties that are shown field by field.
+MOST_TIES = 6
 
 
 def why(found: "Profile") -> RenderableType | None:
-    """The strongest tie of every record, summed up by system and reason."""
+    """The strongest tie of every record, summed up by system and reason, and the ties that say most, field by field."""
     summed: dict[tuple[str, str], list[float]] = {}
     for record in found.records:
         summed.setdefault((record["source"], record["match_kind"]), []).append(record["match_strength"])
@@ -25,7 +29,26 @@ def why(found: "Profile") -> RenderableType | None:
         )
         for (source, kind), strengths in sorted(summed.items())
     ]
-    return panel("Why these records are one person", table(("system", "records", "tied by", "strongest"), rows))
+    summary = table(("system", "records", "tied by", "strongest"), rows)
+    strongest = table(("two records", "tied by", "because of"), [_tie_row(tie) for tie in _telling(found.person_id)])
+    return panel("Why these records are one person", Group(*filter(None, (summary, strongest))))
+
+
+def _telling(person_id: str) -> list["Tie"]:
+    """The strongest tie of each pair of systems and reason: what a reader would want to see, not hundreds."""
+    from identity.explain import ties_of
+
+    seen: dict[tuple[str, str, str], Tie] = {}
+    for tie in ties_of(person_id):
+        systems = sorted((tie.record_id_l.split(":")[0], tie.record_id_r.split(":")[0]))
+        seen.setdefault((systems[0], systems[1], tie.match_kind), tie)
+    return list(seen.values())[:MOST_TIES]
+
+
+def _tie_row(tie: "Tie") -> tuple[str, str, str]:
+    systems = " + ".join(record_id.split(":")[0] for record_id in (tie.record_id_l, tie.record_id_r))
+    fields = ", ".join(f"{one.name.replace('_', ' ')} {one.weight_bits:+.0f}" for one in tie.comparisons)
+    return systems, tie.match_kind.replace("_", " ").lower(), fields or "the same values"
 
 
 def history(found: "Profile") -> RenderableType | None:

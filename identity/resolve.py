@@ -125,7 +125,7 @@ def match_people(
         component=component,
         neighbourhood=neighbourhoods(con),
         links=_arrow(con, _links_sql()),
-        pairs=_arrow(con, _pairs_sql(model)),
+        pairs=_arrow(con, pairs_sql(model)),
         reviews=_arrow(con, _reviews_sql(model)),
         guarded=_arrow(
             con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
@@ -209,7 +209,8 @@ def _links_sql() -> str:
         from people p left join best b using (rid) order by p.rid"""
 
 
-def _pairs_sql(model: PersonModel) -> str:
+def pairs_sql(model: PersonModel) -> str:
+    """SQL of `Matching.pairs`, from the table `edges`."""
     names = model.comparisons
     known = " + ".join(f"coalesce(weight_{name}, 0)" for name in names)
     weights = ", ".join(f"weight_{name}" for name in names) + f", strength - ({known}) as weight_prior"

@@ -1,0 +1,194 @@
+"""Why records are one person: the ties among a person's records, compared anew by the model and the lake's own counts.
+
+Nothing of this is kept: a person has few records, so they are compared when somebody asks. Values are those that the
+matcher compares, in comparable form, and only for those who may see them.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from identity.as_of import PERSON_LINKS
+from identity.blocking import create_guarded, create_keys, create_profiles
+from identity.engine import scratch
+from identity.index import read_statistics
+from identity.labels import read_labels
+from identity.model import PersonModel, load_model
+from identity.normalise import normalise
+from identity.records import read_records
+from identity.resolve import match_people, pairs_sql, take_frequencies, take_labels
+from identity.statistics import Statistics
+from identity.ties import judge
+from lake.duck import connect
+from lake.tables import scan, table_exists, table_version
+
+PERSON_RECORDS = "identity/person_records"
+#: What each comparison holds against each other, in words of `people`.
+_FIELDS = {
+    "given_name": "given", "family_name": "family", "birth_date": "birth_text", "gender": "gender", "address": "street",
+    "email": "email", "phone": "phone", "national_id": "national_id", "identifier": "issued",
+}  # fmt: skip
+_KINDS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One field of two records held against each other.
+
+    Attributes:
+        name: the comparison; `level`: how far the two agree, in the model's words.
+        weight_bits: for (above 0) or against one person.
+        value_l, value_r: what was compared.
+    """
+
+    name: str
+    level: str
+    weight_bits: float
+    value_l: str | None
+    value_r: str | None
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Two records that are one person.
+
+    Attributes:
+        match_strength: bits, all considered; `prior_bits`: what is held before any comparison.
+        comparisons: what was compared, what says most for one person first.
+    """
+
+    record_id_l: str
+    record_id_r: str
+    match_kind: str
+    match_strength: float
+    prior_bits: float
+    comparisons: list[Comparison]
+
+    @property
+    def fields(self) -> list[str]:
+        """Names of the fields that speak for one person, the strongest first."""
+        return [one.name for one in self.comparisons if one.weight_bits > 0]
+
+
+def ties_of(person_id: str) -> list[Tie]:
+    """The ties that hold a person together as of now, strongest first; none where there is one record only."""
+    if not (table_exists(PERSON_LINKS) and table_exists(PERSON_RECORDS)):
+        return []
+    with connect() as con:
+        records = con.execute(
+            f"""select * from {scan(PERSON_RECORDS)} where record_id in (
+                    select record_id from {scan(PERSON_LINKS)} where person_id = ? and valid_to is null)""",
+            [person_id],
+        ).to_arrow_table()
+    return ties_among(records, statistics=_statistics(), labels=read_labels())
+
+
+def pair_of(record_id: str, other_record_id: str, *, model: PersonModel | None = None) -> Tie | None:
+    """Two records of the lake as the model alone sees them, tied or not; None where one of them is gone."""
+    model, statistics = model or load_model(), _statistics()
+    with connect() as con:
+        records = con.execute(
+            f"select * from {scan(PERSON_RECORDS)} where record_id in (?, ?)", [record_id, other_record_id]
+        ).to_arrow_table()
+    if records.num_rows < 2:
+        return None
+    asked = pa.table({"record_id_l": [record_id], "record_id_r": [other_record_id], "label": ["same"]})
+    with scratch() as con:
+        normalise(con, read_records(records), statistics)
+        if statistics is not None:
+            take_frequencies(con, statistics)
+        take_labels(con, asked)  # so that each is a profile of its own, even without a name
+        kinds = create_keys(con)
+        create_guarded(con)
+        create_profiles(con)
+        con.execute("create table pairs as select l, r, 0::bigint as keys from labelled")
+        con.execute("delete from labelled")
+        judge(con, model, kinds, population=statistics.population if statistics else records.num_rows)
+        con.execute("create table edges as select l as left_rid, r as right_rid, kind as rule, weight as strength, * from judged")
+        return _ties(con, con.sql(pairs_sql(model)).to_arrow_table(), model)[0]
+
+
+def ties_among(
+    records: pa.Table,
+    *,
+    statistics: Statistics | None = None,
+    labels: pa.Table | None = None,
+    model: PersonModel | None = None,
+) -> list[Tie]:
+    """The ties among some person records, strongest first."""
+    if records.num_rows < 2:
+        return []
+    model = model or load_model()
+    with scratch() as con:
+        normalise(con, read_records(records), statistics)
+        return _ties(con, match_people(con, labels=labels, model=model, statistics=statistics).pairs, model)
+
+
+def _ties(con: duckdb.DuckDBPyConnection, pairs: pa.Table, model: PersonModel) -> list[Tie]:
+    """Pairs with what was compared, from the tables `people` and `judged`."""
+    columns = ", ".join(sorted(set(_FIELDS.values())))
+    shown = con.sql(f"select record_id, {columns} from people").to_arrow_table().to_pylist()
+    values = {row["record_id"]: row for row in shown}
+    levels = con.sql(
+        f"""select a.record_id as l, b.record_id as r, {", ".join(f"gamma_{name}" for name in model.comparisons)}
+            from judged join people a on a.rid = judged.l join people b on b.rid = judged.r"""
+    ).to_arrow_table()
+    level_of = {(row["l"], row["r"]): row for row in levels.to_pylist()}
+    ties = [
+        _tie(pair, model, values, level_of.get((pair["record_id_l"], pair["record_id_r"]), {}))
+        for pair in pairs.to_pylist()
+    ]
+    return sorted(ties, key=lambda tie: (-tie.match_strength, tie.record_id_l, tie.record_id_r))
+
+
+def _tie(
+    pair: dict[str, Any], model: PersonModel, values: dict[str, dict[str, Any]], levels: dict[str, Any]
+) -> Tie:
+    left, right = values[pair["record_id_l"]], values[pair["record_id_r"]]
+    comparisons = [
+        Comparison(
+            name,
+            _level(model, name, levels.get(f"gamma_{name}")),
+            pair[f"weight_{name}"],
+            _text(left[_FIELDS[name]]),
+            _text(right[_FIELDS[name]]),
+        )
+        for name in model.comparisons
+        if pair[f"weight_{name}"] is not None
+    ]
+    return Tie(
+        pair["record_id_l"],
+        pair["record_id_r"],
+        pair["match_kind"],
+        pair["match_strength"],
+        pair["weight_prior"],
+        sorted(comparisons, key=lambda one: -one.weight_bits),
+    )
+
+
+def _level(model: PersonModel, name: str, gamma: int | None) -> str:
+    """A level's words; records without a name are not compared, they show the same value."""
+    if gamma is None or gamma < 0:
+        return "same"
+    labels = [level["label_for_charts"] for level in model.levels(name)]
+    return str(labels[len(labels) - 1 - gamma])
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list):
+        more = f" and {len(value) - _KINDS_SHOWN} more" if len(value) > _KINDS_SHOWN else ""
+        return ", ".join(value[:_KINDS_SHOWN]) + more
+    return None if value is None else str(value)
+
+
+def _statistics() -> Statistics | None:
+    return _statistics_of(table_version("identity/person_statistics"))
+
+
+@lru_cache(maxsize=1)
+def _statistics_of(version: int | None) -> Statistics | None:
+    """Read once per version: millions of names would be read for every page."""
+    return None if version is None else read_statistics()
