@@ -21,7 +21,7 @@ def resolve_file(records: str, links: str, *, by_rules_only: bool) -> None:
     from identity.resolve import match, resolve
 
     given = pq.read_table(records)
-    pq.write_table(resolve(given, matching=match(given, by_rules_only=by_rules_only)), links)
+    pq.write_table(resolve(match(given, by_rules_only=by_rules_only)), links)
 
 
 def load(records: str, first: int, last: int) -> None:
