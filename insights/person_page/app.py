@@ -4,6 +4,7 @@ GET  /                          search, last changes
 POST /find                      -> /person/<id>, a choice of several, or what to do
 GET  /person/<id>               the file; ?source, ?page, ?span of the journey, ?day of the past
 GET  /person/<id>/journey       the journey alone, for the page to put in place of the one it shows
+GET  /person/<id>/ties          how the ties of the records add up; with ?part=1 alone, for the page to put in
 GET  /assets/<file>, /health
 """
 
@@ -28,7 +29,9 @@ from insights.person_page.guard import Guard
 from insights.person_page.journey import read_journey
 from insights.person_page.person import View, read_person
 from insights.person_page.reading import reader
+from insights.person_page.records import read_records
 from insights.person_page.search import Choice, Unknown, look_up
+from insights.person_page.why import LINE, REACH, read_why
 from insights.person_page.words import environment
 from lake import clock
 from lake.errors import LakeError
@@ -61,6 +64,7 @@ def make_app() -> Guard:
     app.add_api_route("/find", find, methods=["POST"])
     app.add_api_route("/person/{person_id}", person, methods=["GET"])
     app.add_api_route("/person/{person_id}/journey", journey, methods=["GET"])
+    app.add_api_route("/person/{person_id}/ties", ties, methods=["GET"])
     app.add_api_route("/assets/{name}", asset, methods=["GET"])
     app.add_api_route("/health", health, methods=["GET"])
     app.add_exception_handler(HTTPException, _refused)
@@ -128,6 +132,16 @@ def journey(request: Request, person_id: str, source: Source = None, page: Numbe
     with reader() as con:
         shown = read_journey(con, found, source=source, number=page, span=span)
     return _page("journey.html.j2", person_id=found, picture=shown.picture, page=shown.page)
+
+
+def ties(request: Request, person_id: str, part: bool = False) -> Response:
+    """The ties of a person, each with its waterfall."""
+    found = _known(person_id)
+    access_log.note(found, "explanation", request.state.viewer)
+    with reader() as con:
+        shown = read_why(found, read_records(con, found))
+    template = "ties_part.html.j2" if part else "ties.html.j2"
+    return _page(template, person_id=found, why=shown, line=LINE, reach=REACH)
 
 
 def asset(name: str) -> Response:

@@ -94,6 +94,15 @@ def test_lanes_show_every_system_and_say_what_happened(page: Page) -> None:
     assert all(frame["x"] <= b["x"] and b["x"] + b["width"] <= frame["x"] + frame["width"] + 1 for b in boxes)
 
 
+def test_ties_are_worked_out_when_somebody_opens_them(page: Page) -> None:
+    page.goto(f"/person/{MEI}")
+    assert page.locator(".fall:visible").count() == 0
+    page.get_by_text("How the ties add up").click()
+    expect(page.locator(".ties .fall").first).to_be_visible()
+    expect(page.locator(".ties .fall").first).to_contain_text("all together")
+    assert page.locator(".arcs path.needed").count() >= 1
+
+
 def test_past_day_is_chosen_in_a_form(page: Page) -> None:
     page.goto(f"/person/{MEI}")
     page.get_by_label("As of the end of").fill("2026-05-09")

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from identity.explain import Comparison, Tie
 from insights.person_page import words
+from insights.person_page.records import Record
 from insights.person_page.waterfall import Step, pour
+from insights.person_page.why import explain
 from tests.integration import person_lake
 from tests.integration.person_lake import BUSY, BUSY_EVENTS, FORMER, HOSTILE, MEI, PARTED, PERSONAL, TWIN, Served, plain
 from tests.small_lake import SmallLake
@@ -136,6 +139,36 @@ def test_bars_begin_where_the_one_before_ended_and_end_at_the_total(steps: list[
     if fall.bars:
         reached = fall.total.at + (fall.total.wide if total >= 0 else 0)
         assert ends[-1] == pytest.approx(reached, abs=0.5)
+
+
+def test_ties_are_explained_field_by_field_and_the_view_is_noted(visitor: httpx.Client) -> None:
+    whole = visitor.get(f"/person/{MEI}/ties")
+    told = plain(whole)
+    assert "How the ties add up" in told
+    assert "crm:customers:C1 and orders:person:a" in told
+    assert person_lake.MEI_EMAIL in told
+    assert "all together +" in told
+    assert "11010519850401002X" not in whole.text
+    part = visitor.get(f"/person/{MEI}/ties", params={"part": 1})
+    assert "<html" not in part.text
+    assert "all together +" in plain(part)
+    assert visitor.get("/person/p_nobody/ties").status_code == 404
+
+
+def test_strongest_ties_that_hold_the_records_together_are_told_apart() -> None:
+    def record(name: str) -> Record:
+        return Record(name, "crm", "SAME_EMAIL", 9.0, person_lake.NOW, False, person_lake.NOW, [])
+
+    def tie(left: str, right: str, bits: float) -> Tie:
+        compared = [Comparison("email", "same", bits, "a@b.example", "a@b.example")]
+        return Tie(left, right, "SAME_EMAIL", bits, 0.0, compared)
+
+    ties = [tie("crm:a", "crm:b", 30.0), tie("crm:b", "crm:c", 20.0), tie("crm:a", "crm:c", 10.0)]
+    shown = explain(ties, {"crm": [record("crm:a"), record("crm:b"), record("crm:c")]}["crm"])
+    assert [one.tie for one in shown.needed] == ties[:2]
+    assert [one.tie for one in shown.others] == ties[2:]
+    assert [arc.is_needed for arc in shown.arcs] == [True, True, False]
+    assert shown.arcs[2].out > shown.arcs[0].out, "the arc of what is further apart reaches further"
 
 
 def test_history_tells_merges_and_splits_and_any_past_day(visitor: httpx.Client) -> None:

@@ -28,3 +28,20 @@
     }
   });
 })();
+
+// Fetches how the ties add up when somebody opens it: the matcher works it out anew. Without it a link leads there.
+document.querySelectorAll("details[data-src]").forEach(details => {
+  details.addEventListener("toggle", async () => {
+    if (!details.open || !details.dataset.src) return;
+    const place = details.querySelector(".load");
+    place.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(details.dataset.src);
+      if (!answer.ok) throw new Error(String(answer.status));
+      place.innerHTML = await answer.text();
+      delete details.dataset.src;
+    } finally {
+      place.removeAttribute("aria-busy");
+    }
+  });
+});
