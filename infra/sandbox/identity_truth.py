@@ -17,7 +17,8 @@ no evidence, nor is a name alone: two of one name are two people until something
 plain, and on purpose not the matcher's own.
 
 A matcher is held against both: precision is that of `truth` (all it claims must be true), recall is told for the pairs
-of `truth` and for those of `evident`, which a perfect matcher could find.
+of `truth` and for those of `evident`. The latter is no ceiling: a matcher may rightly find a few more (names in two
+scripts, a name that nobody else has; measured: 420 of 62,600 in the sandbox of 2,000).
 """
 
 from pathlib import Path
