@@ -134,25 +134,29 @@ def _group(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str
 
 
 def similar_emails_sql(holdings: str) -> str:
-    """SQL of pairs of e-mails one slip apart, by the first rid of each: l (the shorter or first), r, value_l, value_r.
+    """SQL of pairs of e-mails one slip apart, by the first rid of each: l, r, value_l, value_r.
 
-    A slip leaves a letter out, doubles it or swaps two; it changes no number, and the number must be there.
+    A slip leaves a character out, doubles it or swaps two; one that changes a character makes another address.
     """
     return f"""
         with addresses as (
-            select value, {similar_email_key_sql("value")} as slot, min(rid) as rid
-            from {holdings} where kind = 'email' group by value)
-        select a.rid as l, b.rid as r, a.value as value_l, b.value as value_r
-        from addresses a join addresses b on a.slot = b.slot and a.value < b.value
+            select value, min(rid) as rid from {holdings} where kind = 'email' group by value),
+        slots as (select value, rid, unnest({similar_email_slots_sql("value")}) as slot from addresses)
+        select distinct a.rid as l, b.rid as r, a.value as value_l, b.value as value_r
+        from slots a join slots b on a.slot = b.slot and a.value < b.value
         where damerau_levenshtein(a.value, b.value) = 1
           and (length(a.value) <> length(b.value)
                or list_sort(string_split(a.value, '')) = list_sort(string_split(b.value, '')))"""
 
 
-def similar_email_key_sql(email: str) -> str:
-    """SQL of what two e-mails one slip apart have in common, null for those too short to tell."""
-    digits = rules.digits_sql(email)
-    return f"case when length({email}) >= 15 and length({digits}) > 2 then {digits} || '@' || split_part({email}, '@', 2) end"
+def similar_email_slots_sql(email: str) -> str:
+    """SQL of what two e-mails one slip apart may have in common, a list: the number and the host, where the slip is in
+    the letters, or the letters and the host, where it is in the number. Short ones tell nothing."""
+    local, host = f"split_part({email}, '@', 1)", f"split_part({email}, '@', 2)"
+    digits = rules.digits_sql(local)
+    letters = f"regexp_replace({local}, '[^a-z]', '', 'g')"
+    return f"""case when length({email}) >= 15 and length({digits}) > 2
+        then [{digits} || '@' || {host}, case when length({letters}) > 5 then {letters} || '@' || {host} end] end"""
 
 
 def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import duckdb
 
 from identity import rules
-from identity.attach import similar_email_key_sql
+from identity.attach import similar_email_slots_sql
 from identity.engine import short_hash
 from identity.rules import Evidence
 
@@ -63,7 +63,7 @@ PERSONAL_KEYS = (
 
 
 COMPARED = (
-    "name_key", "given", "family", "hanzi", "pet", "pet_letters", "nicknames", "generation", "birth", "birth_year",
+    "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters", "nicknames", "generation", "birth", "birth_year",
     "birth_text", "gender", "email", "phone", "national_id", "id_is_checked", "street", "house", "city", "postcode",
     "issued",
 )  # fmt: skip
@@ -86,8 +86,9 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
         parts.append(f"select rid, case kind {numbers} end as rule, {short_hash('kind', 'value')} as key from holdings")
         # Not held against each other, but neighbours (`neighbourhoods`).
         parts.append(
-            f"select rid, -1 as rule, {short_hash(repr(rules.SIMILAR_EMAIL), similar_email_key_sql('value'))} as key from holdings "
-            f"where kind = 'email' and {similar_email_key_sql('value')} is not null"
+            f"select rid, -1 as rule, {short_hash(repr(rules.SIMILAR_EMAIL), 'slot')} as key from ("
+            f"select rid, unnest({similar_email_slots_sql('value')}) as slot from holdings where kind = 'email') "
+            "where slot is not null"
         )
     con.execute(f"create table record_keys as {' union all by name '.join(parts)}")
     # A bare name, or a name and a town, proves nothing however often it is the same.
@@ -108,7 +109,7 @@ def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
     most = " ".join(f"when kind = '{kind}' then {rules.MOST_RECORDS[k.evidence]}" for kind, k in rules.KINDS.items())
     shared = (
         f"""select kind, value, any_value(s.records) as records, any_value(s.names) as names, min(record_id) as example
-           from holdings join people using (rid) join lake_sizes s on s.key = {short_hash('kind', 'value')} group by kind, value"""
+           from holdings join people using (rid) join lake_sizes s on s.key = {short_hash("kind", "value")} group by kind, value"""
         if _is_part(con)
         else f"""select kind, value, count(*) as records, count(distinct name_key) as names, min(record_id) as example
            from holdings join people using (rid) group by kind, value having count(*) > {rules.MOST_NAMES}"""
@@ -159,9 +160,9 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
     con.execute(
         f"""create table keys as
             select distinct rule, key, pid from record_keys join profile_of using (rid)
-            where {blocking} and key not in (select {short_hash('kind', 'value')} from guarded)
+            where {blocking} and key not in (select {short_hash("kind", "value")} from guarded)
             union all
-            select distinct {len(kinds)}, {short_hash(repr(rules.SAME_CONTACT_CARD), 'card.record_id')}, holder.pid
+            select distinct {len(kinds)}, {short_hash(repr(rules.SAME_CONTACT_CARD), "card.record_id")}, holder.pid
             from (select u.*, record_id, count(*) over (partition by u.rid) as values_shown from usable u
                   join people p on p.rid = u.rid
                   where not is_somebody and kind in ({", ".join(repr(kinds[n]) for n in issued) or "null"})) card
@@ -172,7 +173,7 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
     if _is_part(con):
         sizes = f"select key, coalesce(l.profiles, s.size) as size from ({sizes}) s left join lake_sizes l using (key)"
     con.execute(f"create table sizes as {sizes}")
-    named = f"""select rule, {short_hash('key', short_hash('name_key'))} as key, pid from keys join profiles using (pid)
+    named = f"""select rule, {short_hash("key", short_hash("name_key"))} as key, pid from keys join profiles using (pid)
                 semi join (select key from sizes where size > {MOST_PROFILES}) using (key) where name_key is not null"""
     by_name = "count(*) over (partition by key)"
     if _is_part(con):

@@ -107,7 +107,9 @@ def pair_of(record_id: str, other_record_id: str, *, model: PersonModel | None =
         con.execute("create table pairs as select l, r, 0::bigint as keys from labelled")
         con.execute("delete from labelled")
         judge(con, model, kinds, population=statistics.population if statistics else records.num_rows)
-        con.execute("create table edges as select l as left_rid, r as right_rid, kind as rule, weight as strength, * from judged")
+        con.execute(
+            "create table edges as select l as left_rid, r as right_rid, kind as rule, weight as strength, * from judged"
+        )
         return _ties(con, con.sql(pairs_sql(model)).to_arrow_table(), model)[0]
 
 
@@ -144,9 +146,7 @@ def _ties(con: duckdb.DuckDBPyConnection, pairs: pa.Table, model: PersonModel) -
     return sorted(ties, key=lambda tie: (-tie.match_strength, tie.record_id_l, tie.record_id_r))
 
 
-def _tie(
-    pair: dict[str, Any], model: PersonModel, values: dict[str, dict[str, Any]], levels: dict[str, Any]
-) -> Tie:
+def _tie(pair: dict[str, Any], model: PersonModel, values: dict[str, dict[str, Any]], levels: dict[str, Any]) -> Tie:
     left, right = values[pair["record_id_l"]], values[pair["record_id_r"]]
     comparisons = [
         Comparison(

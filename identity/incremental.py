@@ -160,9 +160,7 @@ def _resolve_part(
     return Resolved(matching, near, index["record_id"].combine_chunks(), index, made_by)
 
 
-def _normalised(
-    con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics
-) -> pa.Table:
+def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
     """Fresh records in comparable form with their keys; `value_keys`: those by which they are neighbours at once."""
     given = con.sql(f"select * from ({records}) semi join fresh_ids using (record_id)").to_arrow_table()
     with scratch() as matcher:
@@ -257,9 +255,7 @@ def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnectio
     )
 
 
-def _index_rows(
-    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, matching: Matching
-) -> pa.Table:
+def _index_rows(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, matching: Matching) -> pa.Table:
     _register(matcher, "hashes", con.sql("select record_id, row_hash from now").to_arrow_table())
     _register(matcher, "label_hashes", con.sql("select * from label_hashes").to_arrow_table())
     return create_rows(matcher, matching.neighbourhood)

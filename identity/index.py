@@ -21,7 +21,7 @@ PERSON_STATISTICS = "identity/person_statistics"
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "run"}
 #: Columns of the table `people` that the matcher reads, beside rid.
 PEOPLE = (
-    "record_id", "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "pet", "pet_letters",
+    "record_id", "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters",
     "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
     "national_id", "id_is_checked", "street", "house", "city", "postcode", "issued",
 )  # fmt: skip

@@ -135,6 +135,11 @@ class Name:
         return self.hanzi[-1] if len(self.hanzi) > 2 and self.hanzi[-2] in "小阿" else ""
 
     @property
+    def hanzi_once(self) -> str:
+        """The characters without those that repeat the one before: equal where a key was pressed twice."""
+        return "".join(c for c, before in zip(self.hanzi, " " + self.hanzi, strict=False) if c != before)
+
+    @property
     def pet_letters(self) -> str:
         """The same in Latin letters (Xiaoming: ming), for names in two scripts."""
         given = self.parts[0]

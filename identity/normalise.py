@@ -105,6 +105,7 @@ def _create_name_table(con: duckdb.DuckDBPyConnection, names: list[Name]) -> Non
             "given": given,
             "family": family,
             "hanzi": [name.hanzi or None for name in names],
+            "hanzi_once": [name.hanzi_once or None for name in names],
             "pet": [name.pet or None for name in names],
             "pet_letters": [name.pet_letters or None for name in names],
             "nicknames": [name.nicknames or None for name in names],
@@ -115,7 +116,7 @@ def _create_name_table(con: duckdb.DuckDBPyConnection, names: list[Name]) -> Non
             pa.int64(),
             pa.string(),
             pa.bool_(),
-            *[pa.string()] * 5,
+            *[pa.string()] * 6,
             pa.list_(pa.int64()),
             pa.string(),
             pa.list_(pa.string()),
@@ -241,7 +242,7 @@ def _create_people(con: duckdb.DuckDBPyConnection) -> None:
                            and (d.birth is not null or p.street is not null)) as is_somebody
                 from raw left join raw_names n using (rid) join dates d using (rid) join sure s using (rid)
                 join places p using (rid) left join issued i using (rid))
-            select rid, record_id, source, is_somebody, false as is_labelled, case when is_full then name_key end as name_key, given, family, hanzi, pet, pet_letters, nicknames, generation, parts,
+            select rid, record_id, source, is_somebody, false as is_labelled, case when is_full then name_key end as name_key, given, family, hanzi, hanzi_once, pet, pet_letters, nicknames, generation, parts,
                    birth, birth_year, strftime(birth, '%Y%m%d') as birth_text, gender, email, phone, national_id,
                    id_is_checked, street, nullif(regexp_extract(street, '[0-9]+'), '') as house, city, postcode, issued
             from whole"""

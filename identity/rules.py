@@ -74,7 +74,7 @@ class Rule:
 _NAME_IS_SAME = {"given_name": ("same", "same sound"), "family_name": ("same",)}
 _GIVEN_IS_ALIKE = {
     "given_name": (
-        "same", "same sound", "nickname", "exchanged with the family name", "one character more", "similar",
+        "same", "same sound", "nickname", "exchanged with the family name", "doubled character", "one character more", "similar",
         "syllables exchanged", "initial", "one within the other",
     )
 }  # fmt: skip
