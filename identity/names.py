@@ -1,18 +1,15 @@
-"""Names of people in comparable form, in Latin and Chinese script and any order, and how alike two of them are.
+"""Names of people in comparable form, in Latin and Chinese script and any order.
 
-Pure functions on single values; `normalise` calls them once per distinct name, `anchors` once per distinct pair.
+Pure functions on single values, called once per distinct name (`normalise`); how alike two are, the model says.
 No name ever leaves this module in a message.
 """
 
 import csv
 import re
 import unicodedata
-from collections import Counter
-from dataclasses import dataclass
-from enum import IntEnum
 from functools import lru_cache
 from importlib.resources import files
-from itertools import pairwise
+from typing import NamedTuple
 
 HANZI = re.compile(r"[㐀-鿿豈-﫿·]+")
 _LATIN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -84,20 +81,7 @@ _PLACEHOLDERS = frozenset(
 )  # fmt: skip
 
 
-class Alike(IntEnum):
-    """How far two names agree; larger is more. `FAMILY_ONLY` is what relatives look like."""
-
-    DIFFERENT = -2
-    FAMILY_ONLY = -1
-    UNKNOWN = 0
-    GIVEN_ONLY = 1
-    PARTIAL = 2
-    SIMILAR = 3
-    SAME = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(NamedTuple):
     """A name taken apart.
 
     Attributes:
@@ -148,9 +132,10 @@ class Name:
     @property
     def nicknames(self) -> list[int]:
         """Groups of short and full forms (lines of nicknames.csv) that the given name stands in."""
-        return sorted(
-            set().union(*(_nicknames().get(token, frozenset()) for token in (self.parts[0], *self.tokens[:1])))
-        )
+        groups = _nicknames()
+        given, first = self.parts[0], self.tokens[0]
+        found = groups.get(given, _NO_GROUP)
+        return sorted(found | groups.get(first, _NO_GROUP) if first != given else found)
 
     @property
     def is_full(self) -> bool:
@@ -158,13 +143,17 @@ class Name:
         return len(self.tokens) > 1 or (not (self.hanzi or self.given or self.family) and len(self.key) >= 9)
 
 
+#: Given and family names are few beside people: each is taken apart once.
+_PARTS_KEPT = 1 << 18
+
+
 def parse_name(full: str | None, given: str | None = None, family: str | None = None) -> Name | None:
     """Take a name apart; None where there is none, or a placeholder. A full name wins over its parts."""
-    full, given, family = (_clean(text) for text in (full, given, family))
+    full, given, family = _clean(full) if full else "", _part(given) if given else "", _part(family) if family else ""
     if not full and bool(given) != bool(family):
         return _parse_part(given, family)
     text = full or " ".join(part for part in (given, family) if part)
-    hanzi = _HANZI_TITLES.sub("", "".join(HANZI.findall(text)).replace("·", ""))
+    hanzi = "" if text.isascii() else _HANZI_TITLES.sub("", "".join(HANZI.findall(text)).replace("·", ""))
     if hanzi:
         return None if hanzi in _PLACEHOLDERS else _parse_hanzi(hanzi, "".join(HANZI.findall(family)))
     return _parse_latin(text, given, family)
@@ -180,8 +169,13 @@ def _parse_part(given: str, family: str) -> Name | None:
     return Name(least_rotation(letters), (letters,), hanzi, "" if given else letters, letters if given else "")
 
 
-def _clean(text: str | None) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip() if text else ""
+def _clean(text: str) -> str:
+    return text.lower().strip() if text.isascii() else unicodedata.normalize("NFKC", text).casefold().strip()
+
+
+@lru_cache(maxsize=_PARTS_KEPT)
+def _part(text: str) -> str:
+    return _clean(text)
 
 
 def _parse_hanzi(hanzi: str, family: str) -> Name:
@@ -215,22 +209,29 @@ def _parse_latin(text: str, given: str, family: str) -> Name | None:
         text = f"{given} {family}"
     tokens: list[str] = []
     generation = ""
-    for token in _latin_tokens(text):
-        if token in _GENERATIONS and tokens:
-            generation = _GENERATIONS[token]
-        elif token not in _TITLES:
-            tokens.append(token)
+    for word in text.split():
+        for token in _latin_tokens(word):
+            if token in _GENERATIONS and tokens:
+                generation = _GENERATIONS[token]
+            elif token not in _TITLES:
+                tokens.append(token)
     if all(token in _PLACEHOLDERS or len(token) == 1 for token in tokens):
         return None
-    family_key, given_key = ("".join(_latin_tokens(part)) for part in (family, given))
+    family_key, given_key = _joined(family), _joined(given)
     if not (family_key and given_key):
         family_key = given_key = ""
     return Name(least_rotation("".join(tokens)), tuple(tokens), "", family_key, given_key, generation)
 
 
-def _latin_tokens(text: str) -> list[str]:
+@lru_cache(maxsize=_PARTS_KEPT)
+def _joined(text: str) -> str:
+    return "".join(_latin_tokens(text))
+
+
+@lru_cache(maxsize=_PARTS_KEPT)
+def _latin_tokens(text: str) -> tuple[str, ...]:
     plain = text if text.isascii() else _without_accents(text)
-    return [_UMLAUT.sub(r"\1u", token.replace("'", "")) for token in _LATIN.findall(plain)]
+    return tuple(_UMLAUT.sub(r"\1u", token.replace("'", "")) for token in _LATIN.findall(plain))
 
 
 def _without_accents(text: str) -> str:
@@ -240,126 +241,15 @@ def _without_accents(text: str) -> str:
 
 def least_rotation(text: str) -> str:
     """The rotation of the text that sorts first: equal for "wangxiaoming" and "xiaomingwang"."""
-    return min((text[i:] + text[:i] for i in range(len(text))), default="")
+    if not text:
+        return ""
+    least = min(text)  # it begins with the least letter, which few names have often
+    twice, size = text + text, len(text)
+    found = [at for at in range(size) if text[at] == least]
+    return min(twice[at : at + size] for at in found)
 
 
-def alike(a: Name, b: Name) -> Alike:
-    """How far two names agree. Symmetric."""
-    if a.generation != b.generation and a.generation and b.generation:
-        return Alike.FAMILY_ONLY
-    if a.hanzi and b.hanzi:
-        return _alike_hanzi(a, b)
-    if a.key == b.key:
-        return Alike.SAME
-    return _alike_tokens(a, b)
-
-
-def _alike_hanzi(a: Name, b: Name) -> Alike:
-    if a.hanzi == b.hanzi or (len(a.hanzi) > 1 and least_rotation(a.hanzi) == least_rotation(b.hanzi)):
-        return Alike.SAME
-    if a.key == b.key:
-        return Alike.SIMILAR  # the wrong character of the same sound: the typing error of pinyin keyboards
-    short, long = sorted((a.hanzi, b.hanzi), key=len)
-    if len(short) > 2 and sorted(a.hanzi) == sorted(b.hanzi):
-        return Alike.SIMILAR  # two characters swapped
-    if len(long) == len(short) + 1 and len(short) > 1 and _is_subsequence(short, long):
-        # A doubled key, or a character left out: the second may also be two brothers (王伟, 王伟明).
-        return Alike.SIMILAR if any(x == y for x, y in pairwise(long)) else Alike.PARTIAL
-    if a.family == b.family and (
-        not (a.given and b.given) or _is_pet_name(a.hanzi, b.hanzi) or _is_pet_name(b.hanzi, a.hanzi)
-    ):
-        return Alike.PARTIAL
-    if a.family == b.family:
-        return Alike.FAMILY_ONLY
-    return Alike.GIVEN_ONLY if a.given and a.given == b.given and len(a.hanzi) > 2 else Alike.DIFFERENT
-
-
-def _is_subsequence(short: str, long: str) -> bool:
-    rest = iter(long)
-    return all(character in rest for character in short)
-
-
-def _is_pet_name(pet: str, hanzi: str) -> bool:
-    """小 or 阿 before one character of the given name: 王小明 for 王明华."""
-    return len(pet) > 2 and pet[-2] in "小阿" and pet[-1] in hanzi[1:]
-
-
-def _alike_tokens(a: Name, b: Name) -> Alike:
-    left, right = Counter(a.tokens), Counter(b.tokens)
-    common = left & right
-    rest_a, rest_b = list((left - common).elements()), list((right - common).elements())
-    if not rest_a or not rest_b:
-        return Alike.SAME if not (rest_a or rest_b) else Alike.PARTIAL
-    level = Alike.SAME
-    for token in sorted(rest_a, key=lambda t: (-len(t), t)):
-        partner, agreement = _best_partner(token, rest_b)
-        if partner is None:
-            continue
-        rest_a.remove(token)
-        rest_b.remove(partner)
-        level = min(level, agreement)
-    if not rest_a or not rest_b:
-        return min(level, Alike.PARTIAL) if rest_a or rest_b else level
-    return _share_of_name(a, b, common) if common else Alike.DIFFERENT
-
-
-def _best_partner(token: str, others: list[str]) -> tuple[str | None, Alike]:
-    """The other name's part that this part may stand for, and at what level."""
-    for other in others:
-        if _is_typing_error(token, other) or not _nicknames().get(token, frozenset()).isdisjoint(
-            _nicknames().get(other, frozenset())
-        ):
-            return other, Alike.SIMILAR
-    for other in others:
-        short, long = sorted((token, other), key=len)
-        if len(short) == 1 and long.startswith(short):
-            return other, Alike.PARTIAL
-    return None, Alike.DIFFERENT
-
-
-def _share_of_name(a: Name, b: Name, common: Counter[str]) -> Alike:
-    """Whether what two names share is the given name (perhaps married) or, in doubt, the family name (relatives)."""
-    if not _PINYIN_SURNAMES.isdisjoint(common):
-        return Alike.FAMILY_ONLY
-    if a.hanzi or b.hanzi:
-        # Chinese families share given names far too often for a marriage to be the likelier reason.
-        return Alike.FAMILY_ONLY if (a.family or b.family) in common else Alike.DIFFERENT
-    return Alike.GIVEN_ONLY if all(_likely_given(name) in common for name in (a, b)) else Alike.FAMILY_ONLY
-
-
-def _likely_given(name: Name) -> str:
-    """The part that stands first, unless the record itself says that this is the family name."""
-    return name.given if name.given in name.tokens and name.family != name.tokens[0] else name.tokens[0]
-
-
-def _is_typing_error(a: str, b: str) -> bool:
-    """One slip of the finger (two in long names), not another name: short parts must be transposed to count."""
-    shorter = min(len(a), len(b))
-    if len(a) == len(b) == 2 and a == b[::-1]:
-        return (a in _PINYIN_SURNAMES) != (b in _PINYIN_SURNAMES)  # Hu typed uH; but Na and An are two names
-    if shorter < 3 or abs(len(a) - len(b)) > 2:
-        return False
-    distance = edit_distance(a, b)
-    if distance > 2:
-        return False
-    if distance == 2:
-        return shorter >= 7 and a[0] == b[0]
-    return shorter >= 5 or (len(a) == len(b) and sorted(a) == sorted(b))
-
-
-def edit_distance(a: str, b: str) -> int:
-    """Insertions, deletions, substitutions and transpositions of neighbours (optimal string alignment)."""
-    before: list[int] = []
-    last = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        row = [i]
-        for j, y in enumerate(b, 1):
-            cost = min(last[j] + 1, row[-1] + 1, last[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            row.append(cost)
-        before, last = last, row
-    return last[-1]
+_NO_GROUP: frozenset[int] = frozenset()
 
 
 @lru_cache(maxsize=1)

@@ -1,15 +1,13 @@
 """Values of person records in comparable form: what cannot identify anybody becomes null.
 
 One pass of DuckDB over all records; only distinct names and unusual phone numbers go through Python. The result is
-three tables of the scratch connection, which `rules`, `anchors` and `attach` work on:
+two tables of the scratch connection, which all that follows works on:
 
-    people    rid, record_id, source, name_id, name_key, birth, birth_year, gender, email, phone, national_id,
-              id_is_checked, street, city, postcode
-              (rid = place in the order of record_id: independent of arrival)
-    holdings  rid, kind, value             (every identifier that a record holds, doubles removed)
-    name_parts  name_id, part              (family and given name in Latin letters)
+    people      one row per record: rid, the columns of `index.PEOPLE`
+                (rid = place in the order of record_id: independent of arrival)
+    holdings    rid, kind, value: every identifier that a record holds, doubles removed
 
-and a list of `Name`, indexed by `name_id`. Whether records belong together is not decided here.
+Whether records belong together is not decided here.
 """
 
 from collections.abc import Iterable
@@ -73,55 +71,43 @@ def _create_names(con: duckdb.DuckDBPyConnection) -> None:
                  where full_name is not null or given_name is not null or family_name is not null)"""
     )
     rows = con.sql("select full_name, given_name, family_name from spelling order by spelling_id").fetchall()
-    ids: dict[Name, int] = {}
-    name_of: list[int | None] = []
-    for full, given, family in rows:
-        name = parse_name(full, given, family)
-        name_of.append(None if name is None else ids.setdefault(name, len(ids)))
-    _register(con, "spelling_name", {"spelling_id": range(len(name_of)), "name_id": name_of}, (pa.int64(), pa.int64()))
-    _create_name_table(con, list(ids))
+    _create_name_table(con, [parse_name(*row) for row in rows])
     con.execute(
         """create table raw_names as
            select rid, names.* from raw
            join spelling s on raw.full_name is not distinct from s.full_name and raw.given_name is not distinct
                from s.given_name
                 and raw.family_name is not distinct from s.family_name
-           join spelling_name using (spelling_id) join names using (name_id)"""
+           join names using (spelling_id)"""
     )
-    for table in ("spelling", "spelling_name", "names"):
+    for table in ("spelling", "names"):
         con.execute(f"drop table {table}")
 
 
-def _create_name_table(con: duckdb.DuckDBPyConnection, names: list[Name]) -> None:
-    """Table `names`: one row per distinct name."""
-    given, family = ([name.parts[side] or None for name in names] for side in (0, 1))
-    _register(
-        con,
-        "names",
-        {
-            "name_id": range(len(names)),
-            "name_key": [name.key for name in names],
-            "is_full": [name.is_full for name in names],
-            "given": given,
-            "family": family,
-            "hanzi": [name.hanzi or None for name in names],
-            "hanzi_once": [name.hanzi_once or None for name in names],
-            "pet": [name.pet or None for name in names],
-            "pet_letters": [name.pet_letters or None for name in names],
-            "nicknames": [name.nicknames or None for name in names],
-            "generation": [name.generation or None for name in names],
-            "parts": [list(name.tokens) if name.is_full else None for name in names],
-        },
-        (
-            pa.int64(),
-            pa.string(),
-            pa.bool_(),
-            *[pa.string()] * 6,
-            pa.list_(pa.int64()),
-            pa.string(),
-            pa.list_(pa.string()),
-        ),
-    )
+def _create_name_table(con: duckdb.DuckDBPyConnection, spelled: list[Name | None]) -> None:
+    """Table `names`: what is compared of each spelling that is a name."""
+    known = [(number, name) for number, name in enumerate(spelled) if name is not None]
+    names = [name for _, name in known]
+    parts = [name.parts for name in names]
+    texts = {
+        "name_key": [name.key for name in names],
+        "given": [given or None for given, _ in parts],
+        "family": [family or None for _, family in parts],
+        "hanzi": [name.hanzi or None for name in names],
+        "hanzi_once": [name.hanzi_once or None for name in names],
+        "pet": [name.pet or None for name in names],
+        "pet_letters": [name.pet_letters or None for name in names],
+        "generation": [name.generation or None for name in names],
+    }
+    others = {
+        "spelling_id": pa.array([number for number, _ in known], pa.int64()),
+        "is_full": pa.array([name.is_full for name in names], pa.bool_()),
+        "nicknames": pa.array([name.nicknames or None for name in names], pa.list_(pa.int64())),
+        "parts": pa.array([name.tokens if name.is_full else None for name in names], pa.list_(pa.string())),
+    }
+    con.register("registered", pa.table(others | {key: pa.array(held, pa.string()) for key, held in texts.items()}))
+    con.execute("create table names as select * from registered")
+    con.unregister("registered")
 
 
 def _create_contacts(con: duckdb.DuckDBPyConnection) -> None:
@@ -238,11 +224,13 @@ def _create_people(con: duckdb.DuckDBPyConnection) -> None:
                        p.street, p.city, p.postcode, i.issued,
                        -- A family name and a telephone are a household; a full name, or a birth date or an address
                        -- beside what there is of a name, are somebody.
-                       coalesce(n.is_full, false) or ((n.name_id is not null or s.national_id is not null)
+                       coalesce(n.is_full, false) or ((n.name_key is not null or s.national_id is not null)
                            and (d.birth is not null or p.street is not null)) as is_somebody
                 from raw left join raw_names n using (rid) join dates d using (rid) join sure s using (rid)
                 join places p using (rid) left join issued i using (rid))
-            select rid, record_id, source, is_somebody, false as is_labelled, case when is_full then name_key end as name_key, given, family, hanzi, hanzi_once, pet, pet_letters, nicknames, generation, parts,
+            select rid, record_id, source, is_somebody, false as is_labelled,
+                   case when is_full then name_key end as name_key, given, family, hanzi, hanzi_once, pet, pet_letters,
+                   nicknames, generation, parts,
                    birth, birth_year, strftime(birth, '%Y%m%d') as birth_text, gender, email, phone, national_id,
                    id_is_checked, street, nullif(regexp_extract(street, '[0-9]+'), '') as house, city, postcode, issued
             from whole"""
