@@ -83,8 +83,10 @@ def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by:
         return _resolve_all(con, records, labels, model, made_by)
 
 
-def write_index(resolved: Resolved, *, run: int) -> None:
+def write_index(resolved: Resolved) -> None:
     """Keep what a run found out; last of all that it writes, so that one that died before is done again."""
+    # Of its own count: a run that changes no link has no number in person_links.
+    run = int(read_state(PERSON_INDEX).get("run", -1)) + 1
     rows = resolved.index.append_column("run", pa.array(np.full(resolved.index.num_rows, run), pa.int64()))
     if resolved.looked_at is None:
         overwrite(PERSON_STATISTICS, resolved.matching.statistics.to_table(), configuration=CONFIGURATION)

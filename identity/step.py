@@ -97,7 +97,7 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     queue.write()
     totals = {"records": _records(), "persons": persons, "values_guarded": matching.guarded.num_rows}
     if changes.num_rows == 0 and state:
-        write_index(resolved, run=run)
+        write_index(resolved)
         result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - started)
         _write_run(read, result, matching.guarded)
         return result
@@ -115,7 +115,7 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     crash_point("identity.between_links_and_events")
     events = _write_missing_events(written, _open(history), links)
     crash_point("identity.before_index")
-    write_index(resolved, run=run)
+    write_index(resolved)
     counts = _count(events)
     result = IdentityResult(
         "updated",
