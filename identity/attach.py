@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.components import Ints
+from identity.components import Ints, ints
 from identity.rules import Evidence
 
 _LOOSE, _NUMBERED, _NAMED = 0, 1, 2
@@ -34,7 +34,7 @@ def attach(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     _group_undecided(con)
     found = con.sql("select component from state order by rid").fetchnumpy()["component"]
     con.execute("drop table state")
-    return np.ascontiguousarray(found, dtype=np.int64)
+    return ints(found)
 
 
 def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:

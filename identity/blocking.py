@@ -24,7 +24,7 @@ MOST_PROFILES = 64
 
 @dataclass(frozen=True)
 class Key:
-    """What profiles must share to be held against each other: a reason's name and SQL over `profiles`, null for none."""
+    """What profiles must share to be held against each other: a reason's name, and SQL over `people`, null for none."""
 
     name: str
     value: str
@@ -41,31 +41,25 @@ PERSONAL_KEYS = (
     Key("SAME_NAME_AND_ADDRESS", "name_key || street"),
     Key("SAME_NAME_AND_SIMILAR_EMAIL", f"name_key || {rules.digits_sql('email')}"),
     Key("SAME_NAME_AND_PLACE", "name_key || coalesce(postcode, city)"),
-    Key("SAME_NAME", "name_key"),
     Key("SAME_GIVEN_NAME_AND_BIRTH_DATE", "given || birth_text"),
     Key("SAME_FAMILY_NAME_AND_BIRTH_DATE", "family || birth_text"),
     Key("SAME_BIRTH_DATE_AND_PLACE", "birth_text || coalesce(postcode, city)"),
     Key("SAME_GIVEN_NAME_AND_ADDRESS", "given || street"),
     Key("SAME_FAMILY_NAME_AND_ADDRESS", "family || street"),
     Key("SAME_ADDRESS_AND_BIRTH_YEAR", "street || birth_year"),
-    Key("SAME_GIVEN_NAME_AND_PLACE", "given || coalesce(postcode, city)"),
-    Key("SAME_FAMILY_NAME_AND_PLACE", "family || coalesce(postcode, city)"),
     Key("SAME_HOUSE_NUMBER_AND_POSTCODE", "house || '|' || postcode"),
     Key("SAME_FAMILY_NAME_AND_SIMILAR_PHONE", f"family || {letters_sorted_sql('phone')}"),
     Key("SAME_BIRTH_DATE_AND_INITIAL", "birth_text || given[:1]"),
     Key("SAME_BIRTH_DATE_AND_FAMILY_INITIAL", "birth_text || family[:1] || '.'"),
-    Key("SIMILAR_NAME_AND_POSTCODE", "postcode || given[:1] || '|' || family[:1]"),
-    Key("SIMILAR_NAME_AND_CITY", "city || given[:2] || '|' || family[:2]"),
     Key("SIMILAR_ADDRESS_AND_INITIAL", "street[:8] || given[:1]"),
     Key("SIMILAR_NAME_AND_BIRTH_YEAR", "given[:3] || '|' || family[:3] || birth_year"),
-    Key("SIMILAR_NAME_AND_BIRTH_DAY", "given[:2] || family[:2] || birth_text[5:]"),
 )
 
 
 COMPARED = (
-    "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters", "nicknames", "generation", "birth", "birth_year",
-    "birth_text", "gender", "email", "phone", "national_id", "id_is_checked", "street", "house", "city", "postcode",
-    "issued",
+    "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters", "nicknames", "generation", "birth",
+    "birth_year", "birth_text", "gender", "email", "phone", "national_id", "id_is_checked", "street", "house", "city",
+    "postcode", "issued",
 )  # fmt: skip
 
 
@@ -109,7 +103,8 @@ def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
     most = " ".join(f"when kind = '{kind}' then {rules.MOST_RECORDS[k.evidence]}" for kind, k in rules.KINDS.items())
     shared = (
         f"""select kind, value, any_value(s.records) as records, any_value(s.names) as names, min(record_id) as example
-           from holdings join people using (rid) join lake_sizes s on s.key = {short_hash("kind", "value")} group by kind, value"""
+           from holdings join people using (rid) join lake_sizes s on s.key = {short_hash("kind", "value")}
+           group by kind, value"""
         if _is_part(con)
         else f"""select kind, value, count(*) as records, count(distinct name_key) as names, min(record_id) as example
            from holdings join people using (rid) group by kind, value having count(*) > {rules.MOST_NAMES}"""

@@ -9,13 +9,13 @@ Tables read: `judged`, `profiles`. Tables made: `ties` (l, r), `refused` (l, r, 
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from itertools import pairwise
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from identity.components import Ints, connected_components
+from identity.components import Ints, connected_components, ints
 
 #: Between parts of one component nobody compared: slightly against.
 UNSEEN_BITS = -1.0
@@ -29,16 +29,6 @@ AMBIGUOUS_BITS = 3.0
 CERTAIN_BITS = 10_000.0
 #: Weight of what a person judged: above all else.
 LABEL_BITS = 1_000_000.0
-
-
-@dataclass(frozen=True)
-class Graph:
-    """Components under suspicion: pairs of profiles and their weights, by component.
-
-    `pairs[component]`: (weight, l, r), strongest first.
-    """
-
-    pairs: dict[int, list[tuple[float, int, int]]] = field(default_factory=lambda: defaultdict(list))
 
 
 def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
@@ -85,7 +75,7 @@ def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     refused: list[tuple[int, int, str]] = []
     bounds = np.flatnonzero(np.diff(rows["component"], prepend=-1, append=-1)) if len(rows["l"]) else np.array([0])
     columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie")]
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(bounds):
         pairs = list(zip(*(column[start:end] for column in columns), strict=True))
         for members in _people(pairs, refused):
             result[members] = min(members)
@@ -177,14 +167,10 @@ def _ambiguous(
 def tie_components(con: duckdb.DuckDBPyConnection, size: int) -> Ints:
     """Connected components of all ties in `judged`."""
     found = con.sql("select l, r from judged where is_tie").fetchnumpy()
-    return connected_components(size, _ints(found["l"]), _ints(found["r"]))
+    return connected_components(size, ints(found["l"]), ints(found["r"]))
 
 
 def _register_components(con: duckdb.DuckDBPyConnection, component: Ints) -> None:
     con.register("registered", pa.table({"node": np.arange(len(component)), "component": component}))
     con.execute("create table components as select * from registered")
     con.unregister("registered")
-
-
-def _ints(values: object) -> Ints:
-    return np.ascontiguousarray(values, dtype=np.int64)

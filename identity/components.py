@@ -6,6 +6,11 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 
 
+def ints(values: object) -> Ints:
+    """Integers of any column as the nodes of a graph."""
+    return np.ascontiguousarray(values, dtype=np.int64)
+
+
 def connected_components(size: int, left: Ints, right: Ints) -> Ints:
     """The smallest node of each node's component.
 

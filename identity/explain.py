@@ -108,7 +108,8 @@ def pair_of(record_id: str, other_record_id: str, *, model: PersonModel | None =
         con.execute("delete from labelled")
         judge(con, model, kinds, population=statistics.population if statistics else records.num_rows)
         con.execute(
-            "create table edges as select l as left_rid, r as right_rid, kind as rule, weight as strength, * from judged"
+            """create table edges as
+               select l as left_rid, r as right_rid, kind as rule, weight as strength, * from judged"""
         )
         return _ties(con, con.sql(pairs_sql(model)).to_arrow_table(), model)[0]
 

@@ -1,7 +1,8 @@
 """Who is who after records came, changed or went: only what they can bear on is resolved again.
 
-`update_identity` (`step`) calls `resolve_lake`, which looks at everything where it must (the first run, another matcher,
-model or engine, a fifth of the records new) and else at the neighbourhoods that the new records reach (`touched`).
+`update_identity` (`step`) calls `resolve_lake`, which looks at everything where it must (the first run, another
+matcher, model or engine, a fifth of the records new) and else at the neighbourhoods that the new records reach
+(`touched`).
 """
 
 from dataclasses import dataclass
@@ -107,16 +108,18 @@ def _row_hash(columns: list[str]) -> str:
 
 
 def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
-    """Tables `held`, `fresh_ids` (new, changed or judged anew) and `gone`; False where everything is to be looked at."""
+    """Tables `held`, `fresh_ids` (new, changed, judged anew) and `gone`; False where everything is to be looked at."""
     con.execute(f"create table held as {current_sql(LIGHT)}")
     con.execute(
         """create table fresh_ids as
-           select n.record_id from now n left join held h using (record_id) left join label_hashes l using (record_id)
+           select n.record_id from now n
+           left join held h using (record_id) left join label_hashes l using (record_id)
            where h.record_id is null or h.row_hash <> n.row_hash or h.label_hash is distinct from l.label_hash"""
     )
     con.execute(
         """create table gone as
-           select record_id from held where record_id in (from fresh_ids) or record_id not in (select record_id from now)"""
+           select record_id from held
+           where record_id in (from fresh_ids) or record_id not in (select record_id from now)"""
     )
     fresh, held = con.sql("select (select count(*) from fresh_ids), (select count(*) from held)").fetchall()[0]
     return bool(held) and fresh <= MOST_NEW * held
@@ -223,7 +226,7 @@ def _reach_by_ties(
         judge(matcher, model, kinds, population=statistics.population)
         tied = matcher.sql(
             """select record_id from people where rid in (
-                   select l from judged where is_tie or is_labelled union select r from judged where is_tie or is_labelled)"""
+                   select unnest([l, r]) from judged where is_tie or is_labelled)"""
         ).to_arrow_table()
     _register(con, "tied", tied)
     con.execute(

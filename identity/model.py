@@ -2,7 +2,7 @@
 
 Fellegi and Sunter (JASA 1969) hold "one person" against "two people taken at random". Two of one household are not
 taken at random: they share the address, the family name, often the telephone. So every pair is held against both
-alternatives, strangers and housemates, and the likelier of the two decides: w = -log2(2^-w_strangers + 2^-w_housemates).
+alternatives, strangers and housemates, of which the likelier decides: w = -log2(2^-w_strangers + 2^-w_housemates).
 What a household has in common then proves the household, and only what is a person's own proves the person.
 
 `person_model.json` holds Splink's settings (m and u of strangers) and the u of housemates; Splink compares and weighs.

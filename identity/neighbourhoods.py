@@ -5,10 +5,9 @@ the tie was cut afterwards), they say the same, or their e-mails are one slip ap
 """
 
 import duckdb
-import numpy as np
 
 from identity.attach import similar_emails_sql
-from identity.components import Ints, connected_components
+from identity.components import Ints, connected_components, ints
 
 
 def neighbourhoods(con: duckdb.DuckDBPyConnection) -> Ints:
@@ -20,8 +19,4 @@ def neighbourhoods(con: duckdb.DuckDBPyConnection) -> Ints:
             union all select pid, rid from profile_of where rid <> pid
             union all select l, r from ({similar_emails_sql("usable")})"""
     ).fetchnumpy()
-    return connected_components(size, _ints(found["l"]), _ints(found["r"]))
-
-
-def _ints(values: object) -> Ints:
-    return np.ascontiguousarray(values, dtype=np.int64)
+    return connected_components(size, ints(found["l"]), ints(found["r"]))

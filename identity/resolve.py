@@ -37,8 +37,6 @@ NO_LABELS = pa.schema(
 
 #: Strength of records that say the same word for word; above any single number.
 SAME_VALUES_BITS = 30.0
-
-
 #: A pair this close below the threshold is put to a person.
 DOUBTFUL_BITS = 2.0
 
@@ -52,8 +50,8 @@ class Matching:
         component: per record, the place of the first record of the same person.
         neighbourhood: per record, the place of the first record that can bear on its person (`neighbourhoods`).
         links: record_id, match_kind, match_strength; the strongest tie of each record, `SINGLETON` and 0 for none.
-        pairs: record_id_l, record_id_r, match_kind, match_strength and one `weight_…` (bits) per comparison, null where
-            a comparison was not made, and `weight_prior`, what is held before any: the ties that hold each person together.
+        pairs: the ties that hold each person together: record_id_l, record_id_r, match_kind, match_strength, one
+            `weight_…` (bits) per comparison, null where it was not made, and `weight_prior`, what is held before any.
         reviews: the same pairs of doubtful ties, with their `reason` instead of match_kind (`identity.reviews`).
         guarded: kind, reason, records, names, example (a record_id): values that too many share and that tied nobody.
         statistics: what was counted over all records.
@@ -143,7 +141,8 @@ def take_frequencies(con: duckdb.DuckDBPyConnection, statistics: Statistics) -> 
 
 
 def take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
-    """Table `labelled` (l, r, is_same); whom a person judged is somebody, even without a name, and a profile of its own."""
+    """Table `labelled` (l, r, is_same). A record that was judged is somebody, also without a name, and has a profile of
+    its own."""
     con.register("registered", labels if labels is not None else NO_LABELS)
     con.execute(
         """create table labelled as
@@ -204,8 +203,8 @@ def _links_sql() -> str:
         with ends as (
             select left_rid as rid, rule, strength from edges union all select right_rid, rule, strength from edges),
         best as (select rid, max(strength) as strength, min_by(rule, (-strength, rule)) as rule from ends group by rid)
-        select p.record_id, coalesce(b.rule, '{rules.SINGLETON}') as match_kind, coalesce(b.strength,
-            0.0) as match_strength
+        select p.record_id, coalesce(b.rule, '{rules.SINGLETON}') as match_kind,
+            coalesce(b.strength, 0.0) as match_strength
         from people p left join best b using (rid) order by p.rid"""
 
 
@@ -217,8 +216,8 @@ def pairs_sql(model: PersonModel) -> str:
     return f"""
         select l.record_id as record_id_l, r.record_id as record_id_r, rule as match_kind,
             strength as match_strength, {weights}
-        from edges join people l on l.rid = left_rid join people r on r.rid = right_rid order by left_rid,
-            right_rid, rule"""
+        from edges join people l on l.rid = left_rid join people r on r.rid = right_rid
+        order by left_rid, right_rid, rule"""
 
 
 def _reviews_sql(model: PersonModel) -> str:

@@ -1,7 +1,7 @@
 """The reasons for which records are one person, and what guards them. Declarations only.
 
-Two records that name somebody are tied by a rule, or by the person model where no rule holds (`ties`); records without a
-name join the one owner of a value or none (`attach`). A value that too many share ties nobody (`blocking`).
+Two records that name somebody are tied by a rule, or by the person model where no rule holds (`ties`); records
+without a name join the one owner of a value or none (`attach`). A value that too many share ties nobody (`blocking`).
 """
 
 from dataclasses import dataclass
@@ -74,8 +74,8 @@ class Rule:
 _NAME_IS_SAME = {"given_name": ("same", "same sound"), "family_name": ("same",)}
 _GIVEN_IS_ALIKE = {
     "given_name": (
-        "same", "same sound", "nickname", "exchanged with the family name", "doubled character", "one character more", "similar",
-        "syllables exchanged", "initial", "one within the other",
+        "same", "same sound", "nickname", "exchanged with the family name", "doubled character", "one character more",
+        "similar", "syllables exchanged", "initial", "one within the other",
     )
 }  # fmt: skip
 _NAME_IS_ALIKE = _GIVEN_IS_ALIKE | {

@@ -1,7 +1,8 @@
 """Candidates -> ties: which pairs of profiles are one person by a rule, by the model or by a person's judgement.
 
-Tables read: `profiles`, `record_keys`, `labelled` (l, r, is_same: judgements of people). Table made: `judged`, what `model.score` says of each pair and `kind` (the
-reason's name), `is_tie`, and the certain bits of judgements and of two valid national ids in `weight` and `evidence`.
+Tables read: `profiles`, `record_keys`, `labelled` (l, r, is_same: judgements of people). Table made: `judged`, what
+`model.score` says of each pair, and `kind` (the reason's name), `is_tie`, `is_labelled`, `is_contradiction`; the
+certain bits of judgements and of contradictions are in `weight` and `evidence`.
 """
 
 import duckdb
@@ -65,6 +66,7 @@ def judge(
     con.execute("drop table if exists scored")
     score(con, model, population=population, into="scored")
     by_model = f"weight >= {model.threshold_bits} and ({_any_of(model, _BESIDE_THE_NAME)})"
+    tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
     certain, likely = (
         " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
         for is_certain in (True, False)
@@ -80,9 +82,10 @@ def judge(
             select * exclude (rule, against, said, is_same, weight, evidence),
                    coalesce(said, least(against, weight), weight) as weight,
                    coalesce(said, least(against, evidence), evidence) as evidence,
-                   case when is_same then '{rules.LABELLED_SAME}' else coalesce(rule, '{rules.SIMILAR_PERSON}') end as kind,
-                   coalesce(is_same, against is null and (rule is not null {"" if by_rules_only else f"or ({by_model})"}))
-                       as is_tie, is_same is not null as is_labelled, against is not null as is_contradiction
+                   case when is_same then '{rules.LABELLED_SAME}'
+                        else coalesce(rule, '{rules.SIMILAR_PERSON}') end as kind,
+                   coalesce(is_same, against is null and ({tied})) as is_tie,
+                   is_same is not null as is_labelled, against is not null as is_contradiction
             from named"""
     )
     con.execute("drop table scored")
@@ -114,9 +117,12 @@ def _kind_sql(model: PersonModel, kinds: list[str]) -> str:
     issued = sorted(((b, k) for b, k in issued if k != "national_id"), key=lambda item: rules.kind_of(item[1]).turn)
     by_kind = " ".join(f"when keys & {1 << bit} <> 0 then '{rules.rule_of(kind)}'" for bit, kind in issued)
     shared = f"case {by_kind} else 'SAME_IDENTIFIER' end" if by_kind else "'SAME_IDENTIFIER'"
-    card = f" and keys & {1 << len(kinds)} <> 0"
-    cases = " ".join(
-        f"when {_holds(model, rule)}{card if rule.name == rules.SAME_CONTACT_CARD else ''} then {shared if '{KIND}' in rule.name else repr(rule.name)}"
-        for rule in rules.RULES
-    )
-    return f"case {cases} end"
+    cases = []
+    for rule in rules.RULES:
+        holds, name = _holds(model, rule), repr(rule.name)
+        if rule.name == rules.SAME_CONTACT_CARD:
+            holds += f" and keys & {1 << len(kinds)} <> 0"
+        if "{KIND}" in rule.name:
+            name = shared
+        cases.append(f"when {holds} then {name}")
+    return f"case {' '.join(cases)} end"

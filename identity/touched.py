@@ -1,11 +1,12 @@
 """Which records a run must look at, when some are new, changed or gone: whole neighbourhoods, found by their keys.
 
-A record bears on others by a value that both show, by a tie, or by making a key crowded or a value shared by too many. So
-the new records' keys are counted among all, their candidates are judged, and the neighbourhoods that they reach are
+A record bears on others by a value that both show, by a tie, or by making a key crowded or a value shared by too many.
+So the new records' keys are counted among all, their candidates are judged, and the neighbourhoods that they reach are
 resolved again (`neighbourhoods` says why the result is that of a full run; a property test holds it to that).
 
-Tables read: `held` (the index's columns `LIGHT`), `fresh` (the same of records that are new or changed), `gone` (ids that
-are no longer as they were). Made: `sizes_before`, `sizes_after` of the keys in question, `reached` (neighbourhood).
+Tables read: `held` (the index's columns `LIGHT`), `fresh` (the same of records that are new or changed, and
+`value_keys`), `gone` (ids that are no longer as they were). Made: `shown` (the keys in question, see `keys_of`),
+`sizes_before`, `sizes_after` of them, `crossed` (keys that passed a limit), `reached` (neighbourhood).
 """
 
 import duckdb
@@ -18,14 +19,15 @@ _LIMITS = sorted(set(rules.MOST_RECORDS.values()))
 
 
 def keys_of(con: duckdb.DuckDBPyConnection, name: str, wanted: str) -> None:
-    """Table `name`: one row per key of `wanted` and record, held (`is_held`, with its neighbourhood) or fresh or both.
+    """Table `name`: one row per key of `wanted` and record, held (`is_held`, with its neighbourhood) or fresh.
 
     `is_staying`: whether the held record is as it was. Everything else reads this instead of all keys of all records.
     """
     columns = "record_id, name, profile, is_somebody, key"
     con.execute(
         f"""create table {name} as
-            select {columns}, neighbourhood, true as is_held, record_id not in (select record_id from gone) as is_staying
+            select {columns}, neighbourhood, true as is_held,
+                   record_id not in (select record_id from gone) as is_staying
             from (select *, unnest(keys) as key from held) semi join (select key from {wanted}) using (key)
             union all by name
             select {columns}, cast(null as bigint) as neighbourhood, false as is_held, true as is_staying
