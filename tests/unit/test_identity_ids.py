@@ -7,8 +7,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from expectations.suite_files import suite
 from identity.components import connected_components
-from identity.ledger import BEGINNING, HISTORY, Moment, events, next_links
+from identity.ledger import BEGINNING, EVENTS, HISTORY, Moment, events, next_links
 from identity.person_ids import PREVIOUS, Mint, assign_ids
 from identity.resolve import LINKS
 
@@ -166,9 +167,9 @@ def test_link_holds_from_when_its_cause_was_known_but_never_in_a_closed_past() -
     assert new["valid_from"] == START + 9 * DAY + timedelta(microseconds=1)
 
 
-def test_ledger_tells_birth_merge_split_move_and_end() -> None:
-    before = pa.table({"record_id": list("abcdefg"), "person_id": ["1", "1", "2", "3", "3", "4", "5"]})
-    after = pa.table({"record_id": list("abcdefh"), "person_id": ["1", "1", "1", "3", "6", "3", "7"]})
+def test_ledger_tells_birth_merge_split_move_and_end_and_its_suite_knows_them() -> None:
+    before = pa.table({"record_id": list("abcdefgi"), "person_id": ["1", "1", "2", "3", "3", "4", "5", "1"]})
+    after = pa.table({"record_id": list("abcdefhi"), "person_id": ["1", "1", "1", "3", "6", "3", "7", "3"]})
     told = events(before, after, run=3, at=START, is_backfilled=False).to_pylist()
     assert {(e["event_type"], e["person_id"], e["other_person_id"]) for e in told} == {
         ("birth", "6", None),
@@ -176,9 +177,13 @@ def test_ledger_tells_birth_merge_split_move_and_end() -> None:
         ("merge", "1", "2"),
         ("merge", "3", "4"),
         ("split", "6", "3"),
+        ("move", "3", "1"),
         ("end", "5", None),
     }
     assert len({e["event_id"] for e in told}) == len(told)
+    columns = dict.fromkeys(EVENTS.names, "VARCHAR")
+    (known,) = [c for c in suite("identity/person_events", columns) if c.name == "is_a_known_value"]
+    assert known.expected == "one of: birth, merge, split, move, end"
 
 
 def test_clock_that_was_set_back_rewrites_nothing() -> None:
