@@ -12,7 +12,7 @@ Tables read: `held` (the index's columns `LIGHT`), `fresh` (the same of records 
 import duckdb
 
 from identity import rules
-from identity.blocking import MOST_PROFILES
+from identity.blocking import MOST_LOOSE, MOST_PROFILES
 from identity.engine import short_hash
 
 _LIMITS = sorted(set(rules.MOST_RECORDS.values()))
@@ -64,7 +64,10 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
     crossed = " or ".join(
         [f"(coalesce(b.names, 0) > {rules.MOST_NAMES}) <> (coalesce(a.names, 0) > {rules.MOST_NAMES})"]
         + [f"(coalesce(b.records, 0) > {most}) <> (coalesce(a.records, 0) > {most})" for most in _LIMITS]
-        + [f"(coalesce(b.profiles, 0) > {MOST_PROFILES}) <> (coalesce(a.profiles, 0) > {MOST_PROFILES})"]
+        + [
+            f"(coalesce(b.profiles, 0) > {most}) <> (coalesce(a.profiles, 0) > {most})"
+            for most in (MOST_LOOSE, MOST_PROFILES)
+        ]
     )
     con.execute(
         f"create table crossed as select key from sizes_before b full join sizes_after a using (key) where {crossed}"
