@@ -58,23 +58,25 @@ def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table
         f"""with held as (
                 select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
                 from holdings group by rid),
-            shown as (
-                select distinct k.rid, k.key, {short_hash("k.key", short_hash("p.name_key"))} as by_name
-                from record_keys k join people p using (rid)),
-            keyed as (
-                select rid, list(distinct key) as keys,
-                       list(distinct key) filter (key in (select {short_hash("kind", "value")} from guarded)) as guarded
-                from shown group by rid),
+            keyed as (select rid, list(key) as keys from record_keys group by rid),
+            values_guarded as (
+                select rid, list(key) as guarded from record_keys
+                where key in (select {short_hash("kind", "value")} from guarded) group by rid),
+            filled as (select rid, key from record_keys semi join crowded using (key)),
+            filled_by_name as (
+                select rid, {short_hash("key", short_hash("name_key"))} as key from filled join people using (rid)
+                where name_key is not null),
             full_blocks as (
-                select rid, list(distinct key) as crowded from (
-                    select rid, key from shown union select rid, by_name from shown where by_name is not null)
-                semi join crowded using (key) group by rid)
-            select {columns}, h.holdings, k.keys, k.guarded, b.crowded, r.row_hash, l.label_hash,
+                select rid, list(key) as crowded from (
+                    select rid, key from filled union all select rid, key from filled_by_name semi join crowded using (key))
+                group by rid)
+            select {columns}, h.holdings, k.keys, g.guarded, b.crowded, r.row_hash, l.label_hash,
                    {short_hash("f.record_id")} as neighbourhood, {short_hash("p.name_key")} as name,
                    coalesce(o.profile, {short_hash("p.record_id")}) as profile, false as is_gone
             from people p join registered n using (rid) join people f on f.rid = n.first
             join hashes r on r.record_id = p.record_id left join label_hashes l on l.record_id = p.record_id
             left join held h using (rid) left join keyed k using (rid) left join full_blocks b using (rid)
+            left join values_guarded g using (rid)
             left join profile_of o using (rid) order by p.rid"""
     ).to_arrow_table()
     con.unregister("registered")
