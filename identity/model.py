@@ -5,7 +5,8 @@ taken at random: they share the address, the family name, often the telephone. S
 alternatives, strangers and housemates, of which the likelier decides: w = -log2(2^-w_strangers + 2^-w_housemates).
 What a household has in common then proves the household, and only what is a person's own proves the person.
 
-`person_model.json` holds Splink's settings (m and u of strangers) and the u of housemates; Splink compares and weighs.
+`person_model.json` holds Splink's settings (m and u of strangers) and the u of housemates; `score` does Splink's
+arithmetic in SQL of our own.
 """
 
 import json
@@ -25,10 +26,10 @@ LEAST_POPULATION = 10_000
 
 @dataclass(frozen=True)
 class PersonModel:
-    """A trained model.
+    """A person model.
 
     Attributes:
-        version: changes with every training; a lake resolves anew when it does.
+        version: changes with the model; a lake resolves anew when it does.
         threshold_bits: a pair of at least this posterior log-odds is one person.
         splink: Splink 5 settings as a dictionary; levels of each comparison from strongest to weakest.
         housemates: u-probabilities among people of one household, by comparison, in the order of its levels.
