@@ -20,8 +20,8 @@ from identity.rules import Evidence
 
 #: A block of more profiles than this is split by name, and left out where that does not help.
 MOST_PROFILES = 64
-#: A loose key finds what slips hide among few; among many it finds neighbours and namesakes. Measured on 200,000 people:
-#: nine pairs in ten came by loose keys alone, and one tie in a hundred.
+#: A loose key finds what slips hide among few; among many it finds neighbours and namesakes. Measured on 200,000
+#: people: nine pairs in ten came by loose keys alone, and one tie in a hundred.
 MOST_LOOSE = 8
 
 
@@ -183,10 +183,12 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
     most = f"case when rule in ({', '.join(map(str, loose))}) then {MOST_LOOSE} else {MOST_PROFILES} end"
     sizes = "select rule, key, count(*) as size from keys group by rule, key having count(*) > 1"
     if _is_part(con):
-        sizes = f"select rule, key, coalesce(l.profiles, s.size) as size from ({sizes}) s left join lake_sizes l using (key)"
+        sizes = f"""select rule, key, coalesce(l.profiles, s.size) as size
+                    from ({sizes}) s left join lake_sizes l using (key)"""
     con.execute(f"create table sizes as select *, size > {most} as is_crowded from ({sizes})")
     named = f"""select rule, {short_hash("key", short_hash("name_key"))} as key, pid from keys join profiles using (pid)
-                where name_key is not null and key in (select key from sizes where is_crowded and size > {MOST_PROFILES})
+                where name_key is not null
+                  and key in (select key from sizes where is_crowded and size > {MOST_PROFILES})
                   and rule not in ({", ".join(map(str, loose))})"""
     size = "count(*) over (partition by key)"
     if _is_part(con):
