@@ -16,6 +16,7 @@ import duckdb
 from identity import rules
 from identity.attach import similar_email_slots_sql
 from identity.engine import short_hash
+from identity.records import RecordsError
 from identity.rules import Evidence
 
 #: A block of more profiles than this is split by name, and left out where that does not help.
@@ -23,6 +24,8 @@ MOST_PROFILES = 64
 #: A loose key finds what slips hide among few; among many it finds neighbours and namesakes. Measured on 200,000
 #: people: nine pairs in ten came by loose keys alone, and one tie in a hundred.
 MOST_LOOSE = 8
+#: A source that has more kinds of identifiers than this puts values where kinds belong.
+MOST_KINDS = 90
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,16 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
 
     Rules of the kinds come first, then (in `pairs`) that of `rules.SAME_CONTACT_CARD`, then those of `PERSONAL_KEYS`.
     Also makes `profile_of`: records of somebody that say the same, by the first of them.
+
+    Raises:
+        RecordsError: there are more kinds than a pair has bits for.
     """
     kinds = sorted(row[0] for row in con.sql("select distinct kind from holdings").fetchall())
+    if len(kinds) > MOST_KINDS:
+        raise RecordsError(
+            f"there are {len(kinds)} kinds of identifiers, more than {MOST_KINDS}",
+            cure="name in `kind` what an identifier is, and put what it says into `value`",
+        )
     numbers = " ".join(f"when '{kind}' then {number}" for number, kind in enumerate(kinds))
     parts = [
         f"select rid, {number} as rule, {short_hash(repr(key.name), key.value)} as key from people "
@@ -201,9 +212,10 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
             union all
             select rule, key, pid from named where size between 2 and {MOST_PROFILES}"""
     )
+    bits = "bigint" if len(kinds) + len(PERSONAL_KEYS) < 63 else "hugeint"
     con.execute(
-        """create table pairs as
-           select a.pid as l, b.pid as r, bit_or(1::bigint << a.rule) as keys
+        f"""create table pairs as
+           select a.pid as l, b.pid as r, bit_or(1::{bits} << a.rule) as keys
            from blocks a join blocks b on a.key = b.key and a.pid < b.pid group by a.pid, b.pid"""
     )
     con.execute(

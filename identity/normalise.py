@@ -112,9 +112,11 @@ def _create_name_table(con: duckdb.DuckDBPyConnection, spelled: list[Name | None
 
 def _create_contacts(con: duckdb.DuckDBPyConnection) -> None:
     """Table `contacts`: rid, kind, value of every identifier, from the columns and the list of identifiers."""
+    # A kind is a word: it becomes a part of names and of SQL.
     con.execute(
-        """create table given as
-           select rid, lower(trim(item.kind)) as kind, trim(item.value) as value, country
+        r"""create table given as
+           select rid, regexp_replace(lower(trim(item.kind)), '[^\pL\pN_]+', '_', 'g') as kind,
+               trim(item.value) as value, country
            from (select rid, country, unnest(identifiers) as item from raw) where item.value is not null
                and item.kind is not null
            union all select rid, 'email', email, country from raw where email is not null
