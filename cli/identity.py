@@ -1,7 +1,7 @@
 """`lake identity`: the matcher on any file, how good links are, and what people judge of them.
 
-Here: `resolve`, which needs no lake and changes none. The other verbs are in `_identity_label`, `_identity_review` and
-`_identity_evaluate`.
+Here: `resolve`, which needs no lake and changes none. The other verbs are in `_identity_label`, `_identity_review`,
+`_identity_evaluate` and `_identity_train`.
 """
 
 from pathlib import Path
@@ -12,12 +12,13 @@ import typer
 from cli._identity_evaluate import evaluate
 from cli._identity_label import label, labels
 from cli._identity_review import review
+from cli._identity_train import train
 
 
 def register(app: typer.Typer) -> None:
-    """Add `lake identity resolve`, `evaluate`, `review`, `label` and `labels`."""
+    """Add `lake identity resolve`, `evaluate`, `review`, `label`, `labels` and `train`."""
     identity = typer.Typer(help="Who is who: match, measure, review, label.", no_args_is_help=True)
-    for verb in (resolve, evaluate, review, label, labels):
+    for verb in (resolve, evaluate, review, label, labels, train):
         identity.command(verb.__name__)(verb)
     app.add_typer(identity, name="identity")
 
@@ -28,6 +29,9 @@ def resolve(
     explain: Annotated[
         Path | None, typer.Option(help="Parquet file of the pairs that tie records, with weights.")
     ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="JSON file of a person model, as `lake identity train` writes it.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Work out which records are one person. Writes nothing but the files named here."""
@@ -36,6 +40,7 @@ def resolve(
     from cli._parquet import must_be_writable, read, write
     from cli._progress import steps
     from cli._screen import print_json
+    from identity.model import load_model
     from identity.resolve import match
     from identity.resolve import resolve as resolve_records
 
@@ -43,12 +48,13 @@ def resolve(
     records = read(input, "person records", "--input")
     for path in filter(None, (output, explain)):
         must_be_writable(path)
+    chosen = load_model(model)
     if json:
-        matching = match(records)
+        matching = match(records, model=chosen)
     else:
         with steps() as step:
             step(f"matching {records.num_rows:,} records")
-            matching = match(records)
+            matching = match(records, model=chosen)
     links = resolve_records(matching)
     write(links, output)
     if explain is not None:

@@ -21,6 +21,8 @@ The way of a record through this room, one module each (the guide is docs/identi
 
 What a lake adds to that:
 
+    training        the person model trained again, without labels, on the lake's own records
+    models          the models that this lake was trained to; the newest is in use
     index           what is kept of every record, so that a run looks only at what new records can bear on
     touched         which neighbourhoods new, changed and gone records reach
     incremental     everything anew, or those neighbourhoods only; the result is the same

@@ -17,6 +17,7 @@ from identity.engine import scratch
 from identity.index import read_statistics
 from identity.labels import read_labels
 from identity.model import PersonModel, load_model
+from identity.models import lake_model
 from identity.normalise import normalise
 from identity.records import read_records
 from identity.resolve import match_people, pairs_sql, take_frequencies, take_labels
@@ -83,12 +84,12 @@ def ties_of(person_id: str) -> list[Tie]:
                     select record_id from {scan(PERSON_LINKS)} where person_id = ? and valid_to is null)""",
             [person_id],
         ).to_arrow_table()
-    return ties_among(records, statistics=_statistics(), labels=read_labels())
+    return ties_among(records, statistics=_statistics(), labels=read_labels(), model=lake_model())
 
 
 def pair_of(record_id: str, other_record_id: str, *, model: PersonModel | None = None) -> Tie | None:
     """Two records of the lake as the model alone sees them, tied or not; None where one of them is gone."""
-    model, statistics = model or load_model(), _statistics()
+    model, statistics = model or lake_model(), _statistics()
     with connect() as con:
         records = con.execute(
             f"select * from {scan(PERSON_RECORDS)} where record_id in (?, ?)", [record_id, other_record_id]

@@ -1,8 +1,8 @@
-"""What the identity step keeps of every record, so that the next run looks only at what new records can bear on.
+"""What the identity step keeps of every record, so that the next run looks at little.
 
-`identity/person_index` holds per record its values in comparable form, its keys and its neighbourhood; a run appends the
-rows that it made again under its number, a full one begins the table anew. `identity/person_statistics` holds what was
-counted over all records. Both are derived: without them the next run resolves everything.
+`identity/person_index` holds per record its values in comparable form, its keys and its neighbourhood; a run appends
+the rows that it made again under its number, a full one begins the table anew. `identity/person_statistics` holds what
+was counted over all records. Both are derived: without them the next run resolves everything.
 """
 
 import duckdb
@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 
 from identity.components import Ints
-
 from identity.engine import short_hash
 from identity.statistics import Statistics
 from lake.tables import open_table, scan
@@ -21,8 +20,8 @@ PERSON_STATISTICS = "identity/person_statistics"
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "run"}
 #: Columns of the table `people` that the matcher reads, beside rid.
 PEOPLE = (
-    "record_id", "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters",
-    "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
+    "record_id", "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "hanzi_once", "pet",
+    "pet_letters", "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
     "national_id", "id_is_checked", "street", "house", "city", "postcode", "issued",
 )  # fmt: skip
 #: Columns that tell which records a run must look at, without their values.
@@ -67,9 +66,8 @@ def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table
                 select rid, {short_hash("key", short_hash("name_key"))} as key from filled join people using (rid)
                 where name_key is not null),
             full_blocks as (
-                select rid, list(key) as crowded from (
-                    select rid, key from filled union all select rid, key from filled_by_name semi join crowded using (key))
-                group by rid)
+                select rid, list(key) as crowded
+                from (from filled union all from filled_by_name semi join crowded using (key)) group by rid)
             select {columns}, h.holdings, k.keys, g.guarded, b.crowded, r.row_hash, l.label_hash,
                    {short_hash("f.record_id")} as neighbourhood, {short_hash("p.name_key")} as name,
                    coalesce(o.profile, {short_hash("p.record_id")}) as profile, false as is_gone

@@ -19,9 +19,16 @@ from typing import Any
 import duckdb
 
 from identity.blocking import COMPARED
+from lake.errors import LakeError
 
 #: Fewer records than this are taken as a sample of a larger population: two strangers may agree by chance all the same.
 LEAST_POPULATION = 10_000
+
+
+class ModelError(LakeError):
+    """A file given as a person model is none."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,34 @@ class PersonModel:
 
 
 def load_model(path: Path | None = None) -> PersonModel:
-    """The model that is shipped, or one that was trained."""
-    text = path.read_text() if path else (files("identity") / "person_model.json").read_text(encoding="utf-8")
-    return parse_model(text)
+    """The model that is shipped, or one from a file.
+
+    Raises:
+        ModelError: the file is no person model.
+    """
+    if path is None:
+        return parse_model((files("identity") / "person_model.json").read_text(encoding="utf-8"))
+    try:
+        return parse_model(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{path} is no person model ({type(error).__name__})", cure="give a file that `lake identity train` wrote"
+        ) from None
+
+
+def model_text(model: PersonModel, *, version: str, splink: dict[str, Any], housemates: dict[str, list[float]]) -> str:
+    """The JSON of a model with other probabilities than `model`."""
+    odds = 2.0**model.housemates_prior
+    return json.dumps(
+        {
+            "version": version,
+            "threshold_bits": model.threshold_bits,
+            "splink": splink,
+            "housemates": {"probability_two_records_match": odds / (1 + odds), "u_probabilities": housemates},
+        },
+        ensure_ascii=False,
+        indent=1,
+    )
 
 
 def parse_model(text: str) -> PersonModel:
@@ -118,11 +150,12 @@ def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int
     )
     is_there = con.execute("select count(*) from duckdb_tables() where table_name = ?", [into]).fetchall()[0][0]
     gammas = ", ".join(f"gamma_{name}" for name in names)
-    # In two steps: planned as one, DuckDB works the levels out again for every weight that reads them (1.6 times the time).
+    frequent = ", ".join(f"greatest(a_{c}.tf, b_{c}.tf) as tf_{c}" for c in frequencies)
+    # In two steps: planned as one, DuckDB works the levels out for every weight that reads them (1.6 times the time).
     con.execute(
         f"""create table levels as
             with compared as (
-                select l, r, keys, {compared}, {", ".join(f"greatest(a_{c}.tf, b_{c}.tf) as tf_{c}" for c in frequencies)}
+                select l, r, keys, {compared}, {frequent}
                 from pairs join profiles a on a.pid = l join profiles b on b.pid = r {joins})
             select l, r, keys, {", ".join(f"tf_{c}" for c in frequencies)},
                    {", ".join(f"{_gamma_sql(model, name)} as gamma_{name}" for name in names)} from compared"""

@@ -108,7 +108,9 @@ class Name(NamedTuple):
         if len(self.tokens) < 2:
             return "", "".join(self.tokens)
         first, last = self.tokens[0] in _PINYIN_SURNAMES, self.tokens[-1] in _PINYIN_SURNAMES
-        if first and (not last or len(self.tokens) == 2):  # "Zhang Wei": both are family names, and the first is this one
+        if first and (
+            not last or len(self.tokens) == 2
+        ):  # "Zhang Wei": both are family names, and the first is this one
             return "".join(self.tokens[1:]), self.tokens[0]
         particle = next((place for place, token in enumerate(self.tokens[1:], 1) if token in _PARTICLES), -1)
         return "".join(self.tokens[:particle]), "".join(self.tokens[particle:])

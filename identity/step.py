@@ -20,7 +20,8 @@ from identity import ledger
 from identity.as_of import PERSON_LINKS
 from identity.incremental import resolve_lake, write_index
 from identity.labels import PERSON_LABELS, read_labels
-from identity.model import PersonModel, load_model
+from identity.model import PersonModel
+from identity.models import PERSON_MODELS, lake_model
 from identity.person_ids import PREVIOUS, Mint
 from identity.quality import hold_to_labels
 from identity.records import TIMESTAMP, RecordsError
@@ -72,7 +73,10 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
         if records_table is None:
             raise RecordsError(f"there is no table {PERSON_RECORDS}", cure="build it first: lake run")
         # Taken before the rows are read: rows that come in between are read again next time, never missed.
-        read = f"{MATCHER}/{records_table.metadata().id}@{records_table.version()}/{table_version(PERSON_LABELS)}"
+        read = (
+            f"{MATCHER}/{records_table.metadata().id}@{records_table.version()}"
+            f"/{table_version(PERSON_LABELS)}/{table_version(PERSON_MODELS)}"
+        )
         state = read_state(PERSON_LINKS)
         _write_missing_events(state)
         if read in (state.get("read"), read_state(IDENTITY_RUNS).get("read")):
@@ -81,7 +85,7 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
 
 
 def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float) -> IdentityResult:
-    labels, model = read_labels(), load_model()
+    labels, model = read_labels(), lake_model()
     resolved = resolve_lake(f"select * from {scan(PERSON_RECORDS)}", labels, model, made_by=_made_by(model))
     matching = resolved.matching
     moment = ledger.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
@@ -99,7 +103,7 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     if changes.num_rows == 0 and state:
         write_index(resolved)
         result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - started)
-        _write_run(read, result, matching.guarded)
+        _write_run(read, result, matching.guarded, resolved.made_by)
         return result
     before = open_table(PERSON_LINKS)
     written = {
@@ -129,7 +133,7 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
         ends=counts.get("end", 0),
         seconds=time.monotonic() - started,
     )
-    _write_run(read, result, matching.guarded)
+    _write_run(read, result, matching.guarded, resolved.made_by)
     return result
 
 
@@ -254,14 +258,14 @@ def _open_links(version: int | None) -> pa.Table:
     return rows.filter(pc.is_null(rows["valid_to"]))
 
 
-def _write_run(read: str, result: IdentityResult, guarded: pa.Table) -> None:
+def _write_run(read: str, result: IdentityResult, guarded: pa.Table, matcher: str) -> None:
     """One row per run that resolved, outside the tables that an idle run must leave alone; no value of anybody.
 
     `guarded` names the kinds, sizes and one record of each value that was left out, never the value.
     """
     row: dict[str, Any] = {
         "ran_at": clock.now(),
-        "matcher": MATCHER,
+        "matcher": matcher,
         **asdict(result),
         "guarded": guarded.slice(0, 100).to_pylist(),
     }

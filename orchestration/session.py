@@ -18,7 +18,8 @@ from orchestration.changes import Changes, code_fingerprint, compare, table_vers
 from orchestration.guard import run_lock, source_systems
 from orchestration.ledger import Failure, Run
 
-LABELS_TABLE = "identity/person_labels"
+#: What people change at any time, by `lake identity label` and `train`.
+BY_HAND = ("identity/person_labels", "identity/person_models")
 #: Tag of a run of `lake run --source`: these were asked for, and all that is behind them was brought up to date.
 SOURCES_TAG = "lake/sources"
 #: A run that a schedule or sensor started waits so long for one that is at work.
@@ -35,7 +36,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
     _code: str = PrivateAttr(default="")
     _failures: list[Failure] = PrivateAttr(default_factory=list)
     _recorded: Run | None = PrivateAttr(default=None)
-    _labels: int | None = PrivateAttr(default=None)
+    _by_hand: dict[str, int] = PrivateAttr(default_factory=dict)
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Session"]:
@@ -45,7 +46,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
             stack.enter_context(source_systems())
             self._baseline = None if self.full_refresh else ledger.last_complete_run()
             self._code = code_fingerprint()
-            self._labels = table_version(LABELS_TABLE)
+            self._by_hand = {name: version for name in BY_HAND if (version := table_version(name)) is not None}
             try:
                 yield self
             finally:
@@ -73,7 +74,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
             clock_day=today(),
             code=self._code,
             sources=[s for s in run.tags.get(SOURCES_TAG, "").split(",") if s],
-            versions=versions_read(self._labels),
+            versions=versions_read(self._by_hand),
             steps=steps,
             failures=failures,
             checks=checks,
@@ -94,13 +95,12 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
         build(counters=counters())
 
 
-def versions_read(labels: int | None) -> dict[str, int]:
-    """The version of every table outside `ops/`, that of the labels (None: none yet) as it was when the run began.
+def versions_read(by_hand: dict[str, int]) -> dict[str, int]:
+    """The version of every table outside `ops/`, that of what people change as it was when the run began.
 
     People label at any time. A label given while a run is at work may have come too late for it, so the next one looks.
     """
-    others = {name: version for name, version in table_versions().items() if name != LABELS_TABLE}
-    return others if labels is None else others | {LABELS_TABLE: labels}
+    return {name: version for name, version in table_versions().items() if name not in BY_HAND} | by_hand
 
 
 def is_whole(run: dg.DagsterRun) -> bool:

@@ -11,7 +11,7 @@ from lake.tables import scan, table_exists, table_version
 from orchestration.events import AssetEvent, asset_key, written
 from orchestration.instance import POOL
 from orchestration.pictures import bars, intervals
-from orchestration.session import LABELS_TABLE, Session
+from orchestration.session import BY_HAND, Session
 
 RECORDS_TABLE = "identity/person_records"
 LINKS_TABLE, EVENTS_TABLE = "identity/person_links", "identity/person_events"
@@ -51,7 +51,7 @@ def resolve_identity(context: dg.AssetExecutionContext, session: Session) -> Ite
     before = {table: table_version(table) for table in _DESCRIPTIONS}
     changes = session.changes()
     is_missing = any(before[table] is None for table in IDENTITY_TABLES)
-    if changes.everything or is_missing or changes.tables & {RECORDS_TABLE, LABELS_TABLE, *IDENTITY_TABLES}:
+    if changes.everything or is_missing or changes.tables & {RECORDS_TABLE, *BY_HAND, *IDENTITY_TABLES}:
         _update(context, before[QUALITY_TABLE])
     picture = _sizes_of_persons() if table_version(LINKS_TABLE) != before[LINKS_TABLE] else ""
     sizes = {"records per person": dg.MetadataValue.md(picture)} if picture else {}

@@ -1,0 +1,46 @@
+"""`lake identity train`: the person model trained again on the lake's own records, or on a file of records."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def train(
+    input: Annotated[
+        Path | None, typer.Option(help="Parquet file of person records; the lake's own if left out.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="JSON file to write instead of putting the model to use.")] = None,
+) -> None:
+    """Train the matcher's model anew, without labels. The next run looks at every record again with it."""
+    from cli._parquet import read
+    from cli._progress import steps
+    from identity.models import keep_model, lake_model
+    from identity.records import RecordsError
+    from identity.training import train as train_model
+    from lake.duck import connect
+    from lake.tables import scan, table_exists
+
+    if input is not None:
+        records = read(input, "person records", "--input")
+    elif table_exists("identity/person_records"):
+        with connect() as con:
+            records = con.sql(f"select * from {scan('identity/person_records')}").to_arrow_table()
+    else:
+        raise RecordsError("there is no table identity/person_records", cure="build it first: lake run")
+    if input is not None and output is None:
+        raise RecordsError("a model trained on a file needs a place", cure="name a JSON file with --output")
+    with steps() as step:
+        step(f"training on {records.num_rows:,} records")
+        trained = train_model(records, base=lake_model() if input is None else None)
+    for name, reason in sorted(trained.kept.items()):
+        print(f"  {name.replace('_', ' ')} stays as it was: {reason}")
+    told = (
+        f"{trained.model.version}, from {trained.ties:,} pairs of one person and {trained.housemates:,} of housemates"
+    )
+    if output is not None:
+        output.write_text(trained.text, encoding="utf-8")
+        print(f"{told}: {output}")
+        return
+    keep_model(trained)
+    print(f"{told}: in use from the next run on (lake run)")

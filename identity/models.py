@@ -1,0 +1,54 @@
+"""The models that a lake was trained to: `identity/person_models`, append-only; the newest one is in use.
+
+Which model made which links stands in `ops/identity_runs` and in the index; a new one makes the next run look at
+everything again, and ids are carried over as in any other run.
+"""
+
+import pyarrow as pa
+
+from identity.model import PersonModel, load_model, parse_model
+from identity.records import TIMESTAMP
+from identity.training import Trained
+from lake import clock
+from lake.duck import connect
+from lake.tables import scan, table_exists
+from lake.writer import append
+
+PERSON_MODELS = "identity/person_models"
+_SCHEMA = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("trained_at", TIMESTAMP),
+        ("version", pa.string()),
+        ("ties", pa.int64()),
+        ("housemates", pa.int64()),
+        ("kept", pa.list_(pa.string())),
+        ("model", pa.string()),
+    ]
+)
+
+
+def lake_model() -> PersonModel:
+    """The model in use: the newest that was trained here, else the one that is shipped."""
+    if not table_exists(PERSON_MODELS):
+        return load_model()
+    with connect() as con:
+        rows = con.sql(f"select model from {scan(PERSON_MODELS)} order by number desc limit 1").fetchall()
+    return parse_model(rows[0][0]) if rows else load_model()
+
+
+def keep_model(trained: Trained) -> None:
+    """Put a trained model to use from the next run on."""
+    with connect() as con:
+        held = con.sql(f"select max(number) from {scan(PERSON_MODELS)}") if table_exists(PERSON_MODELS) else None
+        number = 1 + int((held.fetchall()[0][0] if held else 0) or 0)
+    row = {
+        "number": number,
+        "trained_at": clock.now(),
+        "version": trained.model.version,
+        "ties": trained.ties,
+        "housemates": trained.housemates,
+        "kept": [f"{name}: {reason}" for name, reason in sorted(trained.kept.items())],
+        "model": trained.text,
+    }
+    append(PERSON_MODELS, pa.Table.from_pylist([row], schema=_SCHEMA))
