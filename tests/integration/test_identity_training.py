@@ -46,8 +46,8 @@ def test_nothing_to_learn_from_is_said_and_the_model_stays() -> None:
         assert match(records).persons == records.num_rows
 
 
-def test_trained_model_is_in_use_from_then_on(febrl: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAKE_HOME", str(tmp_path / "lake"))
+@pytest.mark.usefixtures("home")
+def test_trained_model_is_in_use_from_then_on(febrl: pa.Table) -> None:
     assert lake_model() == load_model()
     trained = train(febrl)
     keep_model(trained)
