@@ -210,10 +210,14 @@ def test_one_birth_date_in_every_row_is_a_default() -> None:
 
 def test_10000_records_that_say_the_same_are_one_person() -> None:
     one = {"full_name": "王小明", "phone": "13812345678", "birth_date": "1980-02-03", "city": "上海"}
-    found = match(records(*(one | {"record_id": f"r{n}"} for n in range(1_000))))
+    found = match(records(*(one | {"record_id": f"r{n}"} for n in range(10_000))))
     assert found.persons == 1
-    crowd = match(records(*(one | {"record_id": f"r{n}"} for n in range(10_000))))
-    assert crowd.guarded["reason"].to_pylist() == ["TOO_MANY_RECORDS"]
+    assert found.guarded["reason"].to_pylist() == ["TOO_MANY_RECORDS"]
+
+
+def test_3000_of_one_name_city_and_birth_date_with_customer_numbers_are_3000() -> None:
+    same = {"full_name": "王伟", "birth_date": "1990-10-01", "city": "上海"}
+    assert match(records(*(same | {"crm_id": f"C{n}"} for n in range(3_000)))).persons == 3_000
 
 
 def test_3000_of_one_name_city_and_birth_date_with_numbers_of_their_own_are_not_one_crowd() -> None:
