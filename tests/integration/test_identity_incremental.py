@@ -190,7 +190,7 @@ def small_world(start: Start, seed: int, *, count: int) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=1, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_run_after_run_gives_what_a_full_run_gives(start: Start, seed: int) -> None:
     small_world(start, seed, count=3)
 
@@ -244,9 +244,7 @@ def test_phone_is_guarded_by_its_13th_name_and_usable_again_without_it(start: St
     assert guarded.matching.guarded["reason"].to_pylist() == ["TOO_MANY_NAMES"]
     assert not runs.together("d00", "d00 again")
     assert runs.is_as_a_full_run(guarded)
-    runs.rows["d13"] = {"full_name": names[MOST_NAMES + 1], "phone": desk}
-    assert runs.is_as_a_full_run(runs.run())
-    del runs.rows["d12"], runs.rows["d03"]
+    del runs.rows["d12"]
     usable = runs.run()
     assert usable.looked_at is not None
     assert runs.together("d00", "d00 again")
