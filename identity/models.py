@@ -12,7 +12,7 @@ from identity.training import Trained
 from lake import clock
 from lake.duck import connect
 from lake.tables import scan, table_exists
-from lake.writer import append
+from lake.writer import append, table_lock
 
 PERSON_MODELS = "identity/person_models"
 _SCHEMA = pa.schema(
@@ -39,9 +39,15 @@ def lake_model() -> PersonModel:
 
 def keep_model(trained: Trained) -> None:
     """Put a trained model to use from the next run on."""
-    with connect() as con:
-        held = con.sql(f"select max(number) from {scan(PERSON_MODELS)}") if table_exists(PERSON_MODELS) else None
-        number = 1 + int((held.fetchall()[0][0] if held else 0) or 0)
+    with table_lock(PERSON_MODELS):
+        append(PERSON_MODELS, _row(trained))
+
+
+def _row(trained: Trained) -> pa.Table:
+    number = 1
+    if table_exists(PERSON_MODELS):
+        with connect() as con:
+            number += con.sql(f"select max(number) from {scan(PERSON_MODELS)}").fetchall()[0][0]
     row = {
         "number": number,
         "trained_at": clock.now(),
@@ -51,4 +57,4 @@ def keep_model(trained: Trained) -> None:
         "kept": [f"{name}: {reason}" for name, reason in sorted(trained.kept.items())],
         "model": trained.text,
     }
-    append(PERSON_MODELS, pa.Table.from_pylist([row], schema=_SCHEMA))
+    return pa.Table.from_pylist([row], schema=_SCHEMA)

@@ -182,6 +182,7 @@ def resolve(
     records: "pa.Table | Matching",
     *,
     previous: pa.Table | None = None,
+    former: pa.Table | None = None,
     taken: pa.Array | None = None,
     mint: Mint | None = None,
 ) -> pa.Table:
@@ -190,11 +191,12 @@ def resolve(
     Args:
         records: as for `match`, or what it made of them.
         previous: `record_id`, `person_id`, `born_at` of the links that there are; ids are carried over from them.
-        taken: ids that were ever given out; none is given again.
+        former: what merged-away persons held (`person_ids.FORMER`); one who is parted again has the id back.
+        taken: ids that were ever given out; none is given to somebody else.
         mint: where new ids come from; random unless seeded.
     """
     matching = records if isinstance(records, Matching) else match(records)
-    ids = assign_ids(matching.record_ids, matching.component, previous=previous, taken=taken, mint=mint)
+    ids = assign_ids(matching.record_ids, matching.component, previous=previous, former=former, taken=taken, mint=mint)
     return matching.links.add_column(1, "person_id", ids).cast(LINKS)
 
 
@@ -228,7 +230,8 @@ def _reviews_sql(model: PersonModel) -> str:
             select l, r, reason from refused
             union all
             select l, r, 'NEAR_THRESHOLD' from judged
-            where not is_tie and not is_contradiction and weight >= {model.threshold_bits - DOUBTFUL_BITS}),
+            where not is_tie and not is_contradiction and says_more
+              and weight >= {model.threshold_bits - DOUBTFUL_BITS}),
         first as (select l, r, min(reason) as reason from doubtful group by l, r)
         select a.record_id as record_id_l, b.record_id as record_id_r, reason, weight as match_strength, {weights}
         from first join judged using (l, r) join people a on a.rid = l join people b on b.rid = r

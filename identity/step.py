@@ -22,7 +22,7 @@ from identity.incremental import resolve_lake, write_index
 from identity.labels import PERSON_LABELS, read_labels
 from identity.model import PersonModel
 from identity.models import PERSON_MODELS, lake_model
-from identity.person_ids import PREVIOUS, Mint
+from identity.person_ids import FORMER, PREVIOUS, Mint
 from identity.quality import hold_to_labels
 from identity.records import TIMESTAMP, RecordsError
 from identity.resolve import resolve
@@ -93,7 +93,7 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
     unlabelled = without_labels(resolved.near_labels, matching.statistics, model=model)
     history = _read_history(resolved.looked_at)
-    links = resolve(matching, previous=_previous(history), taken=_taken(history), mint=mint)
+    links = resolve(matching, previous=_previous(history), former=_former(history), taken=_taken(history), mint=mint)
     changes = ledger.next_links(history, links, _known(resolved.looked_at), moment)
     persons = _persons(history, links)
     queue = plan_reviews(matching.reviews, at=moment.now, run=run, among=resolved.looked_at)
@@ -209,6 +209,27 @@ def _previous(history: pa.Table | None) -> pa.Table | None:
             )
             .to_arrow_table()
             .cast(PREVIOUS)
+        )
+
+
+def _former(history: pa.Table | None) -> pa.Table | None:
+    """What the persons who hold nothing any more held when they went, of records that somebody else holds now."""
+    if history is None:
+        return None
+    with connect() as con:
+        con.register("history", history)
+        return (
+            con.sql(
+                f"""with left_one as (select distinct person_id from history where valid_to is not null),
+                        whole as (select * from {scan(PERSON_LINKS)} semi join left_one using (person_id)),
+                        gone as (
+                            select person_id, max(valid_to) as left_at from whole group by person_id
+                            having count(*) filter (valid_to is null) = 0)
+                    select record_id, person_id, left_at from whole join gone using (person_id)
+                    where valid_to = left_at and record_id in (select record_id from history where valid_to is null)"""
+            )
+            .to_arrow_table()
+            .cast(FORMER)
         )
 
 

@@ -65,7 +65,8 @@ def judge(
     create_frequencies(con, model)
     con.execute("drop table if exists scored")
     score(con, model, population=population, into="scored")
-    by_model = f"weight >= {model.threshold_bits} and ({_any_of(model, _BESIDE_THE_NAME)})"
+    says_more = _any_of(model, _BESIDE_THE_NAME)
+    by_model = f"weight >= {model.threshold_bits} and ({says_more})"
     tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
     certain, likely = (
         " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
@@ -85,7 +86,8 @@ def judge(
                    case when is_same then '{rules.LABELLED_SAME}'
                         else coalesce(rule, '{rules.SIMILAR_PERSON}') end as kind,
                    coalesce(is_same, against is null and ({tied})) as is_tie,
-                   is_same is not null as is_labelled, against is not null as is_contradiction
+                   is_same is not null as is_labelled, against is not null as is_contradiction,
+                   {says_more} as says_more
             from named"""
     )
     con.execute("drop table scored")
