@@ -98,7 +98,7 @@ def test_ties_are_worked_out_when_somebody_opens_them(page: Page) -> None:
     page.goto(f"/person/{MEI}")
     assert page.locator(".fall:visible").count() == 0
     page.get_by_text("How the ties add up").click()
-    expect(page.locator(".ties .fall").first).to_be_visible(timeout=60_000)  # the matcher is imported for the first time
+    expect(page.locator(".ties .fall").first).to_be_visible(timeout=60_000)  # the matcher's first import
     expect(page.locator(".ties .fall").first).to_contain_text("all together")
     assert page.locator(".arcs path.needed").count() >= 1
 
