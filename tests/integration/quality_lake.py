@@ -57,7 +57,17 @@ def make() -> None:
         [{"person_id": p, "full_name": PLANTED[1], "street": PLANTED[3], "email": PLANTED[0], "phone": PLANTED[2]}
          for p in PERSONS],
     )  # fmt: skip
+    write(
+        "identity/person_identifiers",
+        [{"person_id": p, "kind": "email", "value": PLANTED[0], "is_valid": True, "persons_count": len(PERSONS),
+          "sources": ["crm"], "first_seen_at": early, "last_seen_at": NOW} for p in PERSONS],
+    )  # fmt: skip
     write("marts/person_profile", [{"person_id": p, "tier": "gold", "tags": ["vip"]} for p in PERSONS])
+    write(
+        "marts/person_households",
+        [{"person_id": p, "household_id": "H1", "kind": "declared", "source": "crm", "members_count": len(PERSONS),
+          "valid_from": early, "valid_to": None} for p in PERSONS],
+    )  # fmt: skip
     write("marts/journey_events", [_event(number) for number in range(40)])
     write(
         "marts/unresolved_records",
