@@ -124,11 +124,6 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
     return kinds
 
 
-def loose_rules(kinds: list[str]) -> list[int]:
-    """The numbers of the rules whose keys are loose, as they stand in `record_keys`."""
-    return [number for number, key in enumerate(PERSONAL_KEYS, len(kinds) + 1) if key.most == MOST_LOOSE]
-
-
 def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
     """Table `guarded`: values shared by too many, which are reported and join nobody; `usable`: the other holdings."""
     most = " ".join(f"when kind = '{kind}' then {rules.MOST_RECORDS[k.evidence]}" for kind, k in rules.KINDS.items())
@@ -195,7 +190,7 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
             join usable on usable.kind = card.kind and usable.value = card.value
             join profile_of holder on holder.rid = usable.rid where card.values_shown > 1"""
     )
-    loose = loose_rules(kinds)
+    loose = [number for number, key in enumerate(PERSONAL_KEYS, len(kinds) + 1) if key.most == MOST_LOOSE]
     most = f"case when rule in ({', '.join(map(str, loose))}) then {MOST_LOOSE} else {MOST_PROFILES} end"
     sizes = "select rule, key, count(*) as size from keys group by rule, key having count(*) > 1"
     if _is_part(con):

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles, loose_rules
+from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles
 from identity.engine import scratch, short_hash
 from identity.index import (
     CONFIGURATION,
@@ -147,10 +147,7 @@ def _resolve_part(
 ) -> Resolved:
     fresh = _normalised(con, records, labels, statistics)
     _register(con, "fresh_rows", fresh)
-    con.execute(
-        """create table fresh as
-           select record_id, name, profile, is_somebody, keys, value_keys, loose_keys from fresh_rows"""
-    )
+    con.execute("create table fresh as select record_id, name, profile, is_somebody, keys, value_keys from fresh_rows")
     find_reached(con)
     _reach_by_ties(con, labels, model, statistics)
     part = con.sql(
@@ -182,10 +179,9 @@ def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, 
                     from holdings group by rid),
                 keyed as (
                     select rid, list(distinct key) as keys,
-                           list(distinct key) filter (rule < {len(kinds)}) as value_keys,
-                           list(distinct key) filter (rule in ({", ".join(map(str, loose_rules(kinds)))})) as loose_keys
+                           list(distinct key) filter (rule < {len(kinds)}) as value_keys
                     from record_keys group by rid)
-                select {columns}, h.holdings, k.keys, k.value_keys, k.loose_keys, {short_hash("p.name_key")} as name,
+                select {columns}, h.holdings, k.keys, k.value_keys, {short_hash("p.name_key")} as name,
                        coalesce(o.profile, {short_hash("p.record_id")}) as profile
                 from people p left join held h using (rid) left join keyed k using (rid)
                 left join profile_of o using (rid)"""

@@ -90,10 +90,7 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
 def candidates_sql() -> str:
     """SQL: fresh, held: ids of records to be held against each other for ties, of neighbourhoods not yet reached."""
     return f"""
-        with loose as (select distinct unnest(loose_keys) as key from fresh),
-        open_keys as (
-            select key from sizes_after where profiles between 2 and {MOST_PROFILES}
-            and (profiles <= {MOST_LOOSE} or key not in (select key from loose))),
+        with open_keys as (select key from sizes_after where profiles between 2 and {MOST_PROFILES}),
         fresh_keys as (select record_id, name, key from shown where not is_held and is_somebody),
         held_keys as (
             select record_id, name, key from shown anti join reached using (neighbourhood)
@@ -104,5 +101,5 @@ def candidates_sql() -> str:
         by_name as (
             select f.record_id as fresh, h.record_id as held
             from fresh_keys f join held_keys h using (key, name)
-            where {short_hash("key", "name")} in (from open_keys) and key not in (select key from loose))
+            where {short_hash("key", "name")} in (from open_keys))
         select distinct fresh, held from (from whole union all from by_name)"""
