@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from identity import rules
 from identity.components import Ints, ints
+from identity.engine import put
 from identity.rules import Evidence
 
 _LOOSE, _NUMBERED, _NAMED = 0, 1, 2
@@ -19,13 +20,13 @@ _LOOSE, _NUMBERED, _NAMED = 0, 1, 2
 
 def attach(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     """The components with nameless records attached. Adds what it joins to `edges`."""
-    con.register("registered", pa.table({"rid": np.arange(len(component)), "component": component}))
+    put(con, "found", pa.table({"rid": np.arange(len(component)), "component": component}))
     con.execute(
         f"""create table state as
-            select r.rid, r.component, case when not p.is_somebody then {_LOOSE} else {_NAMED} end as level
-            from registered r join people p using (rid)"""
+            select f.rid, f.component, case when not p.is_somebody then {_LOOSE} else {_NAMED} end as level
+            from found f join people p using (rid)"""
     )
-    con.unregister("registered")
+    con.execute("drop table found")
     kinds = [row[0] for row in con.sql("select distinct kind from usable").fetchall()]
     for kind in sorted(kinds, key=lambda k: (rules.kind_of(k).turn, k)):
         _attach_kind(con, kind)

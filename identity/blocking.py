@@ -15,7 +15,7 @@ import duckdb
 
 from identity import rules
 from identity.attach import similar_email_slots_sql
-from identity.engine import short_hash
+from identity.engine import has_table, short_hash
 from identity.records import RecordsError
 from identity.rules import Evidence
 
@@ -228,4 +228,4 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
 
 def _is_part(con: duckdb.DuckDBPyConnection) -> bool:
     """Whether `people` are a part of all records, whose sizes stand in `lake_sizes`."""
-    return bool(con.sql("select count(*) from duckdb_tables() where table_name = 'lake_sizes'").fetchall()[0][0])
+    return has_table(con, "lake_sizes")

@@ -5,7 +5,7 @@ birth date between father and son), so two parts are joined only while the weigh
 than nothing: the correlation clustering of Bansal, Blum and Chawla (Machine Learning 2004), greedily from the strongest
 tie down. A record that fits two people equally well joins neither. What was refused goes to the review queue.
 
-Tables read: `judged`, `profiles`. Tables made: `ties` (l, r), `refused` (l, r, reason).
+Tables read: `judged`, `profiles`. Table made: `refused` (l, r, reason).
 """
 
 from collections import defaultdict
@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity.components import Ints, connected_components, ints
+from identity.engine import put
 
 #: Between parts of one component nobody compared: slightly against.
 UNSEEN_BITS = -1.0
@@ -29,11 +30,12 @@ AMBIGUOUS_BITS = 3.0
 CERTAIN_BITS = 10_000.0
 #: Weight of what a person judged: above all else.
 LABEL_BITS = 1_000_000.0
+_REFUSED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
 
 
 def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
     """Table `pairs` anew: the pairs inside a component of ties that no block proposed; their number."""
-    _register_components(con, component)
+    _put_components(con, component)
     con.execute("drop table if exists pairs")
     con.execute(
         f"""create table pairs as
@@ -50,9 +52,8 @@ def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
 
 
 def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
-    """The person of each node: components of `ties` (weight and `is_tie` in `judged`) with the contradicting ones taken
-    apart. Makes `refused` (l, r, reason)."""
-    _register_components(con, component)
+    """The person of each node: components of ties with the contradicting ones taken apart. Makes `refused`."""
+    _put_components(con, component)
     con.execute(
         """create table suspects as
            with sizes as (
@@ -79,16 +80,8 @@ def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
         pairs = list(zip(*(column[start:end] for column in columns), strict=True))
         for members in _people(pairs, refused):
             result[members] = min(members)
-    con.register(
-        "registered",
-        pa.table(
-            {name: pa.array(column, kind) for name, column, kind in zip(
-                ("l", "r", "reason"), zip(*refused, strict=True) if refused else ((), (), ()),
-                (pa.int64(), pa.int64(), pa.string()), strict=True)}
-        ),
-    )  # fmt: skip
-    con.execute("create table refused as select distinct * from registered")
-    con.unregister("registered")
+    columns_of = zip(*sorted(set(refused)), strict=True) if refused else ((), (), ())
+    put(con, "refused", pa.table([pa.array(column) for column in columns_of], schema=_REFUSED))
     return result
 
 
@@ -170,7 +163,5 @@ def tie_components(con: duckdb.DuckDBPyConnection, size: int) -> Ints:
     return connected_components(size, ints(found["l"]), ints(found["r"]))
 
 
-def _register_components(con: duckdb.DuckDBPyConnection, component: Ints) -> None:
-    con.register("registered", pa.table({"node": np.arange(len(component)), "component": component}))
-    con.execute("create table components as select * from registered")
-    con.unregister("registered")
+def _put_components(con: duckdb.DuckDBPyConnection, component: Ints) -> None:
+    put(con, "components", pa.table({"node": np.arange(len(component)), "component": component}))

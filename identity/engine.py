@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+import pyarrow as pa
 
 from lake.settings import load_settings
 
@@ -34,6 +35,18 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
             yield connection
         finally:
             connection.close()
+
+
+def put(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
+    """Make a table of the engine's own of an Arrow table, in place of one that is there."""
+    con.register("registered", table)
+    con.execute(f"create or replace table {name} as select * from registered")
+    con.unregister("registered")
+
+
+def has_table(con: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a connection has made a table of that name."""
+    return bool(con.execute("select count(*) from duckdb_tables() where table_name = ?", [name]).fetchall()[0][0])
 
 
 def short_hash(*values: str) -> str:

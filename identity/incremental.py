@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from identity import rules
 from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles
-from identity.engine import scratch, short_hash
+from identity.engine import has_table, put, scratch, short_hash
 from identity.index import (
     CONFIGURATION,
     HEAVY,
@@ -78,7 +78,7 @@ def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by:
     with connect() as con:
         columns = [row[0] for row in con.sql(f"describe {records}").fetchall() if row[0] in SCHEMA.names]
         con.execute(f"create table now as select record_id, {_row_hash(columns)} as row_hash from ({records})")
-        _register(con, "label_hashes", _label_hashes(labels))
+        put(con, "label_hashes", _label_hashes(labels))
         if statistics is not None and _create_changes(con):
             return _resolve_part(con, records, labels, model, statistics, made_by)
         return _resolve_all(con, records, labels, model, made_by)
@@ -146,7 +146,7 @@ def _resolve_part(
     made_by: str,
 ) -> Resolved:
     fresh = _normalised(con, records, labels, statistics)
-    _register(con, "fresh_rows", fresh)
+    put(con, "fresh_rows", fresh)
     con.execute("create table fresh as select record_id, name, profile, is_somebody, keys, value_keys from fresh_rows")
     find_reached(con)
     _reach_by_ties(con, labels, model, statistics)
@@ -193,7 +193,7 @@ def _reach_by_ties(
 ) -> None:
     """Add to `reached` the neighbourhoods that a fresh record is tied to."""
     con.execute(f"create table candidates as {candidates_sql()}")
-    _register(con, "labelled_pairs", labels)
+    put(con, "labelled_pairs", labels)
     con.execute(
         """insert into candidates
            select record_id_l, record_id_r from labelled_pairs where record_id_l in (from fresh_ids)
@@ -216,7 +216,7 @@ def _reach_by_ties(
         create_guarded(matcher)
         matcher.execute("update profile_of set pid = rid")
         create_profiles(matcher)
-        _register(matcher, "given_pairs", pairs)
+        put(matcher, "given_pairs", pairs)
         matcher.execute(
             """create table pairs as
                select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, 0::bigint as keys
@@ -228,7 +228,7 @@ def _reach_by_ties(
             """select record_id from people where rid in (
                    select unnest([l, r]) from judged where is_tie or is_labelled)"""
         ).to_arrow_table()
-    _register(con, "tied", tied)
+    put(con, "tied", tied)
     con.execute(
         """insert into reached select distinct neighbourhood from held semi join tied using (record_id)
            anti join reached using (neighbourhood)"""
@@ -238,7 +238,7 @@ def _reach_by_ties(
 def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, part: pa.Table) -> None:
     """Tables `people`, `holdings` and `lake_sizes` of a part of the lake: as counted for the keys in question, as noted
     in the index for all others."""
-    _register(matcher, "part", part)
+    put(matcher, "part", part)
     matcher.execute(
         f"""create table people as
             select row_number() over (order by record_id) - 1 as rid, {", ".join(PEOPLE)} from part"""
@@ -248,7 +248,7 @@ def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnectio
            select rid, item.kind as kind, item.value as value from (
                select rid, unnest(holdings) as item from part join people using (record_id))"""
     )
-    _register(matcher, "counted", con.sql("select key, records, names, profiles from sizes_after").to_arrow_table())
+    put(matcher, "counted", con.sql("select key, records, names, profiles from sizes_after").to_arrow_table())
     matcher.execute(
         f"""create table lake_sizes as
             select * from counted
@@ -261,20 +261,19 @@ def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnectio
 
 
 def _index_rows(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, matching: Matching) -> pa.Table:
-    _register(matcher, "hashes", con.sql("select record_id, row_hash from now").to_arrow_table())
-    _register(matcher, "label_hashes", con.sql("select * from label_hashes").to_arrow_table())
+    put(matcher, "hashes", con.sql("select record_id, row_hash from now").to_arrow_table())
+    put(matcher, "label_hashes", con.sql("select * from label_hashes").to_arrow_table())
     return create_rows(matcher, matching.neighbourhood)
 
 
 def _near_labels(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, index: pa.Table) -> pa.Table:
     if not labels.num_rows:
         return con.sql(f"select * from ({records}) limit 0").to_arrow_table()
-    _register(con, "looked_at", index.select(["record_id", "neighbourhood", "is_gone"]))
-    is_there = con.sql("select count(*) from duckdb_tables() where table_name = 'held'").fetchall()[0][0]
-    untouched = "select record_id, neighbourhood from held anti join looked_at using (record_id)" if is_there else None
+    put(con, "looked_at", index.select(["record_id", "neighbourhood", "is_gone"]))
+    untouched = "select record_id, neighbourhood from held anti join looked_at using (record_id)"
     placed = "select record_id, neighbourhood from looked_at where not is_gone"
     return con.sql(
-        f"""with placed as ({" union all ".join(filter(None, (placed, untouched)))}),
+        f"""with placed as ({" union all ".join((placed, untouched) if has_table(con, "held") else (placed,))}),
             near as (select neighbourhood from placed semi join label_hashes using (record_id))
             select * from ({records}) semi join (
                 select record_id from placed where neighbourhood in (from near)) using (record_id)"""
@@ -290,9 +289,3 @@ def _label_hashes(labels: pa.Table) -> pa.Table:
                     select record_id_l as record_id, record_id_r as other, label from labels
                     union all select record_id_r, record_id_l, label from labels) group by record_id"""
         ).to_arrow_table()
-
-
-def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    con.register("registered", table)
-    con.execute(f"create or replace table {name} as select * from registered")
-    con.unregister("registered")

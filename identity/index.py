@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity.components import Ints
-from identity.engine import short_hash
+from identity.engine import put, short_hash
 from identity.statistics import Statistics
 from lake.tables import open_table, scan
 
@@ -51,9 +51,9 @@ def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table
 
     Reads the tables `hashes` (record_id, row_hash) and `label_hashes` (record_id, label_hash) beside the matcher's.
     """
-    con.register("registered", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
+    put(con, "placed", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
     columns = ", ".join(f"p.{column}" for column in PEOPLE)
-    rows = con.sql(
+    return con.sql(
         f"""with held as (
                 select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
                 from holdings group by rid),
@@ -71,11 +71,9 @@ def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table
             select {columns}, h.holdings, k.keys, g.guarded, b.crowded, r.row_hash, l.label_hash,
                    {short_hash("f.record_id")} as neighbourhood, {short_hash("p.name_key")} as name,
                    coalesce(o.profile, {short_hash("p.record_id")}) as profile, false as is_gone
-            from people p join registered n using (rid) join people f on f.rid = n.first
+            from people p join placed n using (rid) join people f on f.rid = n.first
             join hashes r on r.record_id = p.record_id left join label_hashes l on l.record_id = p.record_id
             left join held h using (rid) left join keyed k using (rid) left join full_blocks b using (rid)
             left join values_guarded g using (rid)
             left join profile_of o using (rid) order by p.rid"""
     ).to_arrow_table()
-    con.unregister("registered")
-    return rows

@@ -127,8 +127,8 @@ def create_frequencies(con: duckdb.DuckDBPyConnection, model: PersonModel) -> No
         )
 
 
-def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int, into: str) -> None:
-    """Add a row per row of `pairs` to the table `into`, which is made where it is not there.
+def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int) -> None:
+    """Make the table `scored`, a row per row of `pairs`.
 
     l, r, keys: as in `pairs`; weight: posterior log-odds in bits; evidence: bits without the prior, against the
     alternative that fits better; `is_housemates`: which one that is; per comparison `gamma_<name>` (the level: highest
@@ -148,7 +148,6 @@ def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int
     joins = " ".join(
         f"left join tf_{c} {side}_{c} on {side}_{c}.{c} = {side}.{c}" for c in frequencies for side in ("a", "b")
     )
-    is_there = con.execute("select count(*) from duckdb_tables() where table_name = ?", [into]).fetchall()[0][0]
     gammas = ", ".join(f"gamma_{name}" for name in names)
     frequent = ", ".join(f"greatest(a_{c}.tf, b_{c}.tf) as tf_{c}" for c in frequencies)
     # In two steps: planned as one, DuckDB works the levels out for every weight that reads them (1.6 times the time).
@@ -171,7 +170,7 @@ def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int
         for name in names
     )
     con.execute(
-        f"""{f"insert into {into} by name" if is_there else f"create table {into} as"}
+        f"""create table scored as
             with summed as (
                 select *, {" + ".join(f"s_{name}" for name in names)} as s,
                        {" + ".join(f"h_{name}" for name in names)} as h from weighed),

@@ -15,6 +15,7 @@ from collections.abc import Iterable
 import duckdb
 import pyarrow as pa
 
+from identity.engine import put
 from identity.names import Name, parse_name
 from identity.statistics import Statistics
 from identity.values import (
@@ -43,11 +44,9 @@ def normalise(con: duckdb.DuckDBPyConnection, records: pa.Table, statistics: Sta
         statistics: those of an earlier resolution, which are then taken instead of counted.
     """
     if statistics is not None:
-        con.register("registered", statistics.default_dates)
-        con.execute("create table default_dates as select cast(value as date) as birth from registered")
-        con.register("registered", statistics.host_slips)
-        con.execute("create table host_slips as select value as host, meant from registered")
-        con.unregister("registered")
+        dates = statistics.default_dates
+        put(con, "default_dates", pa.table({"birth": dates["value"].cast(pa.date32())}))
+        put(con, "host_slips", statistics.host_slips.rename_columns(["host", "meant"]))
     con.register("given_records", records)
     con.execute(
         """create table raw as
@@ -105,9 +104,7 @@ def _create_name_table(con: duckdb.DuckDBPyConnection, spelled: list[Name | None
         "nicknames": pa.array([name.nicknames or None for name in names], pa.list_(pa.int64())),
         "parts": pa.array([name.tokens if name.is_full else None for name in names], pa.list_(pa.string())),
     }
-    con.register("registered", pa.table(others | {key: pa.array(held, pa.string()) for key, held in texts.items()}))
-    con.execute("create table names as select * from registered")
-    con.unregister("registered")
+    put(con, "names", pa.table(others | {key: pa.array(held, pa.string()) for key, held in texts.items()}))
 
 
 def _create_contacts(con: duckdb.DuckDBPyConnection) -> None:
@@ -249,9 +246,7 @@ def _register(
     con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, Iterable[object]], types: Iterable[pa.DataType]
 ) -> None:
     data = pa.table({key: pa.array(values, kind) for (key, values), kind in zip(columns.items(), types, strict=True)})
-    con.register("registered", data)
-    con.execute(f"create table {name} as select * from registered")
-    con.unregister("registered")
+    put(con, name, data)
 
 
 def _create_emails(con: duckdb.DuckDBPyConnection) -> None:

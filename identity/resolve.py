@@ -14,7 +14,7 @@ from identity.attach import attach
 from identity.blocking import create_guarded, create_keys, create_profiles
 from identity.clusters import join_parts
 from identity.components import Ints
-from identity.engine import scratch
+from identity.engine import put, scratch
 from identity.model import PersonModel, load_model
 from identity.neighbourhoods import neighbourhoods
 from identity.normalise import normalise
@@ -135,35 +135,33 @@ def match_people(
 def take_frequencies(con: duckdb.DuckDBPyConnection, statistics: Statistics) -> None:
     """Tables `tf_<column>` from statistics that are kept."""
     for column, table in statistics.frequencies.items():
-        con.register("registered", table)
-        con.execute(f"create table tf_{column} as select value as {column}, number as tf from registered")
-        con.unregister("registered")
+        put(con, f"tf_{column}", table.rename_columns([column, "tf"]))
 
 
 def take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
     """Table `labelled` (l, r, is_same). A record that was judged is somebody, also without a name, and has a profile of
     its own."""
-    con.register("registered", labels if labels is not None else NO_LABELS)
+    put(con, "said", (labels if labels is not None else NO_LABELS).select(NO_LABELS.schema.names))
     con.execute(
         """create table labelled as
            select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, bool_or(label = 'same') as is_same
-           from registered join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
+           from said join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
            where a.rid <> b.rid group by 1, 2"""
     )
     con.execute(
         """update people set is_somebody = true, is_labelled = true
-           where record_id in (select record_id_l from registered union select record_id_r from registered)"""
+           where record_id in (select record_id_l from said union select record_id_r from said)"""
     )
-    con.unregister("registered")
+    con.execute("drop table said")
 
 
 def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     """The person of every record by that of its profile; makes `edges`, the ties that hold each person together."""
-    con.register("registered", pa.table({"node": np.arange(len(component)), "component": component}))
+    put(con, "placed", pa.table({"node": np.arange(len(component)), "component": component}))
     con.execute(
         """create table edges as
             select l as left_rid, r as right_rid, kind as rule, weight as strength, columns('weight_.*')
-            from judged join registered a on a.node = l join registered b on b.node = r
+            from judged join placed a on a.node = l join placed b on b.node = r
             where is_tie and a.component = b.component"""
     )
     con.execute(
@@ -171,7 +169,7 @@ def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
             select pid as left_rid, rid as right_rid, '{rules.SAME_VALUES}' as rule, {SAME_VALUES_BITS} as strength
             from profile_of where rid <> pid"""
     )
-    con.unregister("registered")
+    con.execute("drop table placed")
     members = con.sql("select rid, pid from profile_of").fetchnumpy()
     result = component.copy()
     result[members["rid"]] = component[members["pid"]]

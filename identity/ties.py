@@ -11,6 +11,7 @@ from identity import rules
 from identity.blocking import create_pairs
 from identity.clusters import CERTAIN_BITS, LABEL_BITS, incomplete_pairs, tie_components
 from identity.components import Ints
+from identity.engine import has_table
 from identity.model import PersonModel, create_frequencies, score
 from identity.rules import Contradiction, Evidence, Rule
 
@@ -63,8 +64,7 @@ def judge(
 ) -> None:
     """Add what is to be said of each row of `pairs` to the table `judged`, which is made where it is not there."""
     create_frequencies(con, model)
-    con.execute("drop table if exists scored")
-    score(con, model, population=population, into="scored")
+    score(con, model, population=population)
     says_more = _any_of(model, _BESIDE_THE_NAME)
     by_model = f"weight >= {model.threshold_bits} and ({says_more})"
     tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
@@ -72,9 +72,9 @@ def judge(
         " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
         for is_certain in (True, False)
     )
-    is_there = con.execute("select count(*) from duckdb_tables() where table_name = 'judged'").fetchall()[0][0]
+    insert = "insert into judged by name" if has_table(con, "judged") else "create table judged as"
     con.execute(
-        f"""{"insert into judged by name" if is_there else "create table judged as"}
+        f"""{insert}
             with named as (
                 select *, {_kind_sql(model, kinds)} as rule,
                        case when {certain} then -{CERTAIN_BITS} when {likely} then -{TWO_PEOPLE_BITS} end as against,

@@ -74,8 +74,8 @@ def splinks_own(con: duckdb.DuckDBPyConnection, model: PersonModel) -> dict[tupl
 def test_weights_of_strangers_are_those_of_splinks_own_prediction(profiles: duckdb.DuckDBPyConnection) -> None:
     model = strangers_only(MODEL)
     create_frequencies(profiles, model)
-    score(profiles, model, population=LEAST_POPULATION, into="ours")
-    ours = profiles.sql("from ours").to_arrow_table().to_pylist()
+    score(profiles, model, population=LEAST_POPULATION)
+    ours = profiles.sql("from scored").to_arrow_table().to_pylist()
     theirs = splinks_own(profiles, model)
     assert len(ours) == len(theirs) > 3_000
     for row in ours:
