@@ -23,6 +23,7 @@ from identity.index import (
     PERSON_STATISTICS,
     create_rows,
     current_sql,
+    formed_sql,
     read_statistics,
 )
 from identity.model import PersonModel
@@ -172,19 +173,11 @@ def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, 
         normalise(matcher, read_records(given), statistics)
         take_labels(matcher, labels)
         kinds = create_keys(matcher)
-        columns = ", ".join(f"p.{column}" for column in PEOPLE)
         return matcher.sql(
-            f"""with held as (
-                    select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
-                    from holdings group by rid),
-                keyed as (
-                    select rid, list(distinct key) as keys,
-                           list(distinct key) filter (rule < {len(kinds)}) as value_keys
-                    from record_keys group by rid)
-                select {columns}, h.holdings, k.keys, k.value_keys, {short_hash("p.name_key")} as name,
-                       coalesce(o.profile, {short_hash("p.record_id")}) as profile
-                from people p left join held h using (rid) left join keyed k using (rid)
-                left join profile_of o using (rid)"""
+            f"""select f.* exclude (rid), v.value_keys from ({formed_sql()}) f
+                left join (
+                    select rid, list(key) as value_keys from record_keys where rule < {len(kinds)} group by rid) v
+                using (rid)"""
         ).to_arrow_table()
 
 

@@ -46,19 +46,29 @@ def read_statistics() -> Statistics | None:
     return None if table is None else Statistics.of_table(table.to_pyarrow_table())
 
 
+def formed_sql() -> str:
+    """SQL: rid, the columns `PEOPLE`, holdings, keys, name and profile of the records of a scratch connection, after
+    `blocking.create_keys`."""
+    columns = ", ".join(f"p.{column}" for column in PEOPLE)
+    return f"""
+        select rid, {columns}, h.holdings, k.keys, {short_hash("p.name_key")} as name,
+               coalesce(o.profile, {short_hash("p.record_id")}) as profile
+        from people p
+        left join (
+            select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
+            from holdings group by rid) h using (rid)
+        left join (select rid, list(key) as keys from record_keys group by rid) k using (rid)
+        left join profile_of o using (rid)"""
+
+
 def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table:
     """The rows of the index for all records of a scratch connection, after `resolve.match_people`.
 
     Reads the tables `hashes` (record_id, row_hash) and `label_hashes` (record_id, label_hash) beside the matcher's.
     """
     put(con, "placed", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
-    columns = ", ".join(f"p.{column}" for column in PEOPLE)
     return con.sql(
-        f"""with held as (
-                select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
-                from holdings group by rid),
-            keyed as (select rid, list(key) as keys from record_keys group by rid),
-            values_guarded as (
+        f"""with values_guarded as (
                 select rid, list(key) as guarded from record_keys
                 where key in (select {short_hash("kind", "value")} from guarded) group by rid),
             filled as (select rid, key from record_keys semi join crowded using (key)),
@@ -68,12 +78,9 @@ def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table
             full_blocks as (
                 select rid, list(key) as crowded
                 from (from filled union all from filled_by_name semi join crowded using (key)) group by rid)
-            select {columns}, h.holdings, k.keys, g.guarded, b.crowded, r.row_hash, l.label_hash,
-                   {short_hash("f.record_id")} as neighbourhood, {short_hash("p.name_key")} as name,
-                   coalesce(o.profile, {short_hash("p.record_id")}) as profile, false as is_gone
-            from people p join placed n using (rid) join people f on f.rid = n.first
-            join hashes r on r.record_id = p.record_id left join label_hashes l on l.record_id = p.record_id
-            left join held h using (rid) left join keyed k using (rid) left join full_blocks b using (rid)
-            left join values_guarded g using (rid)
-            left join profile_of o using (rid) order by p.rid"""
+            select f.* exclude (rid), g.guarded, b.crowded, r.row_hash, l.label_hash,
+                   {short_hash("first.record_id")} as neighbourhood, false as is_gone
+            from ({formed_sql()}) f join placed n using (rid) join people first on first.rid = n.first
+            join hashes r on r.record_id = f.record_id left join label_hashes l on l.record_id = f.record_id
+            left join full_blocks b using (rid) left join values_guarded g using (rid) order by f.rid"""
     ).to_arrow_table()
