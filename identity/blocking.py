@@ -124,6 +124,11 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
     return kinds
 
 
+def loose_rules(kinds: list[str]) -> str:
+    """SQL of the numbers of the rules whose keys are loose, as they stand in `record_keys`."""
+    return ", ".join(str(n) for n, key in enumerate(PERSONAL_KEYS, len(kinds) + 1) if key.most == MOST_LOOSE)
+
+
 def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
     """Table `guarded`: values shared by too many, which are reported and join nobody; `usable`: the other holdings."""
     most = " ".join(f"when kind = '{kind}' then {rules.MOST_RECORDS[k.evidence]}" for kind, k in rules.KINDS.items())
@@ -190,8 +195,8 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
             join usable on usable.kind = card.kind and usable.value = card.value
             join profile_of holder on holder.rid = usable.rid where card.values_shown > 1"""
     )
-    loose = [number for number, key in enumerate(PERSONAL_KEYS, len(kinds) + 1) if key.most == MOST_LOOSE]
-    most = f"case when rule in ({', '.join(map(str, loose))}) then {MOST_LOOSE} else {MOST_PROFILES} end"
+    loose = loose_rules(kinds)
+    most = f"case when rule in ({loose}) then {MOST_LOOSE} else {MOST_PROFILES} end"
     sizes = "select rule, key, count(*) as size from keys group by rule, key having count(*) > 1"
     if _is_part(con):
         sizes = f"""select rule, key, coalesce(l.profiles, s.size) as size
@@ -200,7 +205,7 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
     named = f"""select rule, {short_hash("key", short_hash("name_key"))} as key, pid from keys join profiles using (pid)
                 where name_key is not null
                   and key in (select key from sizes where is_crowded and size > {MOST_PROFILES})
-                  and rule not in ({", ".join(map(str, loose))})"""
+                  and rule not in ({loose})"""
     size = "count(*) over (partition by key)"
     if _is_part(con):
         size = f"coalesce(profiles, {size})"

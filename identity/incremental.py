@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles
+from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles, loose_rules
 from identity.engine import has_table, put, scratch, short_hash
 from identity.index import (
     CONFIGURATION,
@@ -148,7 +148,10 @@ def _resolve_part(
 ) -> Resolved:
     fresh = _normalised(con, records, labels, statistics)
     put(con, "fresh_rows", fresh)
-    con.execute("create table fresh as select record_id, name, profile, is_somebody, keys, value_keys from fresh_rows")
+    con.execute(
+        """create table fresh as
+           select record_id, name, profile, is_somebody, keys, value_keys, loose_keys from fresh_rows"""
+    )
     find_reached(con)
     _reach_by_ties(con, labels, model, statistics)
     part = con.sql(
@@ -167,17 +170,19 @@ def _resolve_part(
 
 
 def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
-    """Fresh records in comparable form with their keys; `value_keys`: those by which they are neighbours at once."""
+    """Fresh records in comparable form with their keys; `value_keys`: those by which they are neighbours at once;
+    `loose_keys`: those that hold among few."""
     given = con.sql(f"select * from ({records}) semi join fresh_ids using (record_id)").to_arrow_table()
     with scratch() as matcher:
         normalise(matcher, read_records(given), statistics)
         take_labels(matcher, labels)
         kinds = create_keys(matcher)
         return matcher.sql(
-            f"""select f.* exclude (rid), v.value_keys from ({formed_sql()}) f
+            f"""select f.* exclude (rid), sorts.* exclude (rid) from ({formed_sql()}) f
                 left join (
-                    select rid, list(key) as value_keys from record_keys where rule < {len(kinds)} group by rid) v
-                using (rid)"""
+                    select rid, list(key) filter (rule < {len(kinds)}) as value_keys,
+                           list(key) filter (rule in ({loose_rules(kinds)})) as loose_keys
+                    from record_keys group by rid) sorts using (rid)"""
         ).to_arrow_table()
 
 

@@ -5,8 +5,8 @@ So the new records' keys are counted among all, their candidates are judged, and
 resolved again (`neighbourhoods` says why the result is that of a full run; a property test holds it to that).
 
 Tables read: `held` (the index's columns `LIGHT`), `fresh` (the same of records that are new or changed, and
-`value_keys`), `gone` (ids that are no longer as they were). Made: `shown` (the keys in question, see `keys_of`),
-`sizes_before`, `sizes_after` of them, `crossed` (keys that passed a limit), `reached` (neighbourhood).
+`value_keys`, `loose_keys`), `gone` (ids that are no longer as they were). Made: `shown` (the keys in question, see
+`keys_of`), `sizes_before`, `sizes_after` of them, `crossed` (keys that passed a limit), `reached` (neighbourhood).
 """
 
 import duckdb
@@ -90,7 +90,10 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
 def candidates_sql() -> str:
     """SQL: fresh, held: ids of records to be held against each other for ties, of neighbourhoods not yet reached."""
     return f"""
-        with open_keys as (select key from sizes_after where profiles between 2 and {MOST_PROFILES}),
+        with loose as (select distinct unnest(loose_keys) as key from fresh),
+        open_keys as (
+            select key from sizes_after left join (select key, true as is_loose from loose) using (key)
+            where profiles between 2 and case when is_loose then {MOST_LOOSE} else {MOST_PROFILES} end),
         fresh_keys as (select record_id, name, key from shown where not is_held and is_somebody),
         held_keys as (
             select record_id, name, key from shown anti join reached using (neighbourhood)
@@ -100,6 +103,6 @@ def candidates_sql() -> str:
             from fresh_keys f join held_keys h using (key) where key in (from open_keys)),
         by_name as (
             select f.record_id as fresh, h.record_id as held
-            from fresh_keys f join held_keys h using (key, name)
+            from fresh_keys f join held_keys h using (key, name) anti join loose using (key)
             where {short_hash("key", "name")} in (from open_keys))
         select distinct fresh, held from (from whole union all from by_name)"""
