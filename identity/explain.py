@@ -12,7 +12,6 @@ import duckdb
 import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
-from identity.blocking import create_guarded, create_keys, create_profiles
 from identity.engine import scratch
 from identity.index import read_statistics
 from identity.labels import read_labels
@@ -20,9 +19,8 @@ from identity.model import PersonModel, load_model
 from identity.models import lake_model
 from identity.normalise import normalise
 from identity.records import read_records
-from identity.resolve import match_people, pairs_sql, take_frequencies, take_labels
+from identity.resolve import match_people
 from identity.statistics import Statistics
-from identity.ties import judge
 from lake.duck import connect
 from lake.tables import scan, table_exists, table_version
 
@@ -68,11 +66,6 @@ class Tie:
     prior_bits: float
     comparisons: list[Comparison]
 
-    @property
-    def fields(self) -> list[str]:
-        """Names of the fields that speak for one person, the strongest first."""
-        return [one.name for one in self.comparisons if one.weight_bits > 0]
-
 
 def ties_of(person_id: str) -> list[Tie]:
     """The ties that hold a person together as of now, strongest first; none where there is one record only."""
@@ -85,34 +78,6 @@ def ties_of(person_id: str) -> list[Tie]:
             [person_id],
         ).to_arrow_table()
     return ties_among(records, statistics=_statistics(), labels=read_labels(), model=lake_model())
-
-
-def pair_of(record_id: str, other_record_id: str, *, model: PersonModel | None = None) -> Tie | None:
-    """Two records of the lake as the model alone sees them, tied or not; None where one of them is gone."""
-    model, statistics = model or lake_model(), _statistics()
-    with connect() as con:
-        records = con.execute(
-            f"select * from {scan(PERSON_RECORDS)} where record_id in (?, ?)", [record_id, other_record_id]
-        ).to_arrow_table()
-    if records.num_rows < 2:
-        return None
-    asked = pa.table({"record_id_l": [record_id], "record_id_r": [other_record_id], "label": ["same"]})
-    with scratch() as con:
-        normalise(con, read_records(records), statistics)
-        if statistics is not None:
-            take_frequencies(con, statistics)
-        take_labels(con, asked)  # so that each is a profile of its own, even without a name
-        kinds = create_keys(con)
-        create_guarded(con)
-        create_profiles(con)
-        con.execute("create table pairs as select l, r, 0::bigint as keys from labelled")
-        con.execute("delete from labelled")
-        judge(con, model, kinds, population=statistics.population if statistics else records.num_rows)
-        con.execute(
-            """create table edges as
-               select l as left_rid, r as right_rid, kind as rule, weight as strength, * from judged"""
-        )
-        return _ties(con, con.sql(pairs_sql(model)).to_arrow_table(), model)[0]
 
 
 def ties_among(

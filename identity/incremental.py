@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.blocking import MOST_PROFILES, create_guarded, create_keys, create_profiles, loose_rules
+from identity.blocking import MOST_PROFILES, create_keys, loose_rules
 from identity.engine import has_table, put, scratch, short_hash
 from identity.index import (
     CONFIGURATION,
@@ -29,7 +29,7 @@ from identity.index import (
 from identity.model import PersonModel
 from identity.normalise import normalise
 from identity.records import SCHEMA, read_records
-from identity.resolve import Matching, match_people, take_frequencies, take_labels
+from identity.resolve import Matching, match_people, prepare, take_labels
 from identity.statistics import Statistics
 from identity.ties import judge
 from identity.touched import candidates_sql, find_reached
@@ -208,12 +208,7 @@ def _reach_by_ties(
         return
     with scratch() as matcher:
         _take_part(con, matcher, part)
-        take_frequencies(matcher, statistics)
-        take_labels(matcher, labels)
-        kinds = create_keys(matcher)
-        create_guarded(matcher)
-        matcher.execute("update profile_of set pid = rid")
-        create_profiles(matcher)
+        kinds = prepare(matcher, labels=labels, statistics=statistics, is_each_alone=True)
         put(matcher, "given_pairs", pairs)
         matcher.execute(
             """create table pairs as

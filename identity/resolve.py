@@ -109,12 +109,7 @@ def match_people(
     """As `match`, for records that are normalised: the tables `people` and `holdings` of a scratch connection."""
     model = model or load_model()
     records = con.sql("select count(*) from people").fetchall()[0][0]
-    if statistics is not None:
-        take_frequencies(con, statistics)
-    take_labels(con, labels)
-    kinds = create_keys(con)
-    create_guarded(con)
-    create_profiles(con)
+    kinds = prepare(con, labels=labels, statistics=statistics)
     population = records if statistics is None else statistics.population
     component = find_ties(con, model, kinds, population=population, by_rules_only=by_rules_only)
     component = attach(con, _with_profiles(con, join_parts(con, component)))
@@ -123,7 +118,7 @@ def match_people(
         component=component,
         neighbourhood=neighbourhoods(con),
         links=_arrow(con, _links_sql()),
-        pairs=_arrow(con, pairs_sql(model)),
+        pairs=_arrow(con, _pairs_sql(model)),
         reviews=_arrow(con, _reviews_sql(model)),
         guarded=_arrow(
             con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
@@ -132,10 +127,30 @@ def match_people(
     )
 
 
-def take_frequencies(con: duckdb.DuckDBPyConnection, statistics: Statistics) -> None:
-    """Tables `tf_<column>` from statistics that are kept."""
-    for column, table in statistics.frequencies.items():
-        put(con, f"tf_{column}", table.rename_columns([column, "tf"]))
+def prepare(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    labels: pa.Table | None = None,
+    statistics: Statistics | None = None,
+    is_each_alone: bool = False,
+) -> list[str]:
+    """All that pairs are judged by, from `people` and `holdings`: labels, frequencies, keys and profiles; the kinds of
+    identifiers (`blocking.create_keys`).
+
+    Args:
+        labels, statistics: as for `match`.
+        is_each_alone: every record is a profile of its own, also where several say the same.
+    """
+    if statistics is not None:
+        for column, table in statistics.frequencies.items():
+            put(con, f"tf_{column}", table.rename_columns([column, "tf"]))
+    take_labels(con, labels)
+    kinds = create_keys(con)
+    create_guarded(con)
+    if is_each_alone:
+        con.execute("update profile_of set pid = rid")
+    create_profiles(con)
+    return kinds
 
 
 def take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
@@ -208,8 +223,7 @@ def _links_sql() -> str:
         from people p left join best b using (rid) order by p.rid"""
 
 
-def pairs_sql(model: PersonModel) -> str:
-    """SQL of `Matching.pairs`, from the table `edges`."""
+def _pairs_sql(model: PersonModel) -> str:
     names = model.comparisons
     known = " + ".join(f"coalesce(weight_{name}, 0)" for name in names)
     weights = ", ".join(f"weight_{name}" for name in names) + f", strength - ({known}) as weight_prior"

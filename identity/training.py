@@ -16,12 +16,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from identity.blocking import create_guarded, create_keys, create_profiles
 from identity.engine import scratch
 from identity.model import PersonModel, load_model, model_text, parse_model
 from identity.normalise import normalise
 from identity.records import RecordsError, read_records
-from identity.resolve import take_labels
+from identity.resolve import prepare
 from identity.ties import condition, find_ties
 
 #: Columns of `profiles` that Splink blocks on while it trains; each tells of the comparisons that it is not in.
@@ -62,10 +61,7 @@ def train(records: pa.Table, *, base: PersonModel | None = None) -> Trained:
     base = base or load_model()
     with scratch() as con:
         normalise(con, read_records(records))
-        take_labels(con, None)
-        kinds = create_keys(con)
-        create_guarded(con)
-        create_profiles(con)
+        kinds = prepare(con)
         find_ties(con, base, kinds, population=records.num_rows)
         (ties,) = con.sql("select count(*) from judged where is_tie").fetchall()[0]
         if ties < _LEAST_TIES:
