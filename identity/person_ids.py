@@ -14,8 +14,6 @@ from identity.engine import scratch
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # Crockford's base 32
 _LENGTH = 20  # 100 bits: a billion ids meet by chance once in 10^12 lakes
-#: What merged-away persons held when they went: record_id, person_id, left_at.
-FORMER = pa.schema([("record_id", pa.string()), ("person_id", pa.string()), ("left_at", pa.timestamp("us", tz="UTC"))])
 PREVIOUS = pa.schema(
     [("record_id", pa.string()), ("person_id", pa.string()), ("born_at", pa.timestamp("us", tz="UTC"))]
 )
@@ -46,7 +44,6 @@ def assign_ids(
     component: Ints,
     *,
     previous: pa.Table | None = None,
-    former: pa.Table | None = None,
     taken: pa.Array | None = None,
     mint: Mint | None = None,
 ) -> pa.Array:
@@ -54,13 +51,11 @@ def assign_ids(
 
     A person's id goes to the component that holds most of its records (a split leaves the id with the larger part);
     a component that inherits several keeps the oldest (a merge keeps the older id), then the one with most records
-    there. Where a merge is undone, the part that holds most of what the merged-away person held has that id back.
-    Others get a new id.
+    there. Components without an heir get a new id.
 
     Args:
         record_ids: ids of the records, sorted; `component` is their component, in the same order.
         previous: `PREVIOUS`, the open links and when each person was born; None at the first run.
-        former: `FORMER`, of persons who hold no open link.
         taken: every id that was ever given out, closed ones included.
     """
     mint = mint or Mint()
@@ -68,10 +63,7 @@ def assign_ids(
     ids = np.empty(len(labels), dtype=object)
     if previous is not None and previous.num_rows:
         with scratch() as con:
-            con.register("present", pa.table({"record_id": record_ids, "component": place}))
-            con.register("past", previous.select(PREVIOUS.names))
-            con.register("former", (former if former is not None else FORMER.empty_table()).select(FORMER.names))
-            for label, person_id in _restored(con) + _inherited(con):
+            for label, person_id in _inherit(con, record_ids, place, previous):
                 ids[label] = person_id
         known = pc.unique(previous["person_id"].combine_chunks())
         taken = known if taken is None else pa.concat_arrays([taken.cast(pa.string()), known])
@@ -80,40 +72,16 @@ def assign_ids(
     return pa.array(ids, pa.string()).take(pa.array(place))
 
 
-def _restored(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
-    """Component number and the merged-away person who is back; makes the table `back` of these components.
-
-    That is a part of a person that parts now, with most of what the merged-away person held at the end; another part,
-    which no such person claims, is left to keep the id of the merge.
-    """
-    con.execute(
-        """create table back as
-           with held as (select person_id, count(*) as held, max(left_at) as left_at from former group by person_id),
-               shared as (
-                   select person_id, component, count(*) as records, min(record_id) as first_record
-                   from present join former using (record_id) group by person_id, component),
-               claims as (
-                   select component, person_id,
-                          row_number() over (
-                              partition by component order by records desc, left_at desc, first_record, person_id
-                          ) as place
-                   from shared join held using (person_id) where records * 2 > held),
-               parts as (select distinct person_id as parting, component from present join past using (record_id)),
-               keeping as (
-                   select parting from parts where component not in (select component from claims where place = 1))
-           select distinct component, person_id from claims join parts using (component)
-           where place = 1 and parting in (from keeping)"""
-    )
-    return con.sql("select component, person_id from back").fetchall()
-
-
-def _inherited(con: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
-    """Component number and the person id that it keeps, of components that are not `back`."""
+def _inherit(
+    con: duckdb.DuckDBPyConnection, record_ids: pa.Array, place: Ints, previous: pa.Table
+) -> list[tuple[int, str]]:
+    """Component number and the person id that it keeps."""
+    con.register("present", pa.table({"record_id": record_ids, "component": place}))
+    con.register("past", previous.select(PREVIOUS.names))
     return con.sql(
         """with overlap as (
                select person_id, component, count(*) as records, min(born_at) as born_at, min(record_id) as first_record
-               from present join past using (record_id) where component not in (select component from back)
-               group by person_id, component),
+               from present join past using (record_id) group by person_id, component),
            heirs as (
                select *, row_number() over (partition by person_id order by records desc, first_record) as place
                    from overlap),

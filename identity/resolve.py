@@ -195,7 +195,6 @@ def resolve(
     records: "pa.Table | Matching",
     *,
     previous: pa.Table | None = None,
-    former: pa.Table | None = None,
     taken: pa.Array | None = None,
     mint: Mint | None = None,
 ) -> pa.Table:
@@ -204,12 +203,11 @@ def resolve(
     Args:
         records: as for `match`, or what it made of them.
         previous: `record_id`, `person_id`, `born_at` of the links that there are; ids are carried over from them.
-        former: what merged-away persons held (`person_ids.FORMER`); one who is parted again has the id back.
-        taken: ids that were ever given out; none is given to somebody else.
+        taken: ids that were ever given out; none is given again.
         mint: where new ids come from; random unless seeded.
     """
     matching = records if isinstance(records, Matching) else match(records)
-    ids = assign_ids(matching.record_ids, matching.component, previous=previous, former=former, taken=taken, mint=mint)
+    ids = assign_ids(matching.record_ids, matching.component, previous=previous, taken=taken, mint=mint)
     return matching.links.add_column(1, "person_id", ids).cast(LINKS)
 
 

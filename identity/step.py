@@ -22,7 +22,7 @@ from identity.incremental import resolve_lake, write_index
 from identity.labels import PERSON_LABELS, read_labels
 from identity.model import PersonModel
 from identity.models import PERSON_MODELS, lake_model
-from identity.person_ids import FORMER, PREVIOUS, Mint
+from identity.person_ids import PREVIOUS, Mint
 from identity.quality import hold_to_labels
 from identity.records import TIMESTAMP, RecordsError
 from identity.resolve import resolve
@@ -93,7 +93,7 @@ def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float)
     # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
     unlabelled = without_labels(resolved.near_labels, matching.statistics, model=model)
     history = _read_history(resolved.looked_at)
-    links = resolve(matching, previous=_previous(history), former=_former(history), taken=_taken(history), mint=mint)
+    links = resolve(matching, previous=_previous(history), taken=_taken(history), mint=mint)
     changes = ledger.next_links(history, links, _known(resolved.looked_at), moment)
     persons = _persons(history, links)
     queue = plan_reviews(matching.reviews, at=moment.now, run=run, among=resolved.looked_at)
@@ -142,19 +142,25 @@ def _made_by(model: PersonModel) -> str:
     return f"{MATCHER}/{model.version}/{duckdb.__version__}"
 
 
+def _query(sql: str, **tables: pa.Table) -> pa.Table:
+    """Rows of the lake; `tables` can be read by their names."""
+    with connect() as con:
+        for name, table in tables.items():
+            con.register(name, table)
+        return con.sql(sql).to_arrow_table()
+
+
 def _known(looked_at: pa.Array | None) -> pa.Table:
     """When each record was known (`known_at` where the table has it, else `updated_at`)."""
-    with connect() as con:
-        relation = con.sql(f"select * from {scan(PERSON_RECORDS)}")
-        known = "known_at" if "known_at" in relation.columns else "updated_at"
-        _register_looked_at(con, looked_at)
-        found = con.sql(f"select record_id, {known} as known_at from {scan(PERSON_RECORDS)} {_among(looked_at)}")
-        return found.to_arrow_table().cast(pa.schema([("record_id", pa.string()), ("known_at", TIMESTAMP)]))
+    records = open_table(PERSON_RECORDS)
+    assert records is not None
+    known = "known_at" if "known_at" in {field.name for field in records.schema().fields} else "updated_at"
+    found = _among(looked_at, f"select record_id, {known} as known_at from {scan(PERSON_RECORDS)}")
+    return found.cast(pa.schema([("record_id", pa.string()), ("known_at", TIMESTAMP)]))
 
 
 def _records() -> int:
-    with connect() as con:
-        return int(con.sql(f"select count(*) from {scan(PERSON_RECORDS)}").fetchall()[0][0])
+    return int(_query(f"select count(*) as records from {scan(PERSON_RECORDS)}")["records"][0].as_py())
 
 
 def _persons(history: pa.Table | None, links: pa.Table) -> int:
@@ -162,31 +168,26 @@ def _persons(history: pa.Table | None, links: pa.Table) -> int:
     found = len(links["person_id"].unique())
     if history is None:
         return found
-    with connect() as con:
-        con.register("history", history)
-        (others,) = con.sql(
-            f"""select count(distinct person_id) from {scan(PERSON_LINKS)} where valid_to is null
-                and person_id not in (select person_id from history where valid_to is null)"""
-        ).fetchall()[0]
-    return found + int(others)
+    others = _query(
+        f"""select count(distinct person_id) as persons from {scan(PERSON_LINKS)} where valid_to is null
+            and person_id not in (select person_id from history where valid_to is null)""",
+        history=history,
+    )
+    return found + int(others["persons"][0].as_py())
 
 
-def _register_looked_at(con: duckdb.DuckDBPyConnection, looked_at: pa.Array | None) -> None:
-    if looked_at is not None:
-        con.register("looked_at", pa.table({"record_id": looked_at}))
-
-
-def _among(looked_at: pa.Array | None) -> str:
-    return "" if looked_at is None else "where record_id in (select record_id from looked_at)"
+def _among(looked_at: pa.Array | None, sql: str) -> pa.Table:
+    """Rows of the records that are looked at, all where `looked_at` is None."""
+    if looked_at is None:
+        return _query(sql)
+    return _query(f"{sql} semi join looked_at using (record_id)", looked_at=pa.table({"record_id": looked_at}))
 
 
 def _read_history(looked_at: pa.Array | None) -> pa.Table | None:
     """The links there were of the records that are looked at."""
     if open_table(PERSON_LINKS) is None:
         return None
-    with connect() as con:
-        _register_looked_at(con, looked_at)
-        found = con.sql(f"select * from {scan(PERSON_LINKS)} {_among(looked_at)}").to_arrow_table()
+    found = _among(looked_at, f"select * from {scan(PERSON_LINKS)}")
     return found.select(ledger.HISTORY.names).cast(ledger.HISTORY)
 
 
@@ -197,51 +198,24 @@ def _open(history: pa.Table | None) -> pa.Table | None:
 def _previous(history: pa.Table | None) -> pa.Table | None:
     if history is None:
         return None
-    with connect() as con:
-        con.register("history", history)
-        return (
-            con.sql(
-                f"""with present as (select record_id, person_id from history where valid_to is null),
-                        born as (
-                            select person_id, min(valid_from) as born_at from {scan(PERSON_LINKS)}
-                            where person_id in (select person_id from present) group by person_id)
-                    select record_id, person_id, born_at from present join born using (person_id)"""
-            )
-            .to_arrow_table()
-            .cast(PREVIOUS)
-        )
-
-
-def _former(history: pa.Table | None) -> pa.Table | None:
-    """What the persons who hold nothing any more held when they went, of records that somebody else holds now."""
-    if history is None:
-        return None
-    with connect() as con:
-        con.register("history", history)
-        return (
-            con.sql(
-                f"""with left_one as (select distinct person_id from history where valid_to is not null),
-                        whole as (select * from {scan(PERSON_LINKS)} semi join left_one using (person_id)),
-                        gone as (
-                            select person_id, max(valid_to) as left_at from whole group by person_id
-                            having count(*) filter (valid_to is null) = 0)
-                    select record_id, person_id, left_at from whole join gone using (person_id)
-                    where valid_to = left_at and record_id in (select record_id from history where valid_to is null)"""
-            )
-            .to_arrow_table()
-            .cast(FORMER)
-        )
+    return _query(
+        f"""with present as (select record_id, person_id from history where valid_to is null),
+                born as (
+                    select person_id, min(valid_from) as born_at from {scan(PERSON_LINKS)}
+                    where person_id in (select person_id from present) group by person_id)
+            select record_id, person_id, born_at from present join born using (person_id)""",
+        history=history,
+    ).cast(PREVIOUS)
 
 
 def _taken(history: pa.Table | None) -> pa.Array | None:
     """Every id that was ever given out: the ledger also knows those whose links were replaced within one moment."""
     if history is None:
         return None
-    with connect() as con:
-        found = f"select distinct person_id from {scan(PERSON_LINKS)}"
-        if open_table(PERSON_EVENTS) is not None:
-            found += f" union select distinct person_id from {scan(PERSON_EVENTS)}"
-        return con.sql(found).to_arrow_table()["person_id"].combine_chunks()
+    found = f"select distinct person_id from {scan(PERSON_LINKS)}"
+    if open_table(PERSON_EVENTS) is not None:
+        found += f" union select distinct person_id from {scan(PERSON_EVENTS)}"
+    return _query(found)["person_id"].combine_chunks()
 
 
 def _write_missing_events(
