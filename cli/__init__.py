@@ -15,6 +15,12 @@ import typer
 from lake.errors import LakeError
 
 
+class ArgumentError(LakeError):
+    """What was given on the command line is no text."""
+
+    exit_code = 2
+
+
 def build_app() -> typer.Typer:
     """The command with every verb that the folder holds, in alphabetical order."""
     app = typer.Typer(
@@ -33,10 +39,13 @@ def build_app() -> typer.Typer:
 
 def main() -> None:
     """Entry point of `lake`. Ends the process with 0 done, 1 the pipeline failed, 2 wrong usage or settings."""
+    from cli._screen import harmless
+
     try:
+        _refuse_broken(sys.argv[1:])
         build_app()()
     except LakeError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print("\n".join(map(harmless, f"error: {error}".split("\n"))), file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted: nothing is half written; run the command again to go on", file=sys.stderr)
@@ -50,3 +59,21 @@ def main() -> None:
         print(f"error: unexpected {type(error).__name__}: {_log.scrub(str(error))[:400]}", file=sys.stderr)
         print(f"  cure: read {where}; if it is our mistake, report it with that file", file=sys.stderr)
         sys.exit(1)
+
+
+def _refuse_broken(arguments: list[str]) -> None:
+    """Bytes that are no UTF-8 reach Python as halves of characters, which no engine and no terminal takes."""
+    broken = [place for place, argument in enumerate(arguments, 1) if not _is_text(argument)]
+    if broken:
+        raise ArgumentError(
+            f"argument {broken[0]} of this command is not UTF-8",
+            cure="type it again on a terminal that writes UTF-8; a file with such a name has to be renamed",
+        )
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -131,7 +131,7 @@ def _evaluate_lake(json: bool) -> None:
 
 
 def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
-    from cli._screen import print_table
+    from cli._screen import harmless, print_table
 
     rows = [("all", "", gate)] + [
         (group.replace("_", " "), value or "not known", own)
@@ -158,7 +158,7 @@ def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
         print(f"  {gate.gone:,} labelled pairs are left out: a record of them is no longer in the lake")
     for words, pairs in (("joined, judged different", gate.wrong), ("apart, judged the same", gate.missed)):
         for left, right in pairs[:10]:
-            print(f"  {words}: {left},{right}")
+            print(harmless(f"  {words}: {left},{right}"))
     if gate.wrong or gate.missed:
         print("  labels that are newer than the last run take effect with the next one: lake run")
 

@@ -27,7 +27,7 @@ def label(
     """A person's judgement on two records. It beats the matcher, for ever, from the next run on."""
     from dataclasses import asdict
 
-    from cli._screen import print_json
+    from cli._screen import harmless, print_json
     from identity.labels import WITHDRAWN, give_label
     from identity.reviews import find_pair
 
@@ -37,6 +37,7 @@ def label(
     if json:
         print_json({"written": given is not None, "label": asdict(given) if given else None})
         return
+    left, right = harmless((left, right))
     if given is None:
         print(f"nothing written: {left} and {right} were labelled {said} before")
         return

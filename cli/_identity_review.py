@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lake.errors import LakeError
+
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
@@ -18,6 +20,14 @@ _REASONS = {
     "TOO_LARGE": "a tie inside a cluster too large to be believed",
 }
 _BAR = 40
+#: More than anybody reads or labels in one go; a number beyond the engine's own would stop it.
+_MOST, _LARGEST_SAMPLE = 1_000_000, 100_000
+
+
+class ReviewUsageError(LakeError):
+    """What is to be reviewed was not said in one way that there is."""
+
+    exit_code = 2
 
 
 def review(
@@ -25,13 +35,20 @@ def review(
         str | None, typer.Argument(metavar="[PAIR]", help="Show this pair: its id, or RECORD_ID,RECORD_ID.")
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Only pairs in the queue for this reason.")] = None,
-    most: Annotated[int, typer.Option(min=1, help="List at most so many.")] = 20,
+    most: Annotated[int, typer.Option(min=1, max=_MOST, help="List at most so many.")] = 20,
     sample: Annotated[
-        int | None, typer.Option(min=1, help="Draw so many pairs evenly from the links, to measure their precision.")
+        int | None,
+        typer.Option(
+            min=1, max=_LARGEST_SAMPLE, help="Draw so many pairs evenly from the links, to measure their precision."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Pairs of records that wait for a judgement, or one of them side by side. Shows personal values."""
+    if sum(asked is not None for asked in (pair, reason, sample)) > 1:
+        raise ReviewUsageError(
+            "a pair, the pairs of a reason and a sample are three questions", cure="give PAIR, --reason or --sample"
+        )
     if pair is not None:
         _show(pair, json)
     elif sample is not None:
@@ -46,7 +63,12 @@ def _list(reason: str | None, most: int, json: bool) -> None:
     from cli._screen import print_json, print_table
     from identity.reviews import count_open, open_reviews
 
-    found, waiting = open_reviews(reason=reason, most=most), count_open()
+    waiting = count_open()
+    if reason is not None and reason not in {*_REASONS, *waiting}:
+        raise ReviewUsageError(
+            f"no pair is ever in the queue for {reason[:40]}", cure=f"give one of {', '.join(sorted(_REASONS))}"
+        )
+    found = open_reviews(reason=reason, most=most)
     if json:
         print_json({"open": waiting, "reviews": [asdict(one) for one in found]})
         return
@@ -78,7 +100,7 @@ def _list(reason: str | None, most: int, json: bool) -> None:
 
 
 def _list_sample(size: int, json: bool) -> None:
-    from cli._screen import print_json, print_table
+    from cli._screen import harmless, print_json, print_table
     from identity.sampling import sample_of_links
 
     drawn = sample_of_links(size)
@@ -89,8 +111,9 @@ def _list_sample(size: int, json: bool) -> None:
         print("no links to draw from: no two records that tell a name are one person, or all such pairs are labelled")
         return
     print_table("Pairs of one person, drawn evenly from all links of records that tell a name", ["", ""], drawn)
-    print(f"see one: lake identity review {drawn[0][0]},{drawn[0][1]}")
-    print(f"judge it: lake identity label {drawn[0][0]},{drawn[0][1]} same|different")
+    first = harmless(f"{drawn[0][0]},{drawn[0][1]}")
+    print(f"see one: lake identity review {first}")
+    print(f"judge it: lake identity label {first} same|different")
 
 
 def _show(text: str, json: bool) -> None:
@@ -99,7 +122,7 @@ def _show(text: str, json: bool) -> None:
 
     from rich.console import Console
 
-    from cli._screen import print_json
+    from cli._screen import harmless, print_json
     from identity.reviews import find_pair
     from identity.side_by_side import side_by_side
 
@@ -107,13 +130,14 @@ def _show(text: str, json: bool) -> None:
     if json:
         print_json(asdict(found))
         return
+    found = harmless(found)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(_head(found))
     console.print(_fields(found))
     if found.steps:
         console.print(_waterfall(found))
     name = found.pair_id if found.reason else f"{found.record_id_l},{found.record_id_r}"
-    console.print(f"judge it: lake identity label {name} same|different", soft_wrap=True)
+    print(f"judge it: lake identity label {name} same|different")
 
 
 def _head(found: "SideBySide") -> "Text":
@@ -139,7 +163,7 @@ def _fields(found: "SideBySide") -> "Table":
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("", found.record_id_l, found.record_id_r):
-        table.add_column(column, overflow="fold")
+        table.add_column(Text(column), overflow="fold")
     table.add_row("person", found.person_id_l or "-", found.person_id_r or "-")
     for name, left, right in found.fields:
         is_compared = left is not None and right is not None and name != "source" and not name.endswith("_at")

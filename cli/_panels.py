@@ -46,7 +46,8 @@ def table(columns: Sequence[str], rows: Sequence[Iterable[RenderableType]]) -> T
             no_wrap=column in _COUNTS or column in _TIMES,
         )
     for row in rows:
-        made.add_row(*row)
+        # A text is what a source holds, perhaps with rich's markup in it: shown as it is.
+        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
     return made
 
 

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cli._panels import many, panel, table, when
+from cli._screen import harmless
 
 if TYPE_CHECKING:
     from identity.explain import Tie
@@ -46,7 +47,7 @@ def _telling(person_id: str) -> list["Tie"]:
 
 
 def _tie_row(tie: "Tie") -> tuple[str, str, str]:
-    systems = " + ".join(record_id.split(":")[0] for record_id in (tie.record_id_l, tie.record_id_r))
+    systems = " + ".join(harmless(record_id.split(":")[0]) for record_id in (tie.record_id_l, tie.record_id_r))
     fields = ", ".join(f"{one.name.replace('_', ' ')} {one.weight_bits:+.0f}" for one in tie.comparisons)
     return systems, tie.match_kind.replace("_", " ").lower(), fields or "the same values"
 

@@ -39,7 +39,7 @@ def resolve(
 
     from cli._parquet import must_be_writable, read, write
     from cli._progress import steps
-    from cli._screen import print_json
+    from cli._screen import harmless, print_json
     from identity.model import load_model
     from identity.resolve import match
     from identity.resolve import resolve as resolve_records
@@ -74,6 +74,6 @@ def resolve(
     print(f"{links.num_rows:,} records are {matching.persons:,} persons: {output}")
     for value in guarded[:10]:
         print(
-            f"  left out: one {value['kind']} on {value['records']:,} records under {value['names']:,} names "
-            f"({value['reason']}), as on record {value['example']}"
+            f"  left out: one {harmless(value['kind'])} on {value['records']:,} records under {value['names']:,} names "
+            f"({value['reason']}), as on record {harmless(value['example'])}"
         )

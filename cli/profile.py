@@ -50,7 +50,8 @@ def profile(
     from rich.console import Console
 
     from cli._person_screen import draw
+    from cli._screen import harmless
 
     # In a pipe rich would fold at 80 columns; who wants another width says so as everywhere, with COLUMNS.
     is_free = sys.stdout.isatty() or "COLUMNS" in os.environ
-    draw(found, Console(width=None if is_free else 120, highlight=False))
+    draw(harmless(found), Console(width=None if is_free else 120, highlight=False))

@@ -50,7 +50,7 @@ def show(
     """One refused record with its content as it came: personal values, for those who may see them."""
     import sys
 
-    from cli._screen import print_json
+    from cli._screen import harmless, print_json
     from ingestion.quarantine import raw_bytes
     from ingestion.quarantine import show as show_record
 
@@ -62,7 +62,8 @@ def show(
         print_json(record)
         return
     for name, value in record.items():
-        print(f"{name:18}{'-' if value is None else value}")
+        lines = "-" if value is None else "\n".join(map(harmless, str(value).split("\n")))
+        print(f"{name:18}{lines}")
 
 
 def replay(

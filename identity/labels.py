@@ -90,7 +90,7 @@ def give_label(record_id: str, other_record_id: str, label: str, *, note: str | 
         label: `same`, `different` or `withdrawn`.
 
     Returns:
-        The label written; None where it was in force already and nothing was written.
+        The label written; None where it was in force already, with that note, and nothing was written.
 
     Raises:
         LabelError: the two are one record, a record is unknown, there is nothing to withdraw, or what others said
@@ -111,7 +111,7 @@ def give_label(record_id: str, other_record_id: str, label: str, *, note: str | 
         else:
             _refuse_unknown(left, right)
             _refuse_contradiction(held, left, right, label)
-            if before is not None and before.label == label:
+            if before is not None and before.label == label and note in (None, before.note):
                 return None
         given = Label(left, right, label, clock.now(), _who(), note)
         row = {"number": _last_number() + 1, **vars(given)}

@@ -40,6 +40,9 @@ SCHEMA = pa.schema(
 )
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "pair_id,first_seen_at,state,run"}
 _WEIGHT = "weight_"
+_NAME_A_PAIR = "take one from `lake identity review`, or name two records: RECORD_ID,RECORD_ID"
+#: Characters of what somebody typed that an error repeats.
+_LONGEST_SAID = 120
 
 
 @dataclass(frozen=True)
@@ -167,18 +170,18 @@ def find_pair(text: str) -> tuple[str, str]:
     Raises:
         LabelError: no review or several begin so, or a record is unknown.
     """
+    text = text.strip()
+    if not text:
+        raise LabelError("no pair was named", cure=_NAME_A_PAIR)
     if "," in text:
         return _named_records(text)
     found = _reviews_beginning_with(text)
     if len(found) == 1:
         return found[0][1], found[0][2]
     if not found:
-        raise LabelError(
-            f"no review is called {text}",
-            cure="take one from `lake identity review`, or name two records: RECORD_ID,RECORD_ID",
-        )
+        raise LabelError(f"no review is called {_cut(text)}", cure=_NAME_A_PAIR)
     raise LabelError(
-        f"{len(found)} reviews begin with {text}", cure=f"write more of it: {', '.join(row[0] for row in found[:5])}"
+        f"{len(found):,} reviews begin with {text}", cure=f"write more of it: {', '.join(row[0] for row in found[:5])}"
     )
 
 
@@ -208,10 +211,17 @@ def _named_records(text: str) -> tuple[str, str]:
         left, right = splits[0] if len(splits) == 1 else (text, "")
         missing = [name for name in (left, right) if name and (name in unknown or len(splits) > 1)]
         raise LabelError(
-            f"this lake has no record {' nor '.join(missing) or text}",
+            f"this lake has no record {' nor '.join(map(_cut, missing)) or _cut(text)}",
             cure="take record_ids from `lake identity review`, `lake profile` or identity/person_records",
         )
+    left, right = known[0]
+    if left == right:
+        raise LabelError(f"{left} was given twice", cure="name two records")
     return known[0]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"
 
 
 def _reviews_beginning_with(text: str) -> list[tuple[str, str, str]]:

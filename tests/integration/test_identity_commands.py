@@ -11,9 +11,12 @@ from typer.testing import CliRunner
 
 from cli import build_app
 from identity.labels import LabelError
+from lake.errors import LakeError
 from tests.integration import identity_lake
 from tests.integration.identity_lake import A, B, C
 from tests.small_lake import SmallLake
+
+HOSTILE_NOTE = "[/red] \x1b[31m"
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +92,33 @@ def test_pair_is_reviewed_labelled_listed_and_measured(lake: SmallLake) -> None:
         assert "95 %" in told("evaluate")
         assert "any more" in told("label", f"{A},{B}", "withdraw")
         assert len(document("labels")["labels"]) == 1
+        assert document("label", f"{B},{C}", "different", "--note", HOSTILE_NOTE)["written"] is True
+        assert document("label", f"{B},{C}", "different")["written"] is False
+        assert "[/red] ␛[31m" in told("labels")
+        assert "[/red] ␛[31m" in told("review", f"{B},{C}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        (["--reason", "near_threshold"], "give one of AMBIGUOUS, CUT_BRIDGE, NEAR_THRESHOLD, TOO_LARGE"),
+        (["q-", "--sample", "3"], "give PAIR, --reason or --sample"),
+        (["  "], "no pair was named"),
+        ([f"{A},{A}"], "given twice"),
+        (["x" * 10_000], "x…"),
+    ],
+)
+def test_review_of_nothing_that_there_is_says_what_to_ask(lake: SmallLake, asked: list[str], says: str) -> None:
+    with lake.opened(), pytest.raises(LakeError) as refused:
+        told("review", *asked)
+    assert refused.value.exit_code == 2
+    assert says in str(refused.value)
+
+
+def test_numbers_beyond_the_engine_are_wrong_usage(lake: SmallLake) -> None:
+    with lake.opened():
+        for option in ("--most", "--sample"):
+            assert CliRunner().invoke(build_app(), ["identity", "review", option, "9" * 23]).exit_code == 2
 
 
 def told(*arguments: str) -> str:
