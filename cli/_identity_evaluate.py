@@ -40,7 +40,7 @@ def evaluate(
 
 
 def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -> None:
-    from cli._parquet import read
+    from cli._files import read
     from cli._screen import print_json
     from identity.evaluate import evaluate as evaluate_links
 

@@ -13,7 +13,7 @@ def train(
     output: Annotated[Path | None, typer.Option(help="JSON file to write instead of putting the model to use.")] = None,
 ) -> None:
     """Train the matcher's model anew, without labels. The next run looks at every record again with it."""
-    from cli._parquet import read
+    from cli._files import must_be_writable, read, whole
     from cli._progress import steps
     from identity.models import keep_model, lake_model
     from identity.records import RecordsError
@@ -21,6 +21,10 @@ def train(
     from lake.duck import connect
     from lake.tables import scan, table_exists
 
+    if output is not None:
+        must_be_writable(output, input)
+    elif input is not None:
+        raise RecordsError("a model trained on a file needs a place", cure="name a JSON file with --output")
     if input is not None:
         records = read(input, "person records", "--input")
     elif table_exists("identity/person_records"):
@@ -28,8 +32,6 @@ def train(
             records = con.sql(f"select * from {scan('identity/person_records')}").to_arrow_table()
     else:
         raise RecordsError("there is no table identity/person_records", cure="build it first: lake run")
-    if input is not None and output is None:
-        raise RecordsError("a model trained on a file needs a place", cure="name a JSON file with --output")
     with steps() as step:
         step(f"training on {records.num_rows:,} records")
         trained = train_model(records, base=lake_model() if input is None else None)
@@ -39,7 +41,8 @@ def train(
         f"{trained.model.version}, from {trained.ties:,} pairs of one person and {trained.housemates:,} of housemates"
     )
     if output is not None:
-        output.write_text(trained.text, encoding="utf-8")
+        with whole(output) as beside:
+            beside.write_text(trained.text, encoding="utf-8")
         print(f"{told}: {output}")
         return
     keep_model(trained)

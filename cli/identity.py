@@ -37,7 +37,7 @@ def resolve(
     """Work out which records are one person. Writes nothing but the files named here."""
     import time
 
-    from cli._parquet import must_be_writable, read, write
+    from cli._files import must_be_writable, read, write
     from cli._progress import steps
     from cli._screen import harmless, print_json
     from identity.model import load_model
@@ -46,8 +46,9 @@ def resolve(
 
     started = time.monotonic()
     records = read(input, "person records", "--input")
-    for path in filter(None, (output, explain)):
-        must_be_writable(path)
+    must_be_writable(output, input, explain, model)
+    if explain is not None:
+        must_be_writable(explain, input, output, model)
     chosen = load_model(model)
     if json:
         matching = match(records, model=chosen)

@@ -64,7 +64,7 @@ def test_unusable_input_ends_with_2_and_a_cure_and_writes_nothing(nowhere: Small
         (doubled, "more than once, as a"),
         (broken, "Parquet"),
         (lacking, "source, updated_at"),
-        (tmp_path / "no", "no file"),
+        (tmp_path / "no", "is not there"),
     ):
         done = nowhere.lake("identity", "resolve", "--input", str(given), "--output", str(output))
         assert done.returncode == 2, given
