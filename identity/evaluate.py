@@ -20,8 +20,10 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from identity.engine import scratch
+from identity.records import WRITE_AS_UTF_8, is_sound
 from lake.errors import LakeError
 
 #: A column with more values than this is no group: bands of age, not ages in days.
@@ -136,7 +138,7 @@ def evaluate(links: pa.Table, truth: pa.Table, groups: pa.Table | None = None) -
             truth_unknown=unknown,
             links_without_truth=links.num_rows - shared,
             truth_without_links=truth.num_rows - shared,
-            groups={column: _by_group(con, column) for column in columns},
+            groups={column: _by_group(con, column, _place(number)) for number, column in enumerate(columns)},
         )
 
 
@@ -166,8 +168,8 @@ def f1(precision: float, recall: float) -> float:
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
-def _by_group(con: duckdb.DuckDBPyConnection, column: str) -> dict[str | None, Figures]:
-    valued = f"select person_id, truth, {_quoted(column)} as value from both_sides left join groups using (record_id)"
+def _by_group(con: duckdb.DuckDBPyConnection, column: str, place: str) -> dict[str | None, Figures]:
+    valued = f"select person_id, truth, {place} as value from both_sides left join groups using (record_id)"
     return _measure(con, valued, column)
 
 
@@ -252,20 +254,25 @@ def _share(part: int, whole: int) -> float:
 
 
 def _take(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table, wanted: list[str] | None) -> list[str]:
-    """View `name`: record_id and the wanted columns (all there are, where None) as text. Returns their names."""
+    """View `name`: record_id and the wanted columns as text; where None, all others by their numbers (`_place`).
+
+    Returns the names of the columns.
+    """
     columns = [column for column in table.column_names if column != "record_id"] if wanted is None else wanted
     missing = [column for column in ("record_id", *columns) if column not in table.column_names]
     if missing or not columns:
         raise EvaluationError(
-            f"the {name} lack the column(s) {', '.join(missing) or 'to group by'}; "
+            f"the table of {name} lacks the column(s) {', '.join(missing) or 'to group by'}; "
             f"there are {', '.join(table.column_names) or 'none'}",
             cure=f"give record_id and {', '.join(columns) or 'one column per group'}",
         )
     if table.num_rows == 0:
-        raise EvaluationError(f"the {name} are empty", cure="give at least one record")
-    con.register(f"given_{name}", table.select(["record_id", *columns]))
-    texts = ", ".join(f"{_text_sql(table, column)} as {_quoted(column)}" for column in ("record_id", *columns))
-    con.execute(f"create view {name} as select {texts} from given_{name}")
+        raise EvaluationError(f"the table of {name} is empty", cure="give at least one record")
+    # A group may bear any name, also one that a table here has, or none.
+    places = ["record_id", *(columns if wanted else map(_place, range(len(columns))))]
+    given = [_readable(table[column], column, name) for column in ("record_id", *columns)]
+    con.register(f"given_{name}", pa.table(given, names=places))
+    con.execute(f"create view {name} as select cast(columns(*) as varchar) from given_{name}")
     # Hashes first, at half the cost: as many of them as rows prove that no id is doubled.
     empty, hashes = _row(con, f"select count(*) - count(record_id), count(distinct hash(record_id)) from {name}")
     if not empty and hashes == table.num_rows:
@@ -274,22 +281,30 @@ def _take(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table, wanted: li
     doubled = table.num_rows - empty - distinct
     if empty or doubled:
         raise EvaluationError(
-            f"the {name} have {empty:,} rows without a record_id and {doubled:,} rows of a record_id seen before",
+            f"the table of {name} has {empty:,} rows without a record_id and {doubled:,} rows of a record_id seen "
+            "before",
             cure="give exactly one row per record",
         )
     return columns
 
 
-def _text_sql(table: pa.Table, column: str) -> str:
-    """Numbers with gaps arrive from pandas as floats, whose gaps are NaN: those are null here."""
-    quoted = _quoted(column)
-    if pa.types.is_floating(table.schema.field(column).type):
-        quoted = f"case when not isnan({quoted}) then {quoted} end"
-    return f"cast({quoted} as varchar)"
+def _place(number: int) -> str:
+    return f"group_{number}"
 
 
-def _quoted(column: str) -> str:
-    return '"' + column.replace('"', '""') + '"'
+def _readable(column: pa.ChunkedArray, name: str, whose: str) -> pa.ChunkedArray:
+    """A column that the engine can write as text. Numbers with gaps arrive from pandas as floats, whose gaps are NaN:
+    those are null here, and whole numbers are written without a point, as in a file without gaps."""
+    if pa.types.is_floating(column.type):
+        column = column.cast(pa.float64())
+        column = pc.if_else(pc.is_nan(column), None, column)
+        try:
+            return column.cast(pa.int64())
+        except pa.ArrowInvalid:
+            return column
+    if not is_sound(column):
+        raise EvaluationError(f"column {name} of the {whose} holds text that is not UTF-8", cure=WRITE_AS_UTF_8)
+    return column
 
 
 def _row(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:

@@ -24,6 +24,7 @@ SCHEMA = pa.schema(
         pa.field("identifiers", IDENTIFIERS),
     ]
 )
+WRITE_AS_UTF_8 = "write it again from its source with the encoding that the source has, as latin-1 or gb18030"
 
 
 class RecordsError(LakeError):
@@ -36,7 +37,8 @@ def read_records(table: pa.Table) -> pa.Table:
     """The table in `SCHEMA`: one row per record as given, nullable columns that are absent added as null.
 
     Raises:
-        RecordsError: a required column is missing, a column has no usable type, a `record_id` is null or doubled.
+        RecordsError: a required column is missing, a column has no usable type or holds text that is not UTF-8, a
+            `record_id` is null or doubled.
     """
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
@@ -46,6 +48,11 @@ def read_records(table: pa.Table) -> pa.Table:
             cure=f"give {', '.join(REQUIRED)} (text, text, timestamp); all other columns may be null or absent",
         )
     columns = [_column(table, field) for field in SCHEMA]
+    for field, column in zip(SCHEMA, columns, strict=True):
+        if not is_sound(column):
+            raise RecordsError(
+                f"column {field.name} of the person records holds text that is not UTF-8", cure=WRITE_AS_UTF_8
+            )
     records = pa.Table.from_arrays(columns, schema=SCHEMA)
     _refuse_bad_ids(records["record_id"])
     return records
@@ -61,9 +68,10 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
         if field.name == "identifiers":
             return _identifiers(column)
         if pa.types.is_floating(column.type) and pa.types.is_string(field.type):
-            column = column.cast(pa.int64())  # numbers with gaps arrive from pandas as floats: no ".0" in a phone
-        if field.name == "updated_at" and pa.types.is_string(column.type):
-            column = column.cast(pa.timestamp("us"))
+            # Numbers with gaps arrive from pandas as floats: a gap is null, and there is no ".0" in a phone.
+            column = pc.if_else(pc.is_nan(column), None, column).cast(pa.int64())
+        if field.name == "updated_at" and _is_text(column.type):
+            column = _moments(column.cast(pa.string()))
         if field.name == "updated_at" and pa.types.is_timestamp(column.type) and column.type.tz is None:
             column = pc.assume_timezone(column.cast(pa.timestamp("us"), safe=False), "UTC")
         return column.cast(field.type, safe=field.name != "updated_at")
@@ -72,6 +80,27 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray:
             f"column {field.name} of the person records is {column.type}, which cannot be read as {field.type}",
             cure=f"give {field.name} as {field.type}",
         ) from None
+
+
+def is_sound(column: pa.ChunkedArray) -> bool:
+    """Whether all text of a column is UTF-8; other bytes would stop an engine in the middle of its work."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return any(is_layout(kind) for is_layout in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def _moments(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """ISO texts as moments: all of them with their zone, or all without, which are UTC."""
+    try:
+        return texts.cast(pa.timestamp("us"))
+    except pa.ArrowInvalid:
+        return texts.cast(TIMESTAMP)
 
 
 def _identifiers(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -58,7 +58,7 @@ def test_unusable_files_end_with_2_and_a_cure(lake: SmallLake, tmp_path: Path) -
     links = write(tmp_path, "links", record_id=["a"], person_id=["p"])
     text = tmp_path / "text.parquet"
     text.write_text("record_id,truth\n")
-    for truth, says in ((links, "lack the column(s) truth"), (str(text), "cannot be read as Parquet")):
+    for truth, says in ((links, "lacks the column(s) truth"), (str(text), "cannot be read as Parquet")):
         done = lake.lake("identity", "evaluate", "--links", links, "--truth", truth)
         assert done.returncode == 2, truth
         assert says in done.stderr

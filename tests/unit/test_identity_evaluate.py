@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import combinations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -111,11 +112,28 @@ def test_numbers_with_gaps_as_pandas_gives_them_are_people_and_gaps() -> None:
     assert (found.all.records, found.truth_unknown, found.all.f1) == (2, 1, 1.0)
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.float32(), pa.float16(), pa.int64(), pa.string()])
+def test_ids_are_the_same_ids_whatever_type_a_file_gives_them(kind: pa.DataType) -> None:
+    links = pa.table({"record_id": pa.array([1, 2, 3]), "person_id": pa.array([7, 7, 8])})
+    ids = pa.array(np.array([1, 2, 3], np.float16)).cast(pa.float32()) if kind == pa.float16() else pa.array([1, 2, 3])
+    found = evaluate(links, pa.table({"record_id": ids.cast(kind), "truth": ["x", "x", "y"]}))
+    assert (found.all.records, found.all.f1) == (3, 1.0)
+
+
+def test_group_may_bear_any_name() -> None:
+    links = pa.table({"record_id": ["a", "b"], "person_id": ["p", "p"]})
+    truth = pa.table({"record_id": ["a", "b"], "truth": ["1", "2"]})
+    names = ["person_id", "truth", "value", "Record_ID", "gender", "Gender", "", 'a "b" [/c]']
+    groups = pa.table([["a", "b"], *([f"{number}", None] for number in range(len(names)))], names=["record_id", *names])
+    found = evaluate(links, truth, groups).groups
+    assert {name: set(of) for name, of in found.items()} == {name: {str(n), None} for n, name in enumerate(names)}
+
+
 @pytest.mark.parametrize(
     ("links", "truth", "says"),
     [
-        ({"record_id": ["a"]}, {"record_id": ["a"], "truth": ["1"]}, r"links lack the column\(s\) person_id"),
-        ({"record_id": ["a"], "person_id": ["p"]}, {"id": ["a"], "truth": ["1"]}, "truth lack .* record_id"),
+        ({"record_id": ["a"]}, {"record_id": ["a"], "truth": ["1"]}, r"links lacks the column\(s\) person_id"),
+        ({"record_id": ["a"], "person_id": ["p"]}, {"id": ["a"], "truth": ["1"]}, "truth lacks .* record_id"),
         (
             {"record_id": ["a", "a"], "person_id": ["p", "q"]},
             {"record_id": ["a"], "truth": ["1"]},
@@ -124,10 +142,15 @@ def test_numbers_with_gaps_as_pandas_gives_them_are_people_and_gaps() -> None:
         (
             {"record_id": ["a"], "person_id": ["p"]},
             {"record_id": [None, "a"], "truth": ["1", "2"]},
-            "truth have 1 rows without a record_id",
+            "truth has 1 rows without a record_id",
         ),
-        ({"record_id": pa.array([], "str"), "person_id": []}, {"record_id": ["a"], "truth": ["1"]}, "links are empty"),
+        ({"record_id": pa.array([], "str"), "person_id": []}, {"record_id": ["a"], "truth": ["1"]}, "links is empty"),
         ({"record_id": ["a"], "person_id": ["p"]}, {"record_id": ["b"], "truth": ["1"]}, "no record_id in common"),
+        (
+            {"record_id": ["a"], "person_id": ["p"]},
+            {"record_id": ["a"], "truth": pa.array([b"\xff"], pa.binary()).view(pa.string())},
+            "column truth of the truth holds text that is not UTF-8",
+        ),
     ],
 )
 def test_unusable_tables_are_refused_with_a_cure(links: dict[str, object], truth: dict[str, object], says: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.records import SCHEMA, RecordsError
+from identity.records import SCHEMA, RecordsError, read_records
 from identity.resolve import LINKS, Matching, match, resolve
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -249,12 +249,24 @@ def test_numbers_and_other_types_of_text_are_read() -> None:
             "record_id": pa.array([1, 2], pa.int64()),
             "source": pa.array(["x", "y"]).dictionary_encode(),
             "updated_at": pa.array(["2026-01-01", "2026-01-02"]),
-            "phone": pa.array([13812345678.0, None], pa.float64()),
+            "phone": pa.array([13812345678.0, float("nan")], pa.float64()),
             "email": pa.array(["li.na@qq.com", "li.na@qq.com"], pa.large_string()),
             "identifiers": pa.array([[{"kind": "phone", "value": "13812345678", "extra": 1}], None]),
         }
     )
     assert len(set(resolve(table)["person_id"].to_pylist())) == 1
+
+
+@pytest.mark.parametrize("times", [["2026-01-02"], ["2026-01-02T00:00:00Z"], ["2026-01-02 08:00:00+08:00"]])
+def test_moments_as_text_are_read_with_their_zone_or_as_utc(times: list[str]) -> None:
+    table = pa.table({"record_id": ["a"], "source": ["crm"], "updated_at": times})
+    assert read_records(table)["updated_at"].to_pylist() == [datetime(2026, 1, 2, tzinfo=UTC)]
+
+
+BROKEN = pa.array([b"\xff\xfe"], pa.binary()).view(pa.string())
+IDENTIFIERS_BROKEN = pa.ListArray.from_arrays(
+    [0, 1], pa.StructArray.from_arrays([pa.array(["email"]), BROKEN], ["kind", "value"])
+)
 
 
 @pytest.mark.parametrize(
@@ -264,6 +276,9 @@ def test_numbers_and_other_types_of_text_are_read() -> None:
         (records({"record_id": "a"}, {"record_id": "a"}), "more than once, as a"),
         (records({}).set_column(0, "record_id", pa.array([None], pa.string())), "have no record_id"),
         (records({}).set_column(16, "identifiers", pa.array(["crm_id=C1"])), "identifiers"),
+        (records({}).set_column(3, "full_name", BROKEN), "column full_name of the person records holds text that is"),
+        (records({}).set_column(0, "record_id", BROKEN), "not UTF-8"),
+        (records({}).set_column(16, "identifiers", IDENTIFIERS_BROKEN), "column identifiers of the person records"),
     ],
 )
 def test_unusable_records_are_refused_with_a_cure(table: pa.Table, says: str) -> None:
