@@ -12,18 +12,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lake.settings import PROJECT_ROOT, reset_settings
+from lake.settings import PROJECT_ROOT
 from lake.tables import list_tables, table_version
+from tests.lake_context import is_foreign, lake_settings, opened
 
 PERSONS, DAYS, SEED = 300, 60, 7
-_FOREIGN = ("LAKE_NOW", "LAKE_SOURCE_ROOT", "LAKE_DELTA_ROOT", "LAKE_CONTRACTS", "LAKE_SERVICES", "DAGSTER_HOME")
 
 
 class SmallLake:
@@ -36,9 +35,12 @@ class SmallLake:
     @property
     def environment(self) -> dict[str, str]:
         """The variables of a child process: this lake, free ports, nothing of the developer's own."""
-        kept = {k: v for k, v in os.environ.items() if k not in _FOREIGN and not k.startswith("LAKE_SOURCE_")}
-        own = {"LAKE_HOME": str(self.home), "LAKE_TOKEN_KEY_FILE": str(self.key)}
-        return kept | own | {f"LAKE_PORT_{name}": str(port) for name, port in self.ports.items()}
+        return {name: value for name, value in os.environ.items() if not is_foreign(name)} | self._settings
+
+    @property
+    def _settings(self) -> dict[str, str]:
+        ports = {f"LAKE_PORT_{name}": str(port) for name, port in self.ports.items()}
+        return lake_settings(self.home, key=self.key) | ports
 
     def lake(self, *arguments: str, timeout: float = 600, **environment: str) -> subprocess.CompletedProcess[str]:
         """Give a command, as a person would: `lake("run")`."""
@@ -66,21 +68,9 @@ class SmallLake:
             start_new_session=True,
         )  # fmt: skip
 
-    @contextmanager
-    def opened(self) -> Iterator[None]:
+    def opened(self) -> AbstractContextManager[pytest.MonkeyPatch]:
         """This lake as the lake of the test's own process."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name in _FOREIGN:
-                patch.delenv(name, raising=False)
-            for name, value in self.environment.items():
-                if name.startswith("LAKE_"):
-                    patch.setenv(name, value)
-            reset_settings()
-            try:
-                yield
-            finally:
-                patch.undo()
-                reset_settings()
+        return opened(self._settings)
 
     def versions(self) -> dict[str, int]:
         """Version of every table outside `ops/`."""

@@ -1,13 +1,12 @@
 """`lake up` and Dagster's UI in headless Chromium: the way of the data is there to see, and nothing stays behind."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from ingestion.contract import discover_sources
 from tests.small_lake import SmallLake, stop, wait_for_line
@@ -25,14 +24,6 @@ def served(small_lake: SmallLake) -> Iterator[tuple[SmallLake, subprocess.Popen[
     finally:
         if process.poll() is None:
             stop(process)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_quality_page import CHROMIUM, CONTRAST, QUIET
+from tests.browser.contrast import CONTRAST
 from tests.integration import person_lake
 from tests.integration.person_lake import BUSY, HOSTILE, MEI, TWIN, Served
 
@@ -14,18 +14,10 @@ from tests.integration.person_lake import BUSY, HOSTILE, MEI, TWIN, Served
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     home = tmp_path_factory.mktemp("persons") / "home"
-    with person_lake.opened(home):
+    with person_lake.lake_at(home):
         person_lake.make()
     with person_lake.served(home) as page:
         yield page
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

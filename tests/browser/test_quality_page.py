@@ -6,56 +6,26 @@ from itertools import pairwise
 
 import pyarrow as pa
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from expectations import portal
 from expectations.check import CheckResult
 from expectations.history import append
-from lake.settings import reset_settings
 from lake.writer import overwrite
+from tests.browser.contrast import CONTRAST
 from tests.contract_rows import NOW
 from tests.integration import quality_lake
+from tests.lake_context import lake_settings, opened
 
-CHROMIUM = "/usr/bin/chromium"  # Debian's; `make test` installs it
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 FIGURES = ("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high")
 COUNTS = ("run", "labelled_pairs", "persons", "open_reviews")
-#: WCAG 2.2 AA asks for 4.5 to 1, and 3 to 1 for large text.
-CONTRAST = """
-() => {
-  const part = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = c => 0.2126 * part(c[0]) + 0.7152 * part(c[1]) + 0.0722 * part(c[2]);
-  const colour = text => (text.match(/[\\d.]+/g) || []).map(Number);
-  const ground = element => {
-    for (let at = element; at; at = at.parentElement) {
-      const c = colour(getComputedStyle(at).backgroundColor);
-      if (c.length === 3 || c[3] === 1) return c;
-    }
-    return [255, 255, 255];
-  };
-  const poor = [];
-  for (const element of document.querySelectorAll("main *, header *, footer *")) {
-    const own = [...element.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !element.checkVisibility() || element.closest("svg")) continue;
-    const style = getComputedStyle(element);
-    const [a, b] = [light(colour(style.color)), light(ground(element))].sort((x, y) => y - x);
-    const least = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
-    if ((a + 0.05) / (b + 0.05) < least) poor.push(element.textContent.trim().slice(0, 40));
-  }
-  return poor;
-}
-"""
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page of a lake in which some promises are kept and some are not."""
     home = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKE_HOME", str(home))
-        patch.setenv("LAKE_NOW", NOW.isoformat())
-        patch.setenv("LAKE_TOKEN_KEY_FILE", str(home / "token.key"))
-        reset_settings()
+    with opened(lake_settings(home, now=NOW)):
         quality_lake.make()
         quality_lake.plant()
         append([_result("bronze/crm/customers", "gender", "block", passed=True)])
@@ -69,7 +39,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
         overwrite("ops/identity_quality", _linkage())
         yield portal.build().as_uri()
-    reset_settings()
 
 
 def _linkage() -> pa.Table:
@@ -94,14 +63,6 @@ def _result(table: str, column: str | None, severity: str, *, passed: bool) -> C
         severity="block" if severity == "block" else "warn", passed=passed, observed="0 rows" if passed else "3 rows",
         expected="one of: F, M, X", message="", cure="ask the owner; then `lake run`", measured=0 if passed else 3,
     )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

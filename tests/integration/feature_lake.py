@@ -7,13 +7,12 @@ from functools import cache
 from pathlib import Path
 
 import pandas as pd
-import pytest
 
 from dbt_project.runner import run_dbt
 from lake.duck import connect
-from lake.settings import reset_settings
 from lake.tables import scan
 from tests.integration import small_bronze
+from tests.lake_context import lake_settings, opened
 
 
 @cache
@@ -27,16 +26,9 @@ def made_at(home: Path) -> dict[tuple[str, str], list[small_bronze.Row]]:
 @contextmanager
 def lake_at(home: Path, now: datetime = small_bronze.NOW) -> Iterator[None]:
     """Settings that point to `home`, with `now` as its present moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKE_HOME", str(home))
-        patch.setenv("LAKE_TOKEN_KEY_FILE", str(home / "token.key"))
-        patch.setenv("LAKE_NOW", now.isoformat())
+    with opened(lake_settings(home, now=now)) as patch:
         patch.setattr("feature_serving.configuration.FEATURE_REPO", home)
-        reset_settings()
-        try:
-            yield
-        finally:
-            reset_settings()
+        yield
 
 
 def read(table: str, columns: str = "*") -> pd.DataFrame:

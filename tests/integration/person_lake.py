@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -25,8 +25,9 @@ import pytest
 from identity.ledger import BEGINNING, EVENTS, HISTORY
 from identity.records import SCHEMA
 from identity.reviews import SCHEMA as REVIEWS
-from lake.settings import PROJECT_ROOT, reset_settings
+from lake.settings import PROJECT_ROOT
 from lake.writer import append, overwrite
+from tests.lake_context import lake_settings, opened
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 MERGED_AT, PARTED_AT = datetime(2026, 5, 10, 9, tzinfo=UTC), datetime(2026, 6, 3, 9, tzinfo=UTC)
@@ -246,23 +247,9 @@ class Served:
     log: Path
 
 
-@contextmanager
-def opened(home: Path) -> Iterator[None]:
+def lake_at(home: Path) -> AbstractContextManager[pytest.MonkeyPatch]:
     """The lake at `home` as the lake of the test's own process."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(home).items():
-            patch.setenv(name, value)
-        reset_settings()
-        try:
-            yield
-        finally:
-            patch.undo()
-            reset_settings()
-
-
-def environment(home: Path) -> dict[str, str]:
-    """The settings of the lake at `home`."""
-    return {"LAKE_HOME": str(home), "LAKE_NOW": NOW.isoformat(), "LAKE_TOKEN_KEY_FILE": str(home.parent / "token.key")}
+    return opened(lake_settings(home, now=NOW))
 
 
 @contextmanager
@@ -276,7 +263,7 @@ def served(home: Path) -> Iterator[Served]:
     with log.open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "insights.person_page", "--port", str(port)],
-            cwd=PROJECT_ROOT, env=os.environ | environment(home), stdout=said, stderr=said,
+            cwd=PROJECT_ROOT, env=os.environ | lake_settings(home, now=NOW), stdout=said, stderr=said,
         )  # fmt: skip
     try:
         url = f"http://127.0.0.1:{port}"
@@ -302,7 +289,7 @@ def plain(answer: httpx.Response) -> str:
 def person_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The page of the lake of five people."""
     home = tmp_path_factory.mktemp("persons") / "home"
-    with opened(home):
+    with lake_at(home):
         make()
     with served(home) as page:
         yield page

@@ -7,19 +7,16 @@ from typing import Any
 import pytest
 
 from ingestion.contract import load_contracts
-from lake.settings import reset_settings
+from tests.lake_context import lake_settings, opened
 
 
 @pytest.fixture(scope="module")
 def specs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Any]]:
     """All assets, loaded once as `dagster dev` does (which costs seconds of imports)."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("LAKE_HOME", str(tmp_path_factory.mktemp("assets")))
-        reset_settings()
+    with opened(lake_settings(tmp_path_factory.mktemp("assets"))):
         from orchestration.definitions import defs
 
         yield list(defs.load_fn().resolve_all_asset_specs())
-    reset_settings()
 
 
 def test_every_asset_has_an_owner_a_group_and_a_description(specs: list[Any]) -> None:

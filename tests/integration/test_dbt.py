@@ -26,6 +26,7 @@ from lake.tables import list_tables, scan, table_version
 from lake.token import token
 from lake.writer import append, overwrite
 from tests.integration.small_bronze import NOW, Row, _rows, record_of
+from tests.lake_context import lake_settings, opened
 
 BUILT = ("identity/person_records", "identity/person_contact", "identity/person_identifiers", "marts/journey_events",
          "marts/person_profile", "marts/unresolved_records")  # fmt: skip
@@ -38,13 +39,8 @@ TOMORROW = NOW + timedelta(days=1)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """An empty LAKE_HOME at a fixed moment."""
     folder = tmp_path_factory.mktemp("dbt_lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKE_HOME", str(folder))
-        patch.setenv("LAKE_TOKEN_KEY_FILE", str(folder / "token.key"))
-        patch.setenv("LAKE_NOW", NOW.isoformat())
-        reset_settings()
+    with opened(lake_settings(folder, now=NOW)):
         yield folder
-    reset_settings()
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from ingestion.contract import discover_sources
 from ingestion.landing import counters, has_new, land_source
 from ingestion.quarantine import list_refused
 from lake.duck import connect
-from lake.settings import reset_settings
 from lake.tables import list_tables, scan, table_version
+from tests.lake_context import lake_settings, opened
 
 PERSONS, DAYS = 120, 30
 
@@ -22,17 +22,13 @@ PERSONS, DAYS = 120, 30
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A landed sandbox, its survey API up."""
     home = tmp_path_factory.mktemp("sandbox_lake")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKE_HOME", str(home))
-        patch.setenv("LAKE_TOKEN_KEY_FILE", str(home / "token.key"))
-        reset_settings()
+    with opened(lake_settings(home)) as patch:
         root = home / "sandbox"
         world.create(root, persons=PERSONS, days=DAYS)
         with survey_api.serve(root) as url:
             patch.setenv("LAKE_SOURCE_VOICE_OF_CUSTOMER_URL", url)
             land_all()
             yield root
-    reset_settings()
 
 
 def land_all() -> None:

@@ -235,7 +235,7 @@ def test_no_text_gets_out_of_its_place(text: str) -> None:
 
 def test_what_a_run_adds_is_seen_without_a_restart(person_page: Served, visitor: httpx.Client) -> None:
     assert "added meanwhile" not in plain(visitor.get(f"/person/{TWIN}"))
-    with person_lake.opened(person_page.home):
+    with person_lake.lake_at(person_page.home):
         person_lake.add_event(TWIN, "added_meanwhile")
     assert "added meanwhile" in plain(visitor.get(f"/person/{TWIN}"))
 

@@ -127,7 +127,7 @@ def _ask(app: guard.Application) -> tuple[int, str]:
 
 
 def views(home: Path) -> list[dict[str, Any]]:
-    with person_lake.opened(home):
+    with person_lake.lake_at(home):
         table = open_table(access_log.TABLE)
         rows: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist() if table is not None else []
         return rows
@@ -135,7 +135,7 @@ def views(home: Path) -> list[dict[str, Any]]:
 
 def test_every_view_is_noted_once_with_the_account_and_no_value(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with person_lake.opened(home):
+    with person_lake.lake_at(home):
         person_lake.make()
     with person_lake.served(home) as page:
         for path in (
@@ -160,7 +160,7 @@ def test_every_view_is_noted_once_with_the_account_and_no_value(tmp_path: Path) 
         (MEI, "file"), (MEI, "file"), (TWIN, "as_of:2026-05-09"), (TWIN, "journey"), (MEI, "choice"), (TWIN, "choice")
     ]  # fmt: skip
     assert {row["viewed_by"] for row in noted} == {peer.name_of(os.getuid())}
-    with person_lake.opened(home):
+    with person_lake.lake_at(home):
         version = table_version(access_log.TABLE)
         assert access_log.flush() == 0, "where nobody looked nothing is written"
         assert table_version(access_log.TABLE) == version
@@ -169,7 +169,7 @@ def test_every_view_is_noted_once_with_the_account_and_no_value(tmp_path: Path) 
 
 
 def test_spool_that_was_committed_but_not_removed_is_not_written_twice(tmp_path: Path) -> None:
-    with person_lake.opened(tmp_path / "home"):
+    with person_lake.lake_at(tmp_path / "home"):
         access_log.note(MEI, "file", "somebody")
         spool = tmp_path / "home" / "access_log" / "open.jsonl"
         kept = spool.read_bytes()
@@ -193,7 +193,7 @@ def _streams(home: Path) -> Iterator[str]:
 
 def test_what_cannot_be_noted_is_not_shown(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    with person_lake.opened(home):
+    with person_lake.lake_at(home):
         person_lake.make()
     (home / "access_log").write_text("a file where the folder should be")
     with person_lake.served(home) as page:

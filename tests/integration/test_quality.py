@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 from expectations import history, portal, runner
 from expectations.check import CheckResult, blocking_failures
 from expectations.portal_server import portal_server
-from lake.settings import reset_settings
 from lake.tables import table_version
 from tests.contract_rows import NOW
 from tests.integration import quality_lake
 from tests.integration.quality_lake import PLANTED, Promise
+from tests.lake_context import lake_settings, opened
 
 LAYERS = ("bronze", "identity", "marts", "features")
 
@@ -33,17 +33,12 @@ class Runs:
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     home = tmp_path_factory.mktemp("quality")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LAKE_HOME", str(home))
-        patch.setenv("LAKE_NOW", NOW.isoformat())
-        patch.setenv("LAKE_TOKEN_KEY_FILE", str(home / "token.key"))
-        reset_settings()
+    with opened(lake_settings(home, now=NOW, key=home / "token.key")):
         quality_lake.make()
         clean = [result for layer in LAYERS for result in runner.run(layer)]
         planted = quality_lake.plant()
         broken = [result for layer in LAYERS for result in runner.run(layer)]
         yield Runs(home, clean, planted, broken)
-    reset_settings()
 
 
 def failures(results: Sequence[CheckResult]) -> dict[Promise, str]:
@@ -251,16 +246,10 @@ def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:
     assert answers == {"/": 200, "/../../token.key": 404, "/%2e%2e/%2e%2e/token.key": 404, "/empty/": 404}
 
 
-def test_empty_lake_has_a_page_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAKE_HOME", str(tmp_path))
-    monkeypatch.setenv("LAKE_NOW", NOW.isoformat())
-    reset_settings()
-    try:
+def test_empty_lake_has_a_page_too(tmp_path: Path) -> None:
+    with opened(lake_settings(tmp_path / "home", now=NOW)):
         assert runner.run("bronze") == []
         text = portal.build().read_text(encoding="utf-8")
         assert "Nothing has been checked yet" in text
         assert "never delivered" in text
         assert table_version(history.TABLE) is None
-    finally:
-        monkeypatch.undo()
-        reset_settings()

@@ -1,7 +1,6 @@
 """Public data in lakes of their own: made once per session from installed packages, landed by the real landing."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -10,25 +9,7 @@ from infra.worlds import create_world
 from ingestion.contract import discover_sources
 from ingestion.landing import land_source
 from ingestion.result import SourceResult
-from lake.settings import reset_settings
-
-Lake = Callable[[], AbstractContextManager[Path]]
-
-
-@contextmanager
-def lake_at(home: Path) -> Iterator[Path]:
-    """The settings of a lake, and those of before again afterwards."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("LAKE_HOME", str(home))
-        environment.setenv("LAKE_TOKEN_KEY_FILE", str(home.parent / f"{home.name}.token.key"))
-        for name in ("LAKE_NOW", "LAKE_SOURCE_ROOT", "LAKE_DELTA_ROOT", "LAKE_SERVICES"):
-            environment.delenv(name, raising=False)
-        reset_settings()
-        try:
-            yield home
-        finally:
-            environment.undo()
-            reset_settings()
+from tests.lake_context import lake_settings, opened
 
 
 class RealLake:
@@ -44,8 +25,8 @@ class RealLake:
     def sources(self) -> Path:
         return self.home / "sandbox"
 
-    def open(self) -> AbstractContextManager[Path]:
-        return lake_at(self.home)
+    def open(self) -> AbstractContextManager[pytest.MonkeyPatch]:
+        return opened(lake_settings(self.home))
 
 
 @pytest.fixture(scope="session")
