@@ -41,6 +41,7 @@ def resolve(
     from cli._progress import steps
     from cli._screen import harmless, print_json
     from identity.model import load_model
+    from identity.models import given_model
     from identity.resolve import match
     from identity.resolve import resolve as resolve_records
 
@@ -49,7 +50,7 @@ def resolve(
     must_be_writable(output, input, explain, model)
     if explain is not None:
         must_be_writable(explain, input, output, model)
-    chosen = load_model(model)
+    chosen = load_model() if model is None else given_model(model)
     if json:
         matching = match(records, model=chosen)
     else:

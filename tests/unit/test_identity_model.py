@@ -1,7 +1,11 @@
 """The model's arithmetic is Splink's, its shares are probabilities, and rules speak only of levels that it has."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -10,7 +14,8 @@ from splink import DuckDBAPI, Linker, SettingsCreator
 from identity import rules, ties
 from identity.blocking import create_guarded, create_keys, create_profiles
 from identity.engine import scratch
-from identity.model import LEAST_POPULATION, PersonModel, create_frequencies, load_model, score
+from identity.model import LEAST_POPULATION, ModelError, PersonModel, create_frequencies, load_model, score
+from identity.models import given_model
 from identity.normalise import normalise
 from identity.records import read_records
 from identity.resolve import take_labels
@@ -127,3 +132,31 @@ def test_agreement_says_more_than_difference_in_every_comparison() -> None:
 
 def test_model_is_settings_that_splink_takes() -> None:
     assert SettingsCreator(**MODEL.splink).get_settings("duckdb").comparisons
+
+
+def test_file_that_the_matcher_cannot_use_is_refused_before_any_work(tmp_path: Path) -> None:
+    path = tmp_path / "model.json"
+    shipped = (files("identity") / "person_model.json").read_text(encoding="utf-8")
+    path.write_text(shipped, encoding="utf-8")
+    assert given_model(path) == MODEL
+    for damage in DAMAGES:
+        told = json.loads(shipped)
+        damage(told)
+        path.write_text(json.dumps(told), encoding="utf-8")
+        with pytest.raises(ModelError, match="model.json") as refused:
+            given_model(path)
+        assert refused.value.exit_code == 2
+        assert len(str(refused.value).splitlines()) == 2
+
+
+DAMAGES: list[Callable[[dict[str, Any]], object]] = [
+    lambda told: told.pop("version"),
+    lambda told: told.update(threshold_bits=None),
+    lambda told: told["splink"].pop("comparisons"),
+    lambda told: told["splink"]["comparisons"].pop(),
+    lambda told: told["splink"]["comparisons"][0]["comparison_levels"][1].pop("m_probability"),
+    lambda told: told["splink"]["comparisons"][0]["comparison_levels"][1].update(label_for_charts="of another version"),
+    lambda told: told["splink"]["comparisons"][0]["comparison_levels"][1].update(sql_condition="given_l ="),
+    lambda told: told["housemates"]["u_probabilities"]["email"].pop(),
+    lambda told: told["housemates"].update(probability_two_records_match=1),
+]
