@@ -4,9 +4,9 @@ Records that say the same of somebody are one *profile*, so 10,000 copies of a r
 key (`KEYS`) are candidates. A crowded block is split by name; what is still crowded is left out and reported.
 
 Tables read: `people`, `holdings` and, where only a part of all records is looked at, `lake_sizes` (key, records, names,
-profiles), the sizes of their keys among all. Tables made: `record_keys` (rid, rule, key), `guarded` (kind, value,
+profiles), the sizes of their keys among all. Tables made: `value_keys` (rid, rule, key), `guarded` (kind, value,
 reason, records, names, example), `usable`, `profiles` (the compared columns by `pid`), `profile_of` (rid, pid),
-`pairs` (l, r, keys), `crowded` (key).
+`pairs` (l, r, keys), `crowded` (key), `filled` (pid, key: profiles in crowded blocks).
 """
 
 from dataclasses import dataclass
@@ -74,6 +74,10 @@ PERSONAL_KEYS = (
 )
 
 
+#: Columns that `PERSONAL_KEYS` read.
+_KEYED = (
+    "name_key", "given", "family", "birth_text", "birth_year", "email", "phone", "street", "house", "city", "postcode",
+)  # fmt: skip
 COMPARED = (
     "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters", "nicknames", "generation", "birth",
     "birth_year", "birth_text", "gender", "email", "phone", "national_id", "id_is_checked", "street", "house", "city",
@@ -82,10 +86,10 @@ COMPARED = (
 
 
 def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Table `record_keys`: every key of every record; the kinds of identifiers in the order of their rules' numbers.
+    """Tables `profile_of`, records of somebody that say the same by the first of them, and `value_keys`, the keys of
+    what records hold; the kinds of identifiers in the order of their rules' numbers.
 
     Rules of the kinds come first, then (in `pairs`) that of `rules.SAME_CONTACT_CARD`, then those of `PERSONAL_KEYS`.
-    Also makes `profile_of`: records of somebody that say the same, by the first of them.
 
     Raises:
         RecordsError: there are more kinds than a pair has bits for.
@@ -97,20 +101,16 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
             cure="name in `kind` what an identifier is, and put what it says into `value`",
         )
     numbers = " ".join(f"when '{kind}' then {number}" for number, kind in enumerate(kinds))
-    parts = [
-        f"select rid, {number} as rule, {short_hash(repr(key.name), key.value)} as key from people "
-        f"where is_somebody and {key.value} is not null"
-        for number, key in enumerate(PERSONAL_KEYS, len(kinds) + 1)
-    ]
-    if kinds:
-        parts.append(f"select rid, case kind {numbers} end as rule, {short_hash('kind', 'value')} as key from holdings")
-        # Not held against each other, but neighbours (`neighbourhoods`).
-        parts.append(
-            f"select rid, -1 as rule, {short_hash(repr(rules.SIMILAR_EMAIL), 'slot')} as key from ("
-            f"select rid, unnest({similar_email_slots_sql('value')}) as slot from holdings where kind = 'email') "
-            "where slot is not null"
-        )
-    con.execute(f"create table record_keys as {' union all by name '.join(parts)}")
+    # Slots are not held against each other, but neighbours (`neighbourhoods`).
+    con.execute(
+        f"""create table value_keys as
+            select rid, cast(case kind {numbers or "when '' then 0"} end as integer) as rule,
+                   {short_hash("kind", "value")} as key from holdings
+            union all
+            select rid, -1, {short_hash(repr(rules.SIMILAR_EMAIL), "slot")} from (
+                select rid, unnest({similar_email_slots_sql("value")}) as slot from holdings where kind = 'email')
+            where slot is not null"""
+    )
     # A bare name, or a name and a town, proves nothing however often it is the same.
     con.execute(
         f"""create table profile_of as
@@ -124,9 +124,18 @@ def create_keys(con: duckdb.DuckDBPyConnection) -> list[str]:
     return kinds
 
 
-def loose_rules(kinds: list[str]) -> str:
-    """SQL of the numbers of the rules whose keys are loose, as they stand in `record_keys`."""
-    return ", ".join(str(n) for n, key in enumerate(PERSONAL_KEYS, len(kinds) + 1) if key.most == MOST_LOOSE)
+def personal_keys_sql(*, only_loose: bool = False) -> str:
+    """SQL over `people`: the list of a record's personal keys; empty for nobody."""
+    keys = [
+        f"case when is_somebody and {key.value} is not null then {_personal_key_sql(key)} end"
+        for key in PERSONAL_KEYS
+        if key.most == MOST_LOOSE or not only_loose
+    ]
+    return f"list_filter([{', '.join(keys)}], lambda key: key is not null)"
+
+
+def _personal_key_sql(key: Key) -> str:
+    return short_hash(repr(key.name), key.value)
 
 
 def create_guarded(con: duckdb.DuckDBPyConnection) -> None:
@@ -162,8 +171,8 @@ def create_profiles(con: duckdb.DuckDBPyConnection) -> None:
             with shown as (
                 select rid, min(value) filter (kind = 'email') as email, min(value) filter (kind = 'phone') as phone,
                        min(value) filter (kind = 'national_id') as national_id,
-                       list(kind || '=' || value order by kind, value)
-                           filter (kind not in ('email', 'phone', 'national_id')) as issued
+                       list_sort(list(kind || '=' || value)
+                           filter (kind not in ('email', 'phone', 'national_id'))) as issued
                 from usable semi join (select rid from profile_of where rid = pid) using (rid) group by rid)
             select rid as pid, {columns} from (
                 select p.* exclude (email, phone, national_id, issued), u.email, u.phone, u.national_id, u.issued
@@ -173,33 +182,17 @@ def create_profiles(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
-    """Table `pairs`: l < r, and `keys`, a bit per rule whose key both have.
+    """Table `pairs`: l < r, and `keys`, a bit per rule whose key both have; also `crowded` and `filled`.
 
     Args:
         kinds: what `create_keys` gave.
     """
-    issued = [number for number, kind in enumerate(kinds) if rules.kind_of(kind).evidence is not Evidence.ONLINE]
-    blocking = (
-        f"rule in ({', '.join(map(str, [*issued, *range(len(kinds) + 1, len(kinds) + 1 + len(PERSONAL_KEYS))]))})"
-    )
-    # A nameless record that shows several values puts all their named holders into one block.
-    con.execute(
-        f"""create table keys as
-            select distinct rule, key, pid from record_keys join profile_of using (rid)
-            where {blocking} and key not in (select {short_hash("kind", "value")} from guarded)
-            union all
-            select distinct {len(kinds)}, {short_hash(repr(rules.SAME_CONTACT_CARD), "card.record_id")}, holder.pid
-            from (select u.*, record_id, count(*) over (partition by u.rid) as values_shown from usable u
-                  join people p on p.rid = u.rid
-                  where not is_somebody and kind in ({", ".join(repr(kinds[n]) for n in issued) or "null"})) card
-            join usable on usable.kind = card.kind and usable.value = card.value
-            join profile_of holder on holder.rid = usable.rid where card.values_shown > 1"""
-    )
-    loose = loose_rules(kinds)
+    _create_block_keys(con, kinds)
+    loose = ", ".join(str(n) for n, key in _numbered(kinds) if key.most == MOST_LOOSE)
     most = f"case when rule in ({loose}) then {MOST_LOOSE} else {MOST_PROFILES} end"
-    sizes = "select rule, key, count(*) as size from keys group by rule, key having count(*) > 1"
+    sizes = "select key, any_value(rule) as rule, count(*) as size from keys group by key having count(*) > 1"
     if _is_part(con):
-        sizes = f"""select rule, key, coalesce(l.profiles, s.size) as size
+        sizes = f"""select key, rule, coalesce(l.profiles, s.size) as size
                     from ({sizes}) s left join lake_sizes l using (key)"""
     con.execute(f"create table sizes as select *, size > {most} as is_crowded from ({sizes})")
     named = f"""select rule, {short_hash("key", short_hash("name_key"))} as key, pid from keys join profiles using (pid)
@@ -224,11 +217,48 @@ def create_pairs(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
            from blocks a join blocks b on a.key = b.key and a.pid < b.pid group by a.pid, b.pid"""
     )
     con.execute(
-        f"""create table crowded as
-            select key from sizes where is_crowded union select key from named where size > {MOST_PROFILES}"""
+        f"""create table filled as
+            select pid, key from keys semi join (select key from sizes where is_crowded) using (key)
+            union all select pid, key from named where size > {MOST_PROFILES}"""
     )
+    con.execute("create table crowded as select distinct key from filled")
     for table in ("keys", "sizes", "named", "blocks"):
         con.execute(f"drop table {table}")
+
+
+def _create_block_keys(con: duckdb.DuckDBPyConnection, kinds: list[str]) -> None:
+    """Table `keys` (rule, key, pid), no row twice: the keys by which profiles are held against each other."""
+    issued = [number for number, kind in enumerate(kinds) if rules.kind_of(kind).evidence is not Evidence.ONLINE]
+    con.execute(
+        f"""create table firsts as
+            select rid as pid, {", ".join(_KEYED)} from people
+            semi join (select rid from profile_of where rid = pid) using (rid)"""
+    )
+    personal = " union all ".join(
+        f"select {number}, {_personal_key_sql(key)}, pid from firsts where {key.value} is not null"
+        for number, key in _numbered(kinds)
+    )
+    # A nameless record that shows several values puts all their named holders into one block.
+    con.execute(
+        f"""create table keys as
+            select distinct rule, key, pid from value_keys join profile_of using (rid)
+            where rule in ({", ".join(map(str, issued)) or "null"})
+              and key not in (select {short_hash("kind", "value")} from guarded)
+            union all
+            select distinct {len(kinds)}, {short_hash(repr(rules.SAME_CONTACT_CARD), "card.record_id")}, holder.pid
+            from (select u.*, record_id, count(*) over (partition by u.rid) as values_shown from usable u
+                  join people p on p.rid = u.rid
+                  where not is_somebody and kind in ({", ".join(repr(kinds[n]) for n in issued) or "null"})) card
+            join usable on usable.kind = card.kind and usable.value = card.value
+            join profile_of holder on holder.rid = usable.rid where card.values_shown > 1
+            union all {personal}"""
+    )
+    con.execute("drop table firsts")
+
+
+def _numbered(kinds: list[str]) -> list[tuple[int, Key]]:
+    """The personal keys under their rules' numbers."""
+    return list(enumerate(PERSONAL_KEYS, len(kinds) + 1))
 
 
 def _is_part(con: duckdb.DuckDBPyConnection) -> bool:

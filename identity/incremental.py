@@ -8,11 +8,10 @@ matcher, model or engine, a fifth of the records new) and else at the neighbourh
 from dataclasses import dataclass
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 
 from identity import rules
-from identity.blocking import MOST_PROFILES, create_keys, loose_rules
+from identity.blocking import MOST_PROFILES, create_keys, personal_keys_sql
 from identity.engine import has_table, put, scratch, short_hash
 from identity.index import (
     CONFIGURATION,
@@ -21,10 +20,11 @@ from identity.index import (
     PEOPLE,
     PERSON_INDEX,
     PERSON_STATISTICS,
-    create_rows,
+    IndexFiles,
     current_sql,
     formed_sql,
     read_statistics,
+    write_files,
 )
 from identity.model import PersonModel
 from identity.normalise import normalise
@@ -36,7 +36,7 @@ from identity.touched import candidates_sql, find_reached
 from lake.duck import connect
 from lake.state import as_metadata, read_state
 from lake.tables import table_version
-from lake.writer import Commit, append, overwrite
+from lake.writer import Commit, commit_files, overwrite
 
 #: With more than this share of the records new, looking at everything costs less, and counts are due anyway.
 MOST_NEW = 0.2
@@ -51,14 +51,14 @@ class Resolved:
         matching: of the records that were looked at.
         near_labels: the records of the neighbourhoods that labelled records are in, as given.
         looked_at: ids of the records that were looked at or are gone; None where all were looked at.
-        index: rows for `index.PERSON_INDEX`.
+        index: what `index.PERSON_INDEX` gets.
         made_by: what the index was made by; one of another maker cannot be continued.
     """
 
     matching: Matching
     near_labels: pa.Table
     looked_at: pa.Array | None
-    index: pa.Table
+    index: IndexFiles
     made_by: str
 
 
@@ -87,17 +87,20 @@ def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by:
 
 def write_index(resolved: Resolved) -> None:
     """Keep what a run found out; last of all that it writes, so that one that died before is done again."""
-    # Of its own count: a run that changes no link has no number in person_links.
-    run = int(read_state(PERSON_INDEX).get("run", -1)) + 1
-    rows = resolved.index.append_column("run", pa.array(np.full(resolved.index.num_rows, run), pa.int64()))
-    if resolved.looked_at is None:
+    is_whole, index = resolved.looked_at is None, resolved.index
+    if is_whole:
         overwrite(PERSON_STATISTICS, resolved.matching.statistics.to_table(), configuration=CONFIGURATION)
-    state = {"made_by": resolved.made_by, "run": run, "statistics": table_version(PERSON_STATISTICS)}
-    commit = Commit(metadata=as_metadata(state))
-    if resolved.looked_at is None:
-        overwrite(PERSON_INDEX, rows, commit=commit, configuration=CONFIGURATION)
-    elif rows.num_rows:
-        append(PERSON_INDEX, rows, commit=commit)
+    elif not index.files:
+        return
+    state = {"made_by": resolved.made_by, "run": index.run, "statistics": table_version(PERSON_STATISTICS)}
+    commit_files(
+        PERSON_INDEX,
+        index.files,
+        index.schema,
+        commit=Commit(metadata=as_metadata(state)),
+        configuration=CONFIGURATION,
+        is_whole=is_whole,
+    )
 
 
 def _row_hash(columns: list[str]) -> str:
@@ -134,8 +137,10 @@ def _resolve_all(
         normalise(matcher, given)
         del given
         matching = match_people(matcher, labels=labels, model=model)
-        index = _index_rows(con, matcher, matching)
-    return Resolved(matching, _near_labels(con, records, labels, index), None, index, made_by)
+        con.execute("create or replace table gone (record_id varchar)")
+        index = _write_index_files(con, matcher, matching)
+        near = _near_labels(con, matcher, records, labels)
+    return Resolved(matching, near, None, index, made_by)
 
 
 def _resolve_part(
@@ -162,11 +167,11 @@ def _resolve_part(
     with scratch() as matcher:
         _take_part(con, matcher, part)
         matching = match_people(matcher, labels=labels, model=model, statistics=statistics)
-        index = _index_rows(con, matcher, matching)
-    gone = con.sql("select record_id, true as is_gone from gone anti join now using (record_id)").to_arrow_table()
-    index = pa.concat_tables([index, gone], promote_options="default")
-    near = _near_labels(con, records, labels, index)
-    return Resolved(matching, near, index["record_id"].combine_chunks(), index, made_by)
+        con.execute("delete from gone where record_id in (select record_id from now)")
+        index = _write_index_files(con, matcher, matching)
+        near = _near_labels(con, matcher, records, labels)
+        looked_at = matcher.sql("select record_id from people union all from gone").to_arrow_table()
+    return Resolved(matching, near, looked_at["record_id"].combine_chunks(), index, made_by)
 
 
 def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
@@ -176,13 +181,11 @@ def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, 
     with scratch() as matcher:
         normalise(matcher, read_records(given), statistics)
         take_labels(matcher, labels)
-        kinds = create_keys(matcher)
+        create_keys(matcher)
         return matcher.sql(
-            f"""select f.* exclude (rid), sorts.* exclude (rid) from ({formed_sql()}) f
-                left join (
-                    select rid, list(key) filter (rule < {len(kinds)}) as value_keys,
-                           list(key) filter (rule in ({loose_rules(kinds)})) as loose_keys
-                    from record_keys group by rid) sorts using (rid)"""
+            f"""select f.* exclude (rid), value_keys, loose_keys from ({formed_sql()}) f
+                join (select rid, {personal_keys_sql(only_loose=True)} as loose_keys from people) using (rid)
+                left join (select rid, list(key) as value_keys from value_keys group by rid) using (rid)"""
         ).to_arrow_table()
 
 
@@ -253,23 +256,33 @@ def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnectio
     )
 
 
-def _index_rows(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, matching: Matching) -> pa.Table:
+def _write_index_files(
+    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, matching: Matching
+) -> IndexFiles:
+    """The files of the index, under the number of the run in the index itself: a run that changes no link has none in
+    person_links. Makes the table `gone` of the matcher."""
     put(matcher, "hashes", con.sql("select record_id, row_hash from now").to_arrow_table())
     put(matcher, "label_hashes", con.sql("select * from label_hashes").to_arrow_table())
-    return create_rows(matcher, matching.neighbourhood)
+    put(matcher, "gone", con.sql("select record_id from gone").to_arrow_table())
+    return write_files(matcher, matching.neighbourhood, run=int(read_state(PERSON_INDEX).get("run", -1)) + 1)
 
 
-def _near_labels(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, index: pa.Table) -> pa.Table:
+def _near_labels(
+    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, records: str, labels: pa.Table
+) -> pa.Table:
     if not labels.num_rows:
         return con.sql(f"select * from ({records}) limit 0").to_arrow_table()
-    put(con, "looked_at", index.select(["record_id", "neighbourhood", "is_gone"]))
-    untouched = "select record_id, neighbourhood from held anti join looked_at using (record_id)"
-    placed = "select record_id, neighbourhood from looked_at where not is_gone"
+    looked_at = "select record_id, neighbourhood from people join noted using (rid)"
+    put(con, "looked_at", matcher.sql(looked_at).to_arrow_table())
+    if has_table(con, "held"):
+        con.execute(
+            """insert into looked_at select record_id, neighbourhood from held
+               anti join looked_at using (record_id) anti join gone using (record_id)"""
+        )
     return con.sql(
-        f"""with placed as ({" union all ".join((placed, untouched) if has_table(con, "held") else (placed,))}),
-            near as (select neighbourhood from placed semi join label_hashes using (record_id))
-            select * from ({records}) semi join (
-                select record_id from placed where neighbourhood in (from near)) using (record_id)"""
+        f"""select * from ({records}) semi join (
+                select record_id from looked_at where neighbourhood in (
+                    select neighbourhood from looked_at semi join label_hashes using (record_id))) using (record_id)"""
     ).to_arrow_table()
 
 

@@ -5,13 +5,18 @@ the rows that it made again under its number, a full one begins the table anew. 
 was counted over all records. Both are derived: without them the next run resolves everything.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from identity.blocking import personal_keys_sql
 from identity.components import Ints
 from identity.engine import put, short_hash
 from identity.statistics import Statistics
+from lake.files import DataFile, copy_into, table_folder
 from lake.tables import open_table, scan
 
 PERSON_INDEX = "identity/person_index"
@@ -28,6 +33,27 @@ PEOPLE = (
 LIGHT = ("record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
 #: Columns that make up a record for the matcher.
 HEAVY = (*PEOPLE, "holdings", "crowded", "guarded")
+
+_RECORDS_AT_A_TIME = 200_000
+
+
+@dataclass(frozen=True)
+class IndexFiles:
+    """What a run adds to the index: Parquet files in the table's folder that no commit names yet.
+
+    Attributes:
+        schema: of their rows.
+        run: the run's number.
+    """
+
+    files: Sequence[DataFile]
+    schema: pa.Schema
+    run: int
+
+    def sweep(self) -> None:
+        """Remove the files that no commit came to name."""
+        for file in self.files:
+            file.delete()
 
 
 def current_sql(columns: tuple[str, ...]) -> str:
@@ -46,41 +72,56 @@ def read_statistics() -> Statistics | None:
     return None if table is None else Statistics.of_table(table.to_pyarrow_table())
 
 
-def formed_sql() -> str:
+def formed_sql(rids: str = "true") -> str:
     """SQL: rid, the columns `PEOPLE`, holdings, keys, name and profile of the records of a scratch connection, after
-    `blocking.create_keys`."""
+    `blocking.create_keys`.
+
+    Args:
+        rids: condition on rid.
+    """
     columns = ", ".join(f"p.{column}" for column in PEOPLE)
     return f"""
-        select rid, {columns}, h.holdings, k.keys, {short_hash("p.name_key")} as name,
-               coalesce(o.profile, {short_hash("p.record_id")}) as profile
-        from people p
+        select rid, {columns}, h.holdings, list_concat({personal_keys_sql()}, v.keys) as keys,
+               {short_hash("p.name_key")} as name, coalesce(o.profile, {short_hash("p.record_id")}) as profile
+        from (from people where {rids}) p
         left join (
-            select rid, list(struct_pack(kind := kind, value := value) order by kind, value) as holdings
-            from holdings group by rid) h using (rid)
-        left join (select rid, list(key) as keys from record_keys group by rid) k using (rid)
-        left join profile_of o using (rid)"""
+            select rid, list(struct_pack(kind := kind, value := value)) as holdings
+            from holdings where {rids} group by rid) h using (rid)
+        left join (select rid, list(key) as keys from value_keys where {rids} group by rid) v using (rid)
+        left join (from profile_of where {rids}) o using (rid)"""
 
 
-def create_rows(con: duckdb.DuckDBPyConnection, neighbourhood: Ints) -> pa.Table:
-    """The rows of the index for all records of a scratch connection, after `resolve.match_people`.
+def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int) -> IndexFiles:
+    """Files of the index with the rows of all records of a scratch connection, after `resolve.match_people`; no commit
+    names them yet.
 
-    Reads the tables `hashes` (record_id, row_hash) and `label_hashes` (record_id, label_hash) beside the matcher's.
+    Some records at a time: rows as wide as these, with their lists, are not held in memory for all. Reads the tables
+    `hashes` (record_id, row_hash), `label_hashes` (record_id, label_hash) and `gone` (record_id) beside the matcher's.
     """
     put(con, "placed", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
-    return con.sql(
-        f"""with values_guarded as (
-                select rid, list(key) as guarded from record_keys
-                where key in (select {short_hash("kind", "value")} from guarded) group by rid),
-            filled as (select rid, key from record_keys semi join crowded using (key)),
-            filled_by_name as (
-                select rid, {short_hash("key", short_hash("name_key"))} as key from filled join people using (rid)
-                where name_key is not null),
-            full_blocks as (
-                select rid, list(key) as crowded
-                from (from filled union all from filled_by_name semi join crowded using (key)) group by rid)
-            select f.* exclude (rid), g.guarded, b.crowded, r.row_hash, l.label_hash,
-                   {short_hash("first.record_id")} as neighbourhood, false as is_gone
-            from ({formed_sql()}) f join placed n using (rid) join people first on first.rid = n.first
-            join hashes r on r.record_id = f.record_id left join label_hashes l on l.record_id = f.record_id
-            left join full_blocks b using (rid) left join values_guarded g using (rid) order by f.rid"""
-    ).to_arrow_table()
+    con.execute(
+        f"""create table noted as
+            select p.rid, {short_hash("first.record_id")} as neighbourhood, r.row_hash, l.label_hash
+            from people p join placed using (rid) join people first on first.rid = placed.first
+            join hashes r on r.record_id = p.record_id left join label_hashes l on l.record_id = p.record_id"""
+    )
+    folder, files = table_folder(PERSON_INDEX), []
+    for start in range(0, max(len(neighbourhood), 1), _RECORDS_AT_A_TIME):
+        rows = _rows_sql(f"rid >= {start} and rid < {start + _RECORDS_AT_A_TIME}", run, is_first=start == 0)
+        files += copy_into(con, rows, folder, has_floats=False)
+    schema = con.sql(f"from ({rows}) limit 0").to_arrow_table().schema
+    return IndexFiles(files, schema, run)
+
+
+def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
+    gone = "union all by name select record_id, true as is_gone, {run} as run from gone" if is_first else ""
+    return f"""
+        with values_guarded as (
+            select rid, list(key) as guarded from value_keys
+            where {rids} and key in (select {short_hash("kind", "value")} from guarded) group by rid),
+        full_blocks as (
+            select rid, list(key) as crowded from (from profile_of where {rids}) join filled using (pid) group by rid)
+        select f.* exclude (rid), g.guarded, b.crowded, n.row_hash, n.label_hash, n.neighbourhood,
+               false as is_gone, {run}::bigint as run
+        from ({formed_sql(rids)}) f join (from noted where {rids}) n using (rid)
+        left join full_blocks b using (rid) left join values_guarded g using (rid) {gone.format(run=run)}"""

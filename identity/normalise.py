@@ -215,7 +215,7 @@ def _create_people(con: duckdb.DuckDBPyConnection) -> None:
                 select rid, {street_sql("street")} as street, {letters_sql("city")} as city,
                        {letters_sql("postcode")} as postcode from raw),
             issued as (
-                select rid, list(kind || '=' || value order by kind, value) as issued from contacts
+                select rid, list_sort(list(kind || '=' || value)) as issued from contacts
                 where kind not in {_COMPARED_ALONE} group by rid),
             whole as (
                 select raw.rid, raw.record_id, raw.source, n.* exclude (rid), d.birth, d.birth_year,

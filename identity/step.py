@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from identity import ledger
 from identity.as_of import PERSON_LINKS
-from identity.incremental import resolve_lake, write_index
+from identity.incremental import Resolved, resolve_lake, write_index
 from identity.labels import PERSON_LABELS, read_labels
 from identity.model import PersonModel
 from identity.models import PERSON_MODELS, lake_model
@@ -87,6 +87,21 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
 def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float) -> IdentityResult:
     labels, model = read_labels(), lake_model()
     resolved = resolve_lake(f"select * from {scan(PERSON_RECORDS)}", labels, model, made_by=_made_by(model))
+    try:
+        return _publish(resolved, labels, model, read, state, mint, started)
+    finally:
+        resolved.index.sweep()
+
+
+def _publish(
+    resolved: Resolved,
+    labels: pa.Table,
+    model: PersonModel,
+    read: str,
+    state: dict[str, Any],
+    mint: Mint | None,
+    started: float,
+) -> IdentityResult:
     matching = resolved.matching
     moment = ledger.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
     run = int(state.get("run", -1)) + 1

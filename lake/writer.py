@@ -67,8 +67,10 @@ def commit_files(
     *,
     commit: Commit = NO_BATCH,
     configuration: Mapping[str, str] | None = None,
+    is_whole: bool = False,
 ) -> bool:
-    """Append Parquet files that already lie in the table's folder. Returns False where the batch was already there.
+    """Append Parquet files that already lie in the table's folder, or with `is_whole` replace the table by them.
+    Returns False where the batch was already there.
 
     Hold `table_lock` from before they are written: maintenance sweeps what no commit names.
 
@@ -85,7 +87,7 @@ def commit_files(
         commit.require_unchanged(name, table)
         if commit.already_in(table):
             return False
-        if table is not None:
+        if table is not None and not is_whole:
             _add_columns(table, schema)
 
         def write(properties: CommitProperties) -> None:
@@ -100,7 +102,8 @@ def commit_files(
                     storage_options=storage_options(name),
                 )
             else:
-                table.create_write_transaction([*actions], "append", table.schema(), [], commit_properties=properties)
+                mode, held = ("overwrite", Schema.from_arrow(schema)) if is_whole else ("append", table.schema())
+                table.create_write_transaction([*actions], mode, held, [], commit_properties=properties)
 
         _ensure_there(files)
         is_away = is_remote(table_uri(name))

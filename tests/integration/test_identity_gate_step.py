@@ -8,11 +8,13 @@ import pytest
 
 from identity.as_of import PERSON_LINKS
 from identity.gate import PrecisionError
+from identity.index import PERSON_INDEX
 from identity.labels import DIFFERENT, SAME, WITHDRAWN, give_label
 from identity.quality import history
 from identity.sampling import sample_of_links
 from identity.step import update_identity
 from lake.duck import connect
+from lake.files import table_folder
 from lake.settings import reset_settings
 from lake.tables import list_tables, scan, table_version
 from tests.integration.identity_lake import NOW, A, B, C, make
@@ -67,6 +69,7 @@ def test_links_below_the_agreed_precision_are_not_published_and_the_run_says_whi
     resolved: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = table_version(PERSON_LINKS)
+    index = set(table_folder(PERSON_INDEX).iterdir())
     give_label(A, B, DIFFERENT)
     monkeypatch.setenv("LAKE_IDENTITY_LEAST_LABELS", "1")
     reset_settings()
@@ -74,6 +77,7 @@ def test_links_below_the_agreed_precision_are_not_published_and_the_run_says_whi
         with pytest.raises(PrecisionError, match=f"{A},{B}"):
             update_identity()
     assert table_version(PERSON_LINKS) == before
+    assert set(table_folder(PERSON_INDEX).iterdir()) == index  # nothing is left lying about
     assert [(run.state, run.precision) for run in history()][-2:] == [("blocked", 0.0), ("blocked", 0.0)]
     monkeypatch.setenv("LAKE_IDENTITY_PRECISION", "0")
     reset_settings()

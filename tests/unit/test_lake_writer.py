@@ -98,6 +98,23 @@ def test_new_column_is_added_and_old_rows_have_null() -> None:
     assert found == [(1, None), (2, "x")]
 
 
+def test_files_that_are_the_whole_table_replace_its_rows_and_columns() -> None:
+    commit_files(TABLE, [], pa.schema([("n", pa.int64()), ("old", pa.string())]))
+    append(TABLE, numbers(1, 2))
+    with connect() as connection:
+        for query, schema in (
+            ("select 3::bigint as n, 'x' as more", pa.schema([("n", pa.int64()), ("more", pa.string())])),
+            ("select 4::bigint as n", pa.schema([("n", pa.int64())])),
+        ):
+            files = copy_into(connection, query, table_folder(TABLE))
+            commit_files(TABLE, files, schema, is_whole=True)
+            found = connection.sql(f"select * from {scan(TABLE)}")
+            assert found.columns == schema.names
+            assert found.fetchall() == connection.sql(query).fetchall()
+        commit_files(TABLE, [], schema, is_whole=True)
+    assert rows() == []
+
+
 def test_state_is_found_behind_commits_that_carry_none() -> None:
     append(TABLE, numbers(1), commit=Commit(metadata=state.as_metadata({"cursor": "a"})))
     for _ in range(30):
