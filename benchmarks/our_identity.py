@@ -26,7 +26,7 @@ def resolve_file(records: str, links: str, *, by_rules_only: bool) -> None:
 
 def load(records: str, first: int, last: int) -> None:
     """Append rows of a file to the person records, as dbt's materialization writes them."""
-    from identity.step import PERSON_RECORDS
+    from identity.records import PERSON_RECORDS
     from lake.writer import append
 
     with duckdb.connect() as connection:

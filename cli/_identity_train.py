@@ -16,7 +16,7 @@ def train(
     from cli._files import must_be_writable, read, whole
     from cli._progress import steps
     from identity.models import keep_model, lake_model
-    from identity.records import RecordsError
+    from identity.records import PERSON_RECORDS, RecordsError
     from identity.training import train as train_model
     from lake.duck import connect
     from lake.tables import scan, table_exists
@@ -27,11 +27,11 @@ def train(
         raise RecordsError("a model trained on a file needs a place", cure="name a JSON file with --output")
     if input is not None:
         records = read(input, "person records", "--input")
-    elif table_exists("identity/person_records"):
+    elif table_exists(PERSON_RECORDS):
         with connect() as con:
-            records = con.sql(f"select * from {scan('identity/person_records')}").to_arrow_table()
+            records = con.sql(f"select * from {scan(PERSON_RECORDS)}").to_arrow_table()
     else:
-        raise RecordsError("there is no table identity/person_records", cure="build it first: lake run")
+        raise RecordsError(f"there is no table {PERSON_RECORDS}", cure="build it first: lake run")
     with steps() as step:
         step(f"training on {records.num_rows:,} records")
         trained = train_model(records, base=lake_model() if input is None else None)

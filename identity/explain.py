@@ -18,13 +18,12 @@ from identity.labels import read_labels
 from identity.model import PersonModel, load_model
 from identity.models import lake_model
 from identity.normalise import normalise
-from identity.records import read_records
+from identity.records import PERSON_RECORDS, read_records
 from identity.resolve import match_people
 from identity.statistics import Statistics
 from lake.duck import connect
 from lake.tables import scan, table_exists, table_version
 
-PERSON_RECORDS = "identity/person_records"
 #: What each comparison holds against each other, in words of `people`.
 _FIELDS = {
     "given_name": "given", "family_name": "family", "birth_date": "birth_text", "gender": "gender", "address": "street",

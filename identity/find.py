@@ -6,13 +6,12 @@ from typing import Any
 import duckdb
 
 from identity.as_of import PERSON_LINKS
+from identity.ledger import PERSON_EVENTS
+from identity.records import PERSON_RECORDS
 from identity.values import e164, email_sql
 from lake.duck import connect
 from lake.errors import LakeError
 from lake.tables import scan, table_exists
-
-PERSON_RECORDS = "identity/person_records"
-PERSON_EVENTS = "identity/person_events"
 
 
 class UnknownPersonError(LakeError):

@@ -14,7 +14,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from identity.records import TIMESTAMP
+from identity.records import PERSON_RECORDS, TIMESTAMP
 from lake import clock
 from lake.duck import connect
 from lake.errors import LakeError
@@ -22,7 +22,6 @@ from lake.tables import scan, table_exists
 from lake.writer import append, table_lock
 
 PERSON_LABELS = "identity/person_labels"
-PERSON_RECORDS = "identity/person_records"
 SAME, DIFFERENT, WITHDRAWN = "same", "different", "withdrawn"
 SCHEMA = pa.schema(
     [

@@ -14,6 +14,7 @@ import pyarrow as pa
 from identity.engine import scratch
 from identity.records import TIMESTAMP
 
+PERSON_EVENTS = "identity/person_events"
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 HISTORY = pa.schema(
     [

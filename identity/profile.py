@@ -13,7 +13,9 @@ from typing import Any
 import duckdb
 
 from identity.as_of import PERSON_LINKS
-from identity.find import PERSON_EVENTS, PERSON_RECORDS, former_ids
+from identity.find import former_ids
+from identity.ledger import PERSON_EVENTS
+from identity.records import PERSON_RECORDS
 from lake.duck import connect
 from lake.tables import list_tables, scan, table_exists
 

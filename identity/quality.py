@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
 from identity.gate import Gate, PrecisionError, check_precision, judge, judge_by_group
-from identity.records import TIMESTAMP
+from identity.records import PERSON_RECORDS, TIMESTAMP
 from identity.values import birth_date_sql, gender_sql
 from lake import clock
 from lake.duck import connect
@@ -21,7 +21,6 @@ from lake.tables import scan, table_exists
 from lake.writer import append
 
 IDENTITY_QUALITY = "ops/identity_quality"
-PERSON_RECORDS = "identity/person_records"
 ALL = "all"
 PASSED, BLOCKED = "passed", "blocked"
 SCHEMA = pa.schema(

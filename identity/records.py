@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from lake.errors import LakeError
 
+PERSON_RECORDS = "identity/person_records"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 IDENTIFIERS = pa.list_(pa.struct([("kind", pa.string()), ("value", pa.string())]))
 REQUIRED = ("record_id", "source", "updated_at")

@@ -1,7 +1,8 @@
 """Pairs of linked records drawn for people to label, so that precision on labels stands for all links."""
 
 from identity.as_of import PERSON_LINKS
-from identity.labels import PERSON_RECORDS, read_labels
+from identity.labels import read_labels
+from identity.records import PERSON_RECORDS
 from identity.reviews import links_sql
 from lake.duck import connect
 from lake.tables import scan, table_exists

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from identity.as_of import PERSON_LINKS
-from identity.labels import PERSON_RECORDS, Label, labels_in_force
+from identity.labels import Label, labels_in_force
+from identity.records import PERSON_RECORDS
 from identity.reviews import PERSON_REVIEWS, pair_id
 from lake.duck import connect
 from lake.tables import scan, table_exists

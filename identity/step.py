@@ -20,11 +20,12 @@ from identity import ledger
 from identity.as_of import PERSON_LINKS
 from identity.incremental import Resolved, resolve_lake, write_index
 from identity.labels import PERSON_LABELS, read_labels
+from identity.ledger import PERSON_EVENTS
 from identity.model import PersonModel
 from identity.models import PERSON_MODELS, lake_model
 from identity.person_ids import PREVIOUS, Mint
 from identity.quality import hold_to_labels
-from identity.records import TIMESTAMP, RecordsError
+from identity.records import PERSON_RECORDS, TIMESTAMP, RecordsError
 from identity.resolve import resolve
 from identity.reviews import plan_reviews
 from identity.unlabelled import without_labels
@@ -35,8 +36,6 @@ from lake.state import as_metadata, read_state
 from lake.tables import open_table, scan, table_version
 from lake.writer import Commit, append, merge, table_lock
 
-PERSON_RECORDS = "identity/person_records"
-PERSON_EVENTS = "identity/person_events"
 IDENTITY_RUNS = "ops/identity_runs"
 #: Raise when rules change, so that lakes resolve again although no record is new.
 MATCHER = "model-1"

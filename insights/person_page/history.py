@@ -7,7 +7,7 @@ from typing import Any
 import duckdb
 
 from identity.as_of import PERSON_LINKS, held_at
-from identity.find import PERSON_EVENTS
+from identity.ledger import PERSON_EVENTS
 from insights.person_page.reading import Row, rows, rows_of
 from lake.tables import scan
 

@@ -8,8 +8,7 @@ from datetime import datetime
 import duckdb
 
 from identity.as_of import PERSON_LINKS
-from identity.find import PERSON_RECORDS
-from identity.records import TEXTS
+from identity.records import PERSON_RECORDS, TEXTS
 from insights.person_page.reading import Row, rows_of
 from lake.tables import scan
 

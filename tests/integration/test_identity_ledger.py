@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from identity.as_of import links_as_of
 from identity.index import current_sql, read_statistics
 from identity.labels import DIFFERENT, give_label
+from identity.records import PERSON_RECORDS
 from identity.resolve import match
-from identity.step import PERSON_RECORDS, update_identity
+from identity.step import update_identity
 from lake.duck import connect
 from lake.settings import PROJECT_ROOT
 from lake.tables import open_table
