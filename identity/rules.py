@@ -14,7 +14,6 @@ class Evidence(StrEnum):
     ISSUED = "issued"  # an issuer gave it to one person: customer numbers, accounts, national ids
     CONTACT = "contact"  # reaches a household or a desk as often as a person: e-mails, phones
     ONLINE = "online"  # a thing, used by whoever is near: browsers, devices, handles
-    PERSONAL = "personal"  # name, birth date and place, in combinations that only doubles share
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ LABELLED_SAME = "LABELLED_SAME"
 
 #: A value held under more names than a household has members, or by more records than a person makes, joins nobody.
 MOST_NAMES = 12
-MOST_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE: 5_000, Evidence.PERSONAL: 200}
+MOST_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE: 5_000}
 #: Kinds whose weight stands in a column of its own; that of the others in `weight_identifier`.
 OWN_COLUMNS = ("national_id", "email", "phone")
 #: A nameless e-mail that nobody holds, one slip of a finger away from one that one person holds.
