@@ -197,18 +197,26 @@ def _strangers_sql(model: PersonModel, name: str) -> str:
     cases = []
     for place, level in enumerate(levels):
         m, u = level["m_probability"], level["u_probability"]
-        weight = f"{math.log2(m / u)}"
+        weight = _number(math.log2(m / u))
         if "tf_adjustment_column" in level:
             least = level["tf_minimum_u_value"]
-            weight = f"{math.log2(m)} - log2(greatest(coalesce(tf_{level['tf_adjustment_column']}, {u}), {least}))"
+            weight = (
+                f"{_number(math.log2(m))} - log2(greatest(coalesce(tf_{level['tf_adjustment_column']}, {u}), {least}))"
+            )
         cases.append(f"when {len(levels) - 1 - place} then {weight}")
-    return f"cast(case gamma_{name} {' '.join(cases)} else 0 end as double)"
+    return f"case gamma_{name} {' '.join(cases)} else 0e0 end"
 
 
 def _housemates_sql(model: PersonModel, name: str) -> str:
     levels = model.levels(name)
     cases = " ".join(
-        f"when {len(levels) - 1 - place} then {math.log2(level['m_probability'] / u)}"
+        f"when {len(levels) - 1 - place} then {_number(math.log2(level['m_probability'] / u))}"
         for place, (level, u) in enumerate(zip(levels, model.housemates[name], strict=True))
     )
-    return f"cast(case gamma_{name} {cases} else 0 end as double)"
+    return f"case gamma_{name} {cases} else 0e0 end"
+
+
+def _number(value: float) -> str:
+    """SQL of a floating-point number; without its exponent DuckDB takes it for a decimal, and reckons ten times as
+    slowly."""
+    return f"{value:.17e}"
