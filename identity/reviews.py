@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
 from identity.labels import LabelError, read_labels, unknown_records
-from identity.model import load_model
+from identity.models import lake_model
 from identity.records import TIMESTAMP
 from lake.duck import connect
 from lake.tables import scan, table_exists
@@ -146,7 +146,7 @@ def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[
                 qualify row_number() over (partition by who order by bits_away, match_strength desc, pair_id) = 1
                 order by reason = '{NEAR_THRESHOLD}' and person_id_l is not distinct from person_id_r, bits_away,
                     records desc, pair_id limit $most""",
-            {"reason": reason, "most": most, "threshold": load_model().threshold_bits},
+            {"reason": reason, "most": most, "threshold": lake_model().threshold_bits},
         ).fetchall()
     return [Review(*row) for row in rows]
 

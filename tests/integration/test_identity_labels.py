@@ -12,11 +12,13 @@ import pytest
 
 from identity.gate import PrecisionError
 from identity.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
-from identity.model import load_model
+from identity.model import load_model, model_text
+from identity.models import keep_model
 from identity.quality import groups_of, history, hold_to_labels, judge_published
 from identity.reviews import count_open, find_pair, open_reviews, pair_id
 from identity.sampling import sample_of_links
 from identity.side_by_side import side_by_side
+from identity.training import Trained
 from lake.settings import reset_settings
 from lake.tables import table_version
 from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure, update_reviews
@@ -124,6 +126,16 @@ def test_queue_follows_what_runs_find_and_an_idle_run_writes_nothing(lake: Calla
     assert update_reviews(unsure((C, A, "NEAR_THRESHOLD", 0.52)), at=later, run=4) == 1
     (again,) = [row for row in rows(table) if row["record_id_r"] == C]
     assert (again["state"], again["closed_by"], again["first_seen_at"]) == ("open", None, NOW)
+
+
+def test_how_unsure_a_pair_is_depends_on_the_model_in_use(lake: Callable[[int], datetime]) -> None:
+    shipped = load_model()
+    near = shipped.threshold_bits
+    update_reviews(unsure((A, C, "NEAR_THRESHOLD", near), (A, D, "NEAR_THRESHOLD", near + 4)), at=NOW, run=0)
+    assert [one.record_id_r for one in open_reviews()] == [C, D]
+    told = json.loads(model_text(shipped, version="ours", splink=shipped.splink, housemates=shipped.housemates))
+    keep_model(Trained(json.dumps(told | {"threshold_bits": near + 4}), ties=60, housemates=9, kept={}))
+    assert [one.record_id_r for one in open_reviews()] == [D, C]
 
 
 def test_run_that_looked_at_some_records_leaves_the_reviews_of_others(lake: Callable[[int], datetime]) -> None:
