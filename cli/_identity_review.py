@@ -136,6 +136,12 @@ def _show(text: str, json: bool) -> None:
     console.print(_fields(found))
     if found.steps:
         console.print(_waterfall(found))
+    else:
+        print("not held against each other: one of the two tells too little of somebody, or is gone")
+    if found.contradictions:
+        print(f"the matcher takes them for two people, whatever the bits: {', '.join(found.contradictions)}")
+    elif found.tied_by:
+        print(f"the matcher ties the two by themselves: {found.tied_by}")
     name = found.pair_id if found.reason else f"{found.record_id_l},{found.record_id_r}"
     print(f"judge it: lake identity label {name} same|different")
 
@@ -167,8 +173,9 @@ def _fields(found: "SideBySide") -> "Table":
     table.add_row("person", found.person_id_l or "-", found.person_id_r or "-")
     for name, left, right in found.fields:
         is_compared = left is not None and right is not None and name != "source" and not name.endswith("_at")
-        style = "dim" if not is_compared else "green" if left == right else "yellow"
-        mark = " " if not is_compared else "=" if left == right else "≠"
+        is_same = left == right or name in found.same
+        style = "dim" if not is_compared else "green" if is_same else "yellow"
+        mark = " " if not is_compared else "=" if is_same else "≠"
         table.add_row(
             Text(f"{mark} {name.replace('_', ' ')}"), Text(_word(left), style=style), Text(_word(right), style=style)
         )

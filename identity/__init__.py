@@ -36,6 +36,7 @@ What people judge, and how good the links are:
     reviews         the queue of pairs that a person should look at
     sampling        pairs drawn evenly from the links, to be labelled
     side_by_side    two records as a reviewer sees them
+    opinion         what the matcher makes of two records, asked for one pair
     unlabelled      what the matcher makes of the labelled records by itself
     gate            whether that may be published
     quality         precision and recall on labels, run by run

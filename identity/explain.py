@@ -76,7 +76,7 @@ def ties_of(person_id: str) -> list[Tie]:
                     select record_id from {scan(PERSON_LINKS)} where person_id = ? and valid_to is null)""",
             [person_id],
         ).to_arrow_table()
-    return ties_among(records, statistics=_statistics(), labels=read_labels(), model=lake_model())
+    return ties_among(records, statistics=statistics_in_use(), labels=read_labels(), model=lake_model())
 
 
 def ties_among(
@@ -150,7 +150,8 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _statistics() -> Statistics | None:
+def statistics_in_use() -> Statistics | None:
+    """What was counted over all records at the last full run; None before the first."""
     return _statistics_of(table_version("identity/person_statistics"))
 
 

@@ -6,9 +6,15 @@ Personal values, for those who may see them; how they are shown is `cli/_identit
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
+
 from identity.as_of import PERSON_LINKS
+from identity.explain import statistics_in_use
 from identity.labels import Label, labels_in_force
+from identity.models import lake_model
+from identity.opinion import Opinion, opinion
 from identity.records import PERSON_RECORDS
+from identity.records import SCHEMA as PERSON_RECORD
 from identity.reviews import PERSON_REVIEWS, pair_id
 from lake.duck import connect
 from lake.tables import scan, table_exists
@@ -33,8 +39,10 @@ class SideBySide:
 
     Attributes:
         fields: name, value of the left record, value of the right one; fields that both lack are left out.
-        steps: the waterfall, strongest first; they add up to `match_strength`. Empty where the pair was never held
-            against each other.
+        same: names of fields in which both say the same in comparable form, however they are written.
+        steps: the waterfall, strongest first; they add up to `match_strength`. Empty where one of the two tells too
+            little of somebody to be held against another, or nothing was counted yet.
+        tied_by, contradictions: what decides beside the bits (`identity.opinion`).
         reason: why the pair is in the queue; None where it is not.
         label: what was judged of it; None where nothing was.
     """
@@ -45,8 +53,11 @@ class SideBySide:
     person_id_l: str | None
     person_id_r: str | None
     fields: list[tuple[str, Any, Any]]
+    same: list[str]
     steps: list[Step]
     match_strength: float | None
+    tied_by: str | None
+    contradictions: list[str]
     reason: str | None
     state: str | None
     label: Label | None
@@ -60,8 +71,14 @@ class SideBySide:
 def side_by_side(record_id: str, other_record_id: str) -> SideBySide:
     """Everything that a judgement of two records needs; a record that is gone shows no value."""
     left, right = sorted((record_id, other_record_id))
-    records, persons = _records(left, right), _persons(left, right)
+    found, persons = _records(left, right), _persons(left, right)
+    records = {row["record_id"]: row for row in found.to_pylist()}
     review = _review(left, right)
+    said = _opinion(found)
+    weights, strength = said.weights, said.match_strength
+    if strength is None and review:
+        weights = {item["comparison"]: item["weight_bits"] for item in review["weights"] or []}
+        strength = review["match_strength"]
     label = next((one for one in labels_in_force() if (one.record_id_l, one.record_id_r) == (left, right)), None)
     return SideBySide(
         pair_id=pair_id(left, right),
@@ -70,22 +87,32 @@ def side_by_side(record_id: str, other_record_id: str) -> SideBySide:
         person_id_l=persons.get(left),
         person_id_r=persons.get(right),
         fields=_fields(records.get(left, {}), records.get(right, {})),
-        steps=_steps(review),
-        match_strength=review.get("match_strength"),
+        same=said.same,
+        steps=_steps(weights, strength),
+        match_strength=strength,
+        tied_by=said.tied_by,
+        contradictions=said.contradictions,
         reason=review.get("reason"),
         state=review.get("state"),
         label=label,
     )
 
 
-def _records(*record_ids: str) -> dict[str, dict[str, Any]]:
+def _records(*record_ids: str) -> pa.Table:
     if not table_exists(PERSON_RECORDS):
-        return {}
+        return PERSON_RECORD.empty_table()
     with connect() as con:
-        found = con.execute(
+        return con.execute(
             f"select * from {scan(PERSON_RECORDS)} where list_contains(?, record_id)", [list(record_ids)]
         ).to_arrow_table()
-    return {row["record_id"]: row for row in found.to_pylist()}
+
+
+def _opinion(records: pa.Table) -> Opinion:
+    """What the matcher says of two records; nothing of one that is gone, or before the first run has counted."""
+    statistics = statistics_in_use()
+    if records.num_rows != 2 or statistics is None:
+        return Opinion()
+    return opinion(records, model=lake_model(), statistics=statistics)
 
 
 def _persons(*record_ids: str) -> dict[str, str]:
@@ -128,12 +155,11 @@ def _identifiers(record: dict[str, Any]) -> dict[str, str]:
     return {kind: ", ".join(sorted(set(values))) for kind, values in kinds.items()}
 
 
-def _steps(review: dict[str, Any]) -> list[Step]:
-    """The weights of a review, after what is in the strength beside them: how likely any two records are one person."""
-    if not review or not review["weights"]:
+def _steps(weights: dict[str, float], strength: float | None) -> list[Step]:
+    """The weights, after what is in the strength beside them: how likely any two records are one person."""
+    if strength is None or not weights:
         return []
-    weights = {item["comparison"]: item["weight_bits"] for item in review["weights"]}
-    weights.pop(_PRIOR, None)
-    prior = review["match_strength"] - sum(weights.values())
+    compared = {name: bits for name, bits in weights.items() if name != _PRIOR}
+    prior = strength - sum(compared.values())
     first = [Step(_PRIOR, prior)] if abs(prior) >= 0.05 else []
-    return first + [Step(*item) for item in sorted(weights.items(), key=lambda item: -item[1])]
+    return first + [Step(*item) for item in sorted(compared.items(), key=lambda item: -item[1])]
