@@ -32,23 +32,29 @@ def why(found: "Profile") -> RenderableType | None:
     ]
     summary = table(("system", "records", "tied by", "strongest"), rows)
     strongest = table(("two records", "tied by", "because of"), [_tie_row(tie) for tie in _telling(found.person_id)])
-    return panel("Why these records are one person", Group(*filter(None, (summary, strongest))))
+    if summary is None or strongest is None:
+        return panel("Why these records are one person", summary or strongest)
+    return panel("Why these records are one person", Group(summary, Text(), strongest))
 
 
 def _telling(person_id: str) -> list["Tie"]:
-    """The strongest tie of each pair of systems and reason: what a reader would want to see, not hundreds."""
+    """The strongest tie of each pair of systems and reason: what a reader would want to see, not hundreds.
+
+    Those of most fields come first: one number, of records that tell no name, is in the summary already.
+    """
     from identity.explain import ties_of
 
     seen: dict[tuple[str, str, str], Tie] = {}
     for tie in ties_of(person_id):
         systems = sorted((tie.record_id_l.split(":")[0], tie.record_id_r.split(":")[0]))
         seen.setdefault((systems[0], systems[1], tie.match_kind), tie)
-    return list(seen.values())[:MOST_TIES]
+    return sorted(seen.values(), key=lambda tie: -len(tie.comparisons))[:MOST_TIES]
 
 
 def _tie_row(tie: "Tie") -> tuple[str, str, str]:
     systems = " + ".join(harmless(record_id.split(":")[0]) for record_id in (tie.record_id_l, tie.record_id_r))
-    fields = ", ".join(f"{one.name.replace('_', ' ')} {one.weight_bits:+.0f}" for one in tie.comparisons)
+    told = [one for one in tie.comparisons if abs(one.weight_bits) >= 0.5]  # what would be written as 0 says nothing
+    fields = ", ".join(f"{one.name.replace('_', ' ')} {one.weight_bits:+.0f}" for one in told)
     return systems, tie.match_kind.replace("_", " ").lower(), fields or "the same values"
 
 
