@@ -1,11 +1,15 @@
-"""What tests share. `small_lake` is made once per session by the real commands; unit tests cannot have it."""
+"""What tests share. `small_lake` is made once per session by the real commands; unit tests cannot have it.
 
-import fcntl
+`make test` runs several workers (pytest-xdist), each with files of its own to test. What is dear is made by the one
+that needs it first, and the others take a copy: nobody reads a lake in which somebody else is at work.
+"""
+
 from pathlib import Path
 
 import pytest
 
 from tests.brokers import kafka_broker, mqtt_broker
+from tests.made_once import made_once
 from tests.small_lake import SmallLake, make
 
 __all__ = ["kafka_broker", "mqtt_broker"]
@@ -22,20 +26,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def small_lake(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> SmallLake:
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> SmallLake:
     """A lake of 300 persons and 60 days after its first run. Read it; to change it take `lake_copy`."""
-    is_distributed = hasattr(request.config, "workerinput")
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if is_distributed else base) / "small-lake"
-    folder.mkdir(exist_ok=True)
-    home, key, made = folder / "home", folder / "token.key", folder / "made"
-    with (folder / "lock").open("w") as lock:  # the workers of xdist share one
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if made.exists():
-            return SmallLake(home, key)
-        lake = make(home, key)
-        made.touch()
-        return lake
+    folder = made_once(tmp_path_factory, "small-lake", lambda folder: make(folder / "home", folder / "token.key"))
+    return SmallLake(folder / "home", folder / "token.key").copy(tmp_path_factory.mktemp("small_lake") / "home")
 
 
 @pytest.fixture

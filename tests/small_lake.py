@@ -89,6 +89,9 @@ class SmallLake:
     def copy(self, home: Path) -> "SmallLake":
         """The same lake somewhere else, to be changed."""
         shutil.copytree(self.home, home)
+        store = home / "feast" / "feature_store.yaml"  # the one file that says by its path which lake is read
+        if store.exists():
+            store.write_text(store.read_text().replace(str(self.home), str(home)))
         return SmallLake(home, self.key)
 
 

@@ -16,11 +16,12 @@ _PATIENCE_MS = 60_000
 
 @pytest.fixture(scope="module")
 def served(small_lake: SmallLake) -> Iterator[tuple[SmallLake, subprocess.Popen[str]]]:
-    """The lake's servers, up."""
-    process = small_lake.start("up")
+    """The lake's servers, up, on ports that are free now: others may have taken those of the session's lake since."""
+    lake = SmallLake(small_lake.home, small_lake.key)
+    process = lake.start("up")
     try:
         wait_for_line(process, "Ctrl-C stops everything", patience=400)
-        yield small_lake, process
+        yield lake, process
     finally:
         if process.poll() is None:
             stop(process)

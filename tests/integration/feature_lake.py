@@ -1,26 +1,38 @@
-"""One lake with feature tables for all tests of features, made once per process below pytest's folder."""
+"""A lake with feature tables for the tests of features: made once in a session, copied by each file of tests."""
 
+import pickle
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from dbt_project.runner import run_dbt
 from lake.duck import connect
 from lake.tables import scan
 from tests.integration import small_bronze
 from tests.lake_context import lake_settings, opened
+from tests.made_once import made_once
+
+Rows = dict[tuple[str, str], list[small_bronze.Row]]
 
 
-@cache
-def made_at(home: Path) -> dict[tuple[str, str], list[small_bronze.Row]]:
-    """Bronze, links and the first run's feature tables under `home`; returns the rows of bronze."""
-    rows = small_bronze.make()
-    run_dbt("run", select="path:models/features")
-    return rows
+def copied_lake(factory: pytest.TempPathFactory) -> tuple[Path, Rows]:
+    """A lake of one's own with bronze, links and the first run's feature tables; and the rows of bronze."""
+    made = made_once(factory, "feature-lake", _make)
+    home = factory.mktemp("features") / "home"
+    shutil.copytree(made / "home", home)
+    return home, pickle.loads((made / "rows.pickle").read_bytes())
+
+
+def _make(folder: Path) -> None:
+    with lake_at(folder / "home"):
+        rows = small_bronze.make()
+        run_dbt("run", select="path:models/features")
+    (folder / "rows.pickle").write_bytes(pickle.dumps(rows))
 
 
 @contextmanager

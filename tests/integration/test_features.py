@@ -16,22 +16,27 @@ from dbt_project.runner import run_dbt
 from feature_serving.catalog import load_groups
 from lake.tables import table_version
 from tests.integration import small_bronze
-from tests.integration.feature_lake import lake_at, made_at, read
+from tests.integration.feature_lake import Rows, copied_lake, lake_at, read
 from tests.integration.small_bronze import MERGED, MERGED_AT, NOW, Row
 
 SELECT = "path:models/features"
-Rows = dict[tuple[str, str], list[Row]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp() / "feature-lake"
+def lake(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Rows]:
+    return copied_lake(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def home(lake: tuple[Path, Rows]) -> Path:
+    return lake[0]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def rows(home: Path) -> Iterator[Rows]:
+def rows(lake: tuple[Path, Rows]) -> Iterator[Rows]:
+    home, made = lake
     with lake_at(home):
-        yield made_at(home)
+        yield made
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import yaml
 from feature_serving import configuration, store
 from feature_serving.catalog import MODELS_ROOT, load_groups, load_services, served_groups
 from lake.settings import PROJECT_ROOT
-from tests.integration.feature_lake import lake_at, made_at, read
+from tests.integration.feature_lake import copied_lake, lake_at, read
 from tests.integration.small_bronze import NOW
 
 if TYPE_CHECKING:
@@ -26,13 +26,12 @@ EVERYTHING = "all_person_features"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.getbasetemp() / "feature-lake"
+    return copied_lake(tmp_path_factory)[0]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def lake(home: Path) -> Iterator[None]:
     with lake_at(home):
-        made_at(home)
         yield
 
 
