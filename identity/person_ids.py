@@ -34,7 +34,8 @@ class Mint:
                 np.char.add("p_", letters.reshape(-1).view(f"S{_LENGTH}").astype(f"U{_LENGTH}")), pa.string()
             )
             if taken is not None and len(taken):
-                new = new.filter(pc.invert(pc.is_in(new, value_set=pc.unique(taken))))
+                met = taken.filter(pc.is_in(taken, value_set=new))  # the few are looked for among the many
+                new = new.filter(pc.invert(pc.is_in(new, value_set=met)))
             drawn = pc.unique(pa.concat_arrays([drawn, new]))
         return drawn
 
@@ -65,7 +66,7 @@ def assign_ids(
         with scratch() as con:
             for label, person_id in _inherit(con, record_ids, place, previous):
                 ids[label] = person_id
-        known = pc.unique(previous["person_id"].combine_chunks())
+        known = previous["person_id"].combine_chunks()
         taken = known if taken is None else pa.concat_arrays([taken.cast(pa.string()), known])
     orphans = np.flatnonzero(ids == None)  # noqa: E711  (element-wise)
     ids[orphans] = mint.draw(len(orphans), taken).to_numpy(zero_copy_only=False)
