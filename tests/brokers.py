@@ -1,4 +1,4 @@
-"""Real brokers for tests: one a session, with topics of a test's own; a fault test starts one of its own to cut off."""
+"""Real brokers for tests, with topics of a test's own; a fault test starts one of its own to cut off."""
 
 import json
 import time
@@ -35,9 +35,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = 40.0) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kafka_broker() -> Iterator[str]:
-    """Address of a Kafka broker that stays up; tests must not stop it."""
+    """Address of a Kafka broker that stays up; tests must not stop it.
+
+    One a file: to start it costs 5 s of processor time, to keep it idle to the session's end 50 s and more.
+    """
     if absent := servers.missing(["kafka"]):
         pytest.skip(f"not on this machine: {', '.join(absent[:3])}")
     with servers.running(["kafka"]) as services:
