@@ -143,7 +143,7 @@ def test_file_that_the_matcher_cannot_use_is_refused_before_any_work(tmp_path: P
         told = json.loads(shipped)
         damage(told)
         path.write_text(json.dumps(told), encoding="utf-8")
-        with pytest.raises(ModelError, match="model.json") as refused:
+        with pytest.raises(ModelError, match=r"model\.json") as refused:
             given_model(path)
         assert refused.value.exit_code == 2
         assert len(str(refused.value).splitlines()) == 2
