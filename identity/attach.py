@@ -152,12 +152,14 @@ def similar_emails_sql(holdings: str) -> str:
 
 def similar_email_slots_sql(email: str) -> str:
     """SQL of what two e-mails one slip apart may have in common, a list: the number and the host, where the slip is in
-    the letters, or the letters and the host, where it is in the number. Short ones tell nothing."""
+    the letters, the letters and the host, where it is in the number, or all before the @, where it is in the host.
+    Short ones tell nothing."""
     local, host = f"split_part({email}, '@', 1)", f"split_part({email}, '@', 2)"
     digits = rules.digits_sql(local)
     letters = f"regexp_replace({local}, '[^a-z]', '', 'g')"
     return f"""case when length({email}) >= 15 and length({digits}) > 2
-        then [{digits} || '@' || {host}, case when length({letters}) > 5 then {letters} || '@' || {host} end] end"""
+        then [{digits} || '@' || {host}, case when length({letters}) > 5 then {letters} || '@' || {host} end,
+              {local} || '@'] end"""
 
 
 def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:

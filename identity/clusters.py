@@ -3,7 +3,9 @@
 A tie is a pair above the model's threshold. Chains of ties can lead from one person to another (a record without a
 birth date between father and son), so two parts are joined only while the weights of all pairs across them sum to more
 than nothing: the correlation clustering of Bansal, Blum and Chawla (Machine Learning 2004), greedily from the strongest
-tie down. A record that fits two people equally well joins neither. What was refused goes to the review queue.
+tie down. Sums alone let many records that tell little outvote two that tell the people apart: parts that hold two
+namesakes with birth dates of their own stay two, unless a number that is theirs ties them (`parts_bits`). A record that
+fits two people equally well joins neither. What was refused goes to the review queue.
 
 Tables read: `judged`, `profiles`. Table made: `refused` (l, r, reason).
 """
@@ -30,6 +32,8 @@ AMBIGUOUS_BITS = 3.0
 CERTAIN_BITS = 10_000.0
 #: Weight of what a person judged: above all else.
 LABEL_BITS = 1_000_000.0
+#: l, r, evidence, weight, is_tie, parts_bits.
+_Pair = tuple[int, int, float, float, bool, float]
 _REFUSED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
 
 
@@ -66,7 +70,8 @@ def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
            where agreeing < size * (size - 1) / 2"""
     )
     rows = con.sql(
-        """select c.component, s.l, s.r, s.evidence, s.weight, s.is_tie from judged s join components c on c.node = s.l
+        """select c.component, s.l, s.r, s.evidence, s.weight, s.is_tie, s.parts_bits
+           from judged s join components c on c.node = s.l
            join components d on d.node = s.r and d.component = c.component
            join suspects u on u.component = c.component order by c.component, s.weight desc, s.l, s.r"""
     ).fetchnumpy()
@@ -75,7 +80,7 @@ def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     result = component.copy()
     refused: list[tuple[int, int, str]] = []
     bounds = np.flatnonzero(np.diff(rows["component"], prepend=-1, append=-1)) if len(rows["l"]) else np.array([0])
-    columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie")]
+    columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie", "parts_bits")]
     for start, end in pairwise(bounds):
         pairs = list(zip(*(column[start:end] for column in columns), strict=True))
         for members in _people(pairs, refused):
@@ -85,21 +90,24 @@ def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     return result
 
 
-def _people(pairs: list[tuple[int, int, float, float, bool]], refused: list[tuple[int, int, str]]) -> list[list[int]]:
+def _people(pairs: list[_Pair], refused: list[tuple[int, int, str]]) -> list[list[int]]:
     """One component's profiles as people; `pairs` strongest first."""
     cross: dict[int, dict[int, float]] = defaultdict(dict)
-    for left, right, evidence, _, _ in pairs:
+    own: dict[int, dict[int, float]] = defaultdict(dict)
+    for left, right, evidence, _, _, bits in pairs:
         cross[left][right] = cross[right][left] = evidence
+        if bits:
+            own[left][right] = own[right][left] = bits
     parts = {node: [node] for node in cross}
     part_of = {node: node for node in cross}
     sums = {node: dict(others) for node, others in cross.items()}
-    for left, right, _, _, is_tie in pairs:
+    for left, right, _, _, is_tie, _ in pairs:
         a, b = part_of[left], part_of[right]
         if not is_tie or a == b:
             continue
         if len(parts[a]) + len(parts[b]) > MOST_PROFILES_PER_PERSON:
             refused.append((left, right, "TOO_LARGE"))
-        elif _between(parts[a], parts[b], sums[a].get(b), cross) <= 0:
+        elif _between(parts[a], parts[b], sums[a].get(b), cross) <= 0 or _are_namesakes(parts[a], parts[b], own):
             refused.append((left, right, "CUT_BRIDGE"))
         else:
             _merge(a, b, parts, part_of, sums)
@@ -119,6 +127,12 @@ def _between(a: list[int], b: list[int], seen: float | None, cross: dict[int, di
     return seen + UNSEEN_BITS * (len(a) * len(b) - compared)
 
 
+def _are_namesakes(a: list[int], b: list[int], own: dict[int, dict[int, float]]) -> bool:
+    """Whether two parts show two people of one name, and no number of their own says otherwise."""
+    small, large = sorted((a, b), key=len)
+    return sum(own[node].get(other, 0.0) for node in small if node in own for other in large) < 0
+
+
 def _merge(
     a: int, b: int, parts: dict[int, list[int]], part_of: dict[int, int], sums: dict[int, dict[int, float]]
 ) -> None:
@@ -136,13 +150,11 @@ def _merge(
             sums[other].pop(b, None)
 
 
-def _ambiguous(
-    pairs: list[tuple[int, int, float, float, bool]], part_of: dict[int, int], refused: list[tuple[int, int, str]]
-) -> set[int]:
+def _ambiguous(pairs: list[_Pair], part_of: dict[int, int], refused: list[tuple[int, int, str]]) -> set[int]:
     """Profiles whose best tie outside their part is nearly as good as their best tie inside it."""
     inside: dict[int, float] = {}
     outside: dict[int, tuple[float, int]] = {}
-    for left, right, _, weight, is_tie in pairs:
+    for left, right, _, weight, is_tie, _ in pairs:
         for node, other in ((left, right), (right, left)):
             if part_of[node] == part_of[other]:
                 inside[node] = max(inside.get(node, weight), weight)

@@ -54,6 +54,15 @@ _SURNAMES = frozenset(
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何林高罗郑梁谢宋唐许韩冯邓曹彭曾肖田董潘袁蔡蒋余于杜叶程魏苏吕丁任卢姚沈钟姜崔谭陆"
     "范汪廖石金韦贾夏付方邹熊白孟秦邱侯江尹薛闫段雷龙黎史陶贺毛郝顾龚邵万覃武钱戴严莫孔向汤張劉陳楊黃趙吳孫馬鄭謝許韓馮鄧"
 )
+#: Rarer ones. Two characters of which the first is no family name at all are a given name alone (伟霞).
+_RARER_SURNAMES = frozenset(
+    "常温康施文牛樊葛邢安齐易乔伍庞颜倪庄聂章鲁岳翟殷詹申欧耿关兰焦俞左柳甘祝包宁尚符舒阮柯纪梅童凌毕单季裴霍涂成苗谷"
+    "盛曲翁冉骆蓝路游辛靳管柴蒙鲍华喻祁蒲房滕屈饶解牟艾尤阳时穆农司卓古吉缪简车项连芦麦褚娄窦戚岑景党宫费卜冷晏席卫米"
+    "柏宗瞿桂全佟应臧闵苟邬边卞姬师和仇栾隋商刁沙荣巫寇桑郎甄丛仲虞敖巩明佘池查麻苑迟邝官封谈匡鞠惠荆乐冀郁胥南班储原"
+    "栗燕楚鄢劳谌奚皮粟冼蔺楼盘满闻厉伊仝区郜阚屠朴盖练廉禹井漆巴支卿狄计索宣晋扈晁芮阙浦戈伏鹿薄邸雍辜羊裘亓修邰赫杭"
+    "况那宿鲜印逯隆茹慕危亢嵇湛宾戎勾茅居揭尉冶檀衣阴昝衡尧闭上东公陰蔣羅盧陸蘇葉呂鍾譚賈韋鄒閻龍賀龔萬錢嚴湯溫龐顏聶"
+    "魯關蘭歐項單紀連應齊莊畢喬簡區華閔榮種倉阎洪腾占初步别韶种秘员召折黑繁範賴鮑操佐才褟禤"
+)
 #: Characters read otherwise as a surname than in the dictionary (Xinhua Zidian).
 _SURNAME_READINGS = {
     "单": "shan", "曾": "zeng", "解": "xie", "仇": "qiu", "查": "zha", "区": "ou", "朴": "piao", "翟": "zhai",
@@ -190,11 +199,20 @@ def _parse_hanzi(hanzi: str, family: str) -> Name:
         if len(hanzi) > 2 and hanzi[0] not in _SURNAMES and hanzi[-1] in _SURNAMES:
             hanzi = hanzi[-1] + hanzi[:-1]  # the given name stands first
         cut = 2 if hanzi[:2] in _COMPOUND_SURNAMES and len(hanzi) > 2 else 1
+        if _is_given_alone(hanzi):
+            first, last = map(_reading, hanzi)
+            return Name(least_rotation(first + last), (first, last), hanzi, "", first + last)
         family, given = hanzi[:cut], hanzi[cut:]
     family_latin = _SURNAME_READINGS.get(family) or "".join(map(_reading, family))
     given_latin = "".join(map(_reading, given))
     tokens = tuple(part for part in (family_latin, given_latin) if part)
     return Name(least_rotation("".join(tokens)), tokens, hanzi, family_latin, given_latin)
+
+
+def _is_given_alone(hanzi: str) -> bool:
+    """Whether two characters are how friends and couriers call somebody: 伟霞 for 林伟霞. Its family name is not known
+    then; read as one, the first character would speak against every full spelling of the name."""
+    return len(hanzi) == 2 and hanzi[0] not in _SURNAMES and hanzi[0] not in _RARER_SURNAMES
 
 
 @lru_cache(maxsize=65536)

@@ -129,32 +129,42 @@ class Contradiction:
         holds: as in `Rule`.
         unless: levels of which one takes the contradiction away.
         is_certain: such two records are never of one person, not even by others that tie both.
+        holds_for_parts: what the two show of themselves they show of all records that are theirs. Others that lack what
+            tells the two apart cannot bridge them, however many they are: only a number of their own can.
     """
 
     name: str
     holds: dict[str, tuple[str, ...]]
     unless: dict[str, tuple[str, ...]]
     is_certain: bool
+    holds_for_parts: bool = False
 
 
 _OTHER_GIVEN_NAME = ("different", "one character differs", "other generation")
-_OWN_NUMBER = {"national_id": ("same", "one slip"), "identifier": ("one shared",)}
+#: Numbers that are one person's own, whoever else shares the rest.
+OWN_NUMBER = {"national_id": ("same", "one slip"), "identifier": ("one shared",)}
 #: What people of one household share, any of these.
 _HOUSEHOLD = ({"address": ("same", "similar")}, {"phone": ("same",)}, {"email": ("same",)})
 CONTRADICTIONS = (
     Contradiction("TWO_VALID_NATIONAL_IDS", {"national_id": ("two valid ones",)}, {}, is_certain=True),
     *(
-        Contradiction(name, own | home, _OWN_NUMBER, is_certain=False)
-        for home in _HOUSEHOLD
-        for name, own in (
-            ("TWINS", {"given_name": _OTHER_GIVEN_NAME, "birth_date": ("same",)}),
-            ("FATHER_AND_SON", {"birth_date": ("different",), **_NAME_IS_SAME}),
+        Contradiction(
+            "TWINS", {"given_name": _OTHER_GIVEN_NAME, "birth_date": ("same",)} | home, OWN_NUMBER, is_certain=False
         )
+        for home in _HOUSEHOLD
+    ),
+    # Father and son, aunt and niece: a family gives a name again, and lives near as often as together.
+    Contradiction(
+        "NAMESAKES",
+        {"birth_date": ("different",), **_NAME_IS_SAME},
+        OWN_NUMBER,
+        is_certain=False,
+        holds_for_parts=True,
     ),
     Contradiction(
         "JUNIOR_AND_SENIOR",
         {"given_name": ("other generation",)},
-        _OWN_NUMBER | {"birth_date": _BORN_ALIKE},
+        OWN_NUMBER | {"birth_date": _BORN_ALIKE},
         is_certain=False,
     ),
 )

@@ -1,8 +1,8 @@
 """Candidates -> ties: which pairs of profiles are one person by a rule, by the model or by a person's judgement.
 
 Tables read: `profiles`, `record_keys`, `labelled` (l, r, is_same: judgements of people). Table made: `judged`, what
-`model.score` says of each pair, and `kind` (the reason's name), `is_tie`, `is_labelled`, `is_contradiction`; the
-certain bits of judgements and of contradictions are in `weight` and `evidence`.
+`model.score` says of each pair, and `kind` (the reason's name), `is_tie`, `is_labelled`, `is_contradiction`,
+`parts_bits` (`clusters`); the certain bits of judgements and of contradictions are in `weight` and `evidence`.
 """
 
 import duckdb
@@ -72,6 +72,8 @@ def judge(
         " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
         for is_certain in (True, False)
     )
+    own = _any_of(model, rules.OWN_NUMBER)
+    parted = " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.holds_for_parts)
     insert = "insert into judged by name" if has_table(con, "judged") else "create table judged as"
     con.execute(
         f"""{insert}
@@ -87,7 +89,8 @@ def judge(
                         else coalesce(rule, '{rules.SIMILAR_PERSON}') end as kind,
                    coalesce(is_same, against is null and ({tied})) as is_tie,
                    is_same is not null as is_labelled, against is not null as is_contradiction,
-                   {says_more} as says_more
+                   {says_more} as says_more,
+                   case when is_same or {own} then {LABEL_BITS} when {parted} then -1.0 else 0.0 end as parts_bits
             from named"""
     )
     con.execute("drop table scored")

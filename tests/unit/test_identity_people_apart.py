@@ -15,6 +15,8 @@ Row = dict[str, Any]
 HOME = {"street": "人民路12号", "city": "上海", "postcode": "200001", "phone": "13812345678"}
 MISSPELT = HOME | {"street": "人民路12"}
 ABROAD = {"street": "14 Station Road", "city": "Bristol", "postcode": "BS1 6QF", "phone": "+44 7911 923456"}
+#: Two streets of one postcode.
+NEAR = [{"street": street, "city": "München", "postcode": "80331"} for street in ("Lindenweg 4", "Hauptstr. 97")]
 BORN = {"birth_date": "2004-05-06"}
 #: name of the case -> rows, and how they are grouped.
 TWO_PEOPLE: dict[str, tuple[list[Row], list[list[int]]]] = {
@@ -63,6 +65,22 @@ TWO_PEOPLE: dict[str, tuple[list[Row], list[list[int]]]] = {
             {"full_name": "John Miller", **ABROAD, "birth_date": "1992-08-09"},
             {"full_name": "John Miller", **ABROAD},
         ], [[0], [1], [2]],
+    ),
+    "father and son of one name who live near each other, most of whose records tell no birth date": (
+        [
+            {"full_name": "Michael Brandt", **NEAR[place], "birth_date": born, "email": f"michael{born[:4]}@gmx.de"}
+            if is_told
+            else {"full_name": "Michael Brandt", **NEAR[place], "email": f"michael{born[:4]}@gmx.de"}
+            for place, born in enumerate(("1971-01-30", "2002-11-21"))
+            for is_told in (True, False, False)
+        ], [[0, 1, 2], [3, 4, 5]],
+    ),
+    "husband and wife, one's family name the other's given name": (
+        [{"full_name": "Wang Li", **HOME}, {"full_name": "Li Fang", **HOME}], [[0], [1]],
+    ),
+    "mother and daughter, of whom a form exchanged the daughter's names": (
+        [{"full_name": "Susan McDonald", **ABROAD}, {"given_name": "McDonald", "family_name": "Emily", **ABROAD}],
+        [[0], [1]],
     ),
     "mother and daughter of one e-mail and phone": (
         [
@@ -157,6 +175,31 @@ ONE_PERSON: dict[str, list[Row]] = {
     "moved house and kept the e-mail": [
         {"full_name": "王小明", "email": "xiaoming1980@qq.com", "street": "人民路12号", "city": "上海"},
         {"full_name": "王小明", "email": "xiaoming1980@qq.com", "street": "中山路3号", "city": "广州"},
+    ],
+    "a father's account, opened under a wrong birth date": [
+        {"full_name": "Oliver Baker", "birth_date": "1980-02-03", **ABROAD, "account_id": "A10001803"},
+        {"full_name": "Oliver Baker", "birth_date": "1911-11-11", **ABROAD, "account_id": "A10001803"},
+        {"full_name": "Oliver Baker", **ABROAD},
+    ],
+    "two characters of the name exchanged": [
+        {"full_name": "徐磊国", "email": "leiguo1346@qq.com", "account_id": "A10001803"},
+        {"full_name": "磊徐国", "account_id": "A10001803"},
+        {"account_id": "A10001803"},
+    ],
+    "called by the given name": [
+        {"full_name": "郑诗莉", "birth_date": "1980-02-03", "email": "shili4916@qq.com", **HOME},
+        {"full_name": "Shili Zheng", "email": "shili4916@qq.com", "phone": HOME["phone"]},
+        {"full_name": "诗莉", "email": "shili4916@qq.com", "account_id": "A10001803"},
+        {"account_id": "A10001803"},
+    ],
+    "a character doubled, also where the other name is in latin letters": [
+        {"full_name": "高慧", "email": "hui5420@qq.com", "phone": HOME["phone"]},
+        {"full_name": "Hui Gao", "email": "hui5420@qq.com"},
+        {"full_name": "高高慧", "email": "hui5420@qq.com", "account_id": "A10001803"},
+    ],
+    "a mailing whose host was misspelt": [
+        {"full_name": "Anna Schmidt", "email": "anna.schmidt1977@gmx.de", **ABROAD},
+        {"email": "anna.schmidt1977@mgx.de"}, {"email": "anna.schmidt1977@gmxx.de"},
     ],
     "a slip in the name, the rest the same": [
         {"full_name": "Oliver Baker", "birth_date": "1980-02-03", **ABROAD},
