@@ -38,7 +38,7 @@ from lake.writer import Commit, append, merge, table_lock
 
 IDENTITY_RUNS = "ops/identity_runs"
 #: Raise when rules change, so that lakes resolve again although no record is new.
-MATCHER = "model-1"
+MATCHER = "model-2"
 
 
 @dataclass(frozen=True)
