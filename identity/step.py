@@ -226,9 +226,9 @@ def _taken(history: pa.Table | None) -> pa.Array | None:
     """Every id that was ever given out: the ledger also knows those whose links were replaced within one moment."""
     if history is None:
         return None
-    found = f"select distinct person_id from {scan(PERSON_LINKS)}"
+    found = f"select person_id from {scan(PERSON_LINKS)}"
     if open_table(PERSON_EVENTS) is not None:
-        found += f" union select distinct person_id from {scan(PERSON_EVENTS)}"
+        found += f" union all select person_id from {scan(PERSON_EVENTS)}"
     return _query(found)["person_id"].combine_chunks()
 
 
