@@ -132,7 +132,7 @@ def _reads(item: "Golden") -> str:
     if item.attribute == "name" and "full_name" in values:
         parts = [f"{part} {values[f'{part}_name']}" for part in ("family", "given") if f"{part}_name" in values]
         return str(values["full_name"]) + (f" ({', '.join(parts)})" if parts else "")
-    if item.attribute == "birth_date":
+    if item.attribute == "birth_date" and "birth_date" in values:
         return str(values["birth_date"]) + (f" ({values['age_band']})" if "age_band" in values else "")
     if item.attribute == "customer":
         words = [values.get("tier"), values.get("status"), "employee" if values.get("is_employee") else None]
