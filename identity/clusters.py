@@ -38,18 +38,21 @@ _REFUSED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string
 
 
 def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
-    """Table `pairs` anew: the pairs inside a component of ties that no block proposed; their number."""
+    """Table `pairs` anew: the pairs inside a component of ties that are not judged yet, those that no block proposed
+    among them; their number."""
     _put_components(con, component)
-    con.execute("drop table if exists pairs")
     con.execute(
-        f"""create table pairs as
+        f"""create or replace table pairs as
             with members as (
                 select c.component, p.pid, count(*) over (partition by c.component) as size
-                from profiles p join components c on c.node = p.pid)
-            select a.pid as l, b.pid as r, 0::bigint as keys from members a join members b
-                on a.component = b.component and a.pid < b.pid
-            where a.size between 3 and {MOST_COMPARED}
-              and not exists (select 1 from judged s where s.l = a.pid and s.r = b.pid)"""
+                from profiles p join components c on c.node = p.pid),
+            inside as (
+                select l, r, keys from pairs join components a on a.node = l
+                join components b on b.node = r and b.component = a.component
+                union all
+                select a.pid, b.pid, 0 from members a join members b on a.component = b.component and a.pid < b.pid
+                where a.size between 3 and {MOST_COMPARED})
+            select l, r, max(keys) as keys from inside anti join judged using (l, r) group by l, r"""
     )
     con.execute("drop table components")
     return int(con.sql("select count(*) from pairs").fetchall()[0][0])

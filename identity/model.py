@@ -127,7 +127,14 @@ def create_frequencies(con: duckdb.DuckDBPyConnection, model: PersonModel) -> No
         )
 
 
-def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int) -> None:
+def score(
+    con: duckdb.DuckDBPyConnection,
+    model: PersonModel,
+    *,
+    population: int,
+    least_bits: float | None = None,
+    unless: str = "false",
+) -> None:
     """Make the table `scored`, a row per row of `pairs`.
 
     l, r, keys: as in `pairs`; weight: posterior log-odds in bits; evidence: bits without the prior, against the
@@ -138,6 +145,8 @@ def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int
 
     Args:
         population: number of records that strangers are drawn from.
+        least_bits: pairs that are surely below this, even if nobody ever shared a household, are left out ...
+        unless: ... unless this SQL holds, of `gamma_<name>` and `keys`.
     """
     records = max(population, LEAST_POPULATION)
     prior = math.log2(1 / (records - 1))
@@ -159,10 +168,13 @@ def score(con: duckdb.DuckDBPyConnection, model: PersonModel, *, population: int
             select l, r, keys, {", ".join(f"tf_{c}" for c in frequencies)},
                    {", ".join(f"{_gamma_sql(model, name)} as gamma_{name}" for name in names)} from compared"""
     )
+    strangers = {name: _strangers_sql(model, name) for name in names}
+    kept = "true" if least_bits is None else f"{' + '.join(strangers.values())} + {prior} >= {least_bits} or {unless}"
     con.execute(
         f"""create table weighed as
-            select l, r, keys, {gammas}, {", ".join(f"{_strangers_sql(model, name)} as s_{name}" for name in names)},
-                   {", ".join(f"{_housemates_sql(model, name)} as h_{name}" for name in names)} from levels"""
+            select l, r, keys, {gammas}, {", ".join(f"{sql} as s_{name}" for name, sql in strangers.items())},
+                   {", ".join(f"{_housemates_sql(model, name)} as h_{name}" for name in names)}
+            from levels where {kept}"""
     )
     con.execute("drop table levels")
     decided = ", ".join(

@@ -111,7 +111,9 @@ def match_people(
     records = con.sql("select count(*) from people").fetchall()[0][0]
     kinds = prepare(con, labels=labels, statistics=statistics)
     population = records if statistics is None else statistics.population
-    component = find_ties(con, model, kinds, population=population, by_rules_only=by_rules_only)
+    # What is left out could not even be asked of a person.
+    least = model.threshold_bits - DOUBTFUL_BITS
+    component = find_ties(con, model, kinds, population=population, by_rules_only=by_rules_only, least_bits=least)
     component = attach(con, _with_profiles(con, join_parts(con, component)))
     return Matching(
         record_ids=_arrow(con, "select record_id from people order by rid")["record_id"].combine_chunks(),

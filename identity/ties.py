@@ -36,17 +36,19 @@ def find_ties(
     *,
     population: int,
     by_rules_only: bool = False,
+    least_bits: float | None = None,
 ) -> Ints:
     """Make `judged`; the component of each rid by its ties. Pairs inside a component are all judged.
 
     Args:
         kinds: what `blocking.create_keys` gave.
         population: number of records that strangers are drawn from.
+        least_bits: pairs of two components that are surely below this are left out; None judges all.
     """
     size = con.sql("select count(*) from people").fetchall()[0][0]
     create_pairs(con, kinds)
     con.execute("insert into pairs select l, r, 0 from labelled anti join pairs using (l, r)")
-    judge(con, model, kinds, population=population, by_rules_only=by_rules_only)
+    judge(con, model, kinds, population=population, by_rules_only=by_rules_only, least_bits=least_bits)
     component = tie_components(con, size)
     if incomplete_pairs(con, component):
         judge(con, model, kinds, population=population, by_rules_only=by_rules_only)
@@ -61,10 +63,17 @@ def judge(
     *,
     population: int,
     by_rules_only: bool = False,
+    least_bits: float | None = None,
 ) -> None:
-    """Add what is to be said of each row of `pairs` to the table `judged`, which is made where it is not there."""
+    """Add what is to be said of each row of `pairs` to the table `judged`, which is made where it is not there.
+
+    Args:
+        least_bits: pairs that are surely below this, labelled by nobody and tied by no rule, are left out.
+    """
     create_frequencies(con, model)
-    score(con, model, population=population)
+    kind = _kind_sql(model, kinds)
+    unless = f"{kind} is not null or (l, r) in (select (l, r) from labelled)"
+    score(con, model, population=population, least_bits=least_bits, unless=unless)
     says_more = _any_of(model, _BESIDE_THE_NAME)
     by_model = f"weight >= {model.threshold_bits} and ({says_more})"
     tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
@@ -78,7 +87,7 @@ def judge(
     con.execute(
         f"""{insert}
             with named as (
-                select *, {_kind_sql(model, kinds)} as rule,
+                select *, {kind} as rule,
                        case when {certain} then -{CERTAIN_BITS} when {likely} then -{TWO_PEOPLE_BITS} end as against,
                        case when is_same then {LABEL_BITS} when not is_same then -{LABEL_BITS} end as said
                 from scored left join labelled using (l, r))

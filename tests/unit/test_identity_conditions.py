@@ -20,6 +20,8 @@ PLAIN = [
     ("family_name", "similar", PLAIN_NAME),
     ("national_id", "one slip", f"(left(l, 3) = left(r, 3) or right(l, 3) = right(r, 3)) and {PLAIN_SLIP}"),
     ("phone", "one slip", f"(left(l, 7) = left(r, 7) or right(l, 4) = right(r, 4)) and {PLAIN_SLIP}"),
+    ("email", "similar", "length(l) > 11 and damerau_levenshtein(l, r) <= 2 and "
+     "regexp_replace(l, '[^0-9]', '', 'g') = regexp_replace(r, '[^0-9]', '', 'g')"),
     ("birth_date", "one slip", f"{PLAIN_SLIP} or (l[:4] = r[:4] and l[5:6] = r[7:8] and l[7:8] = r[5:6])"),
     ("birth_date", "two slips",
      "(left(l, 3) = left(r, 3) or right(l, 3) = right(r, 3)) and damerau_levenshtein(l, r) = 2"),
@@ -54,6 +56,12 @@ def numbers(chance: random.Random) -> tuple[str, str]:
     return number, mistyped(chance, number, digits)
 
 
+def emails(chance: random.Random) -> tuple[str, str]:
+    letters = chance.choice(["ab.", "abcdefghijklmnopqrstuvwxyz.0123456789"])
+    local = word(chance, letters, 4, 14)
+    return f"{local}@qq.com", f"{mistyped(chance, local, letters)}@qq.com"
+
+
 def dates(chance: random.Random) -> tuple[str, str]:
     while True:
         born = f"{date(1900, 1, 2) + timedelta(days=chance.randrange(45_000)):%Y%m%d}"
@@ -76,7 +84,7 @@ def pairs(draw: Callable[[random.Random], tuple[str, str]]) -> pa.Table:
 def test_what_is_asked_first_spares_the_edit_distance_and_loses_no_pair(
     comparison: str, label: str, plain: str
 ) -> None:
-    draw = {"birth_date": dates, "given_name": names, "family_name": names}.get(comparison, numbers)
+    draw = {"birth_date": dates, "given_name": names, "family_name": names, "email": emails}.get(comparison, numbers)
     level = next(level for level in MODEL.levels(comparison) if level["label_for_charts"] == label)
     columns = {"given_name": "given", "family_name": "family"}.get(comparison, comparison)
     with duckdb.connect() as con:
