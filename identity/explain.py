@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
 from identity.engine import scratch
-from identity.index import read_statistics
+from identity.index import PERSON_STATISTICS, read_statistics
 from identity.labels import read_labels
 from identity.model import PersonModel, load_model
 from identity.models import lake_model
@@ -22,7 +22,7 @@ from identity.records import PERSON_RECORDS, read_records
 from identity.resolve import match_people
 from identity.statistics import Statistics
 from lake.duck import connect
-from lake.tables import scan, table_exists, table_version
+from lake.tables import open_table, scan, table_exists
 
 #: What each comparison holds against each other, in words of `people`.
 _FIELDS = {
@@ -152,10 +152,12 @@ def _text(value: Any) -> str | None:
 
 def statistics_in_use() -> Statistics | None:
     """What was counted over all records at the last full run; None before the first."""
-    return _statistics_of(table_version("identity/person_statistics"))
+    table = open_table(PERSON_STATISTICS)
+    return None if table is None else _statistics_of(table.metadata().id, table.version())
 
 
 @lru_cache(maxsize=1)
-def _statistics_of(version: int | None) -> Statistics | None:
-    """Read once per version: millions of names would be read for every page."""
-    return None if version is None else read_statistics()
+def _statistics_of(table_id: str, version: int) -> Statistics | None:
+    """Read once per version of a table: millions of names would be read for every page. One that was deleted and made
+    anew has the version numbers of the old one, and another id."""
+    return read_statistics()

@@ -21,7 +21,7 @@ from identity.normalise import normalise
 from identity.records import read_records
 from identity.resolve import prepare
 from identity.statistics import Statistics
-from identity.ties import _contradicts, judge
+from identity.ties import contradicts, judge
 from lake.duck import connect
 from lake.tables import table_exists
 
@@ -107,6 +107,6 @@ def _contradictions(con: duckdb.DuckDBPyConnection, model: PersonModel) -> list[
     """Each contradiction by its name, once, and whether it holds for the judged pair."""
     found: dict[str, bool] = {}
     for one in rules.CONTRADICTIONS:
-        (holds,) = con.sql(f"select {_contradicts(model, one)} from judged").fetchall()[0]
+        (holds,) = con.sql(f"select {contradicts(model, one)} from judged").fetchall()[0]
         found[one.name] = found.get(one.name, False) or bool(holds)
     return list(found.items())

@@ -78,11 +78,11 @@ def judge(
     by_model = f"weight >= {model.threshold_bits} and ({says_more})"
     tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
     certain, likely = (
-        " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
+        " or ".join(contradicts(model, c) for c in rules.CONTRADICTIONS if c.is_certain is is_certain)
         for is_certain in (True, False)
     )
     own = _any_of(model, rules.OWN_NUMBER)
-    parted = " or ".join(_contradicts(model, c) for c in rules.CONTRADICTIONS if c.holds_for_parts)
+    parted = " or ".join(contradicts(model, c) for c in rules.CONTRADICTIONS if c.holds_for_parts)
     insert = "insert into judged by name" if has_table(con, "judged") else "create table judged as"
     con.execute(
         f"""{insert}
@@ -116,7 +116,8 @@ def _any_of(model: PersonModel, holds: dict[str, tuple[str, ...]]) -> str:
     return " or ".join(condition(model, comparison, labels) for comparison, labels in holds.items())
 
 
-def _contradicts(model: PersonModel, contradiction: Contradiction) -> str:
+def contradicts(model: PersonModel, contradiction: Contradiction) -> str:
+    """SQL over `scored`: whether two records show two people in this way."""
     unless = _any_of(model, contradiction.unless) or "false"
     return f"({_holds(model, contradiction)} and not ({unless}))"
 
