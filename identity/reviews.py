@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from identity.as_of import PERSON_LINKS
-from identity.labels import LabelError, read_labels, unknown_records
+from identity.labels import LabelError, labels_in_force, read_labels, unknown_records
 from identity.models import lake_model
 from identity.records import TIMESTAMP
 from lake.duck import connect
@@ -202,10 +202,12 @@ def links_sql() -> str:
 
 
 def _named_records(text: str) -> tuple[str, str]:
-    """A record_id may hold a comma itself: the split at which the lake knows both is meant."""
+    """A record_id may hold a comma itself: the split at which the lake knows both is meant. It knows those that are
+    gone by their labels, which may have to be taken back."""
     parts = text.split(",")
     splits = [(",".join(parts[:at]).strip(), ",".join(parts[at:]).strip()) for at in range(1, len(parts))]
-    unknown = set(unknown_records({name for split in splits for name in split}))
+    labelled = {name for one in labels_in_force() for name in (one.record_id_l, one.record_id_r)}
+    unknown = set(unknown_records({name for split in splits for name in split})) - labelled
     known = [split for split in splits if not unknown & set(split)]
     if not known:
         left, right = splits[0] if len(splits) == 1 else (text, "")

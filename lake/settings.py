@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,6 +25,9 @@ class SettingsError(LakeError):
     """A setting has a value that cannot be used."""
 
     exit_code = 2
+
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
 
 
 class Settings(BaseSettings):
@@ -44,7 +48,11 @@ class Settings(BaseSettings):
     services: bool = Field(default=False, description="Use PostgreSQL, Redis and Mosquitto started by infra/services.")
     token_key_file: Path | None = Field(default=None, description="HMAC key of tokens, outside HOME, mode 600.")
     threads: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, description="Threads of one DuckDB step.")
-    memory_limit: str = Field(default="4GB", description="Memory of one DuckDB step; beyond it, it spills to HOME/tmp.")
+    memory_limit: str = Field(
+        default="4GB",
+        pattern=r"^[0-9]*\.?[0-9]+ ?(%|([KMGTkmgt][Ii]?)?[Bb])$",
+        description="Memory of one DuckDB step (`4GB`, `80%`); beyond it, it spills to HOME/tmp.",
+    )
     identity_precision: float = Field(
         default=0.99, ge=0, le=1, description="Agreed precision on labelled pairs; links below it are not published."
     )
@@ -55,10 +63,10 @@ class Settings(BaseSettings):
     maven_repository: str = Field(
         default="https://repo1.maven.org/maven2", description="Tests only: where Kafka's released archives are."
     )
-    port_dagster: int = 3000
-    port_portal: int = 8080
-    port_person: int = 8090
-    port_feast: int = 6566
+    port_dagster: Port = 3000
+    port_portal: Port = 8080
+    port_person: Port = 8090
+    port_feast: Port = 6566
 
     @property
     def tables_root(self) -> str:

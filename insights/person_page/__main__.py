@@ -6,10 +6,19 @@ import sys
 from insights.person_page.serve import serve
 from lake.errors import LakeError
 
+
+def port(text: str) -> int:
+    """The number of a port."""
+    number = int(text)
+    if not 1 <= number <= 65_535:
+        raise ValueError(text)
+    return number
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m insights.person_page")
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address; others are refused")
-    parser.add_argument("--port", type=int, default=None, help="default LAKE_PORT_PERSON, else 8090")
+    parser.add_argument("--port", type=port, default=None, help="default LAKE_PORT_PERSON, else 8090")
     given = parser.parse_args()
     try:
         serve(given.host, given.port)

@@ -15,12 +15,15 @@ from identity.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelErro
 from identity.model import load_model, model_text
 from identity.models import keep_model
 from identity.quality import groups_of, history, hold_to_labels, judge_published
+from identity.records import PERSON_RECORDS
 from identity.reviews import count_open, find_pair, open_reviews, pair_id
 from identity.sampling import sample_of_links
 from identity.side_by_side import side_by_side
 from identity.training import Trained
+from lake.duck import connect
 from lake.settings import reset_settings
-from lake.tables import table_version
+from lake.tables import scan, table_version
+from lake.writer import overwrite
 from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure, update_reviews
 
 
@@ -85,6 +88,21 @@ def test_unknown_record_and_one_record_twice_are_refused(lake: Callable[[int], d
     with pytest.raises(LabelError, match="given twice"):
         give_label(A, A, SAME)
     assert table_version(PERSON_LABELS) is None
+
+
+def test_label_of_a_record_that_is_gone_can_be_taken_back_and_none_given(lake: Callable[[int], datetime]) -> None:
+    lake(1)
+    give_label(A, D, DIFFERENT)
+    with connect() as con:
+        left = con.execute(f"select * from {scan(PERSON_RECORDS)} where record_id <> ?", [D]).to_arrow_table()
+    overwrite(PERSON_RECORDS, left)
+    assert find_pair(f"{D},{A}") == (D, A)
+    give_label(A, D, WITHDRAWN)
+    assert in_force() == []
+    with pytest.raises(LabelError, match=f"no record {D}"):
+        give_label(A, D, SAME)
+    with pytest.raises(LabelError, match=f"no record {D}"):
+        find_pair(f"{D},{A}")
 
 
 def test_pair_is_named_by_its_short_id_or_by_its_records_even_with_commas(lake: Callable[[int], datetime]) -> None:
