@@ -16,6 +16,7 @@ from identity.engine import has_table, put, scratch, short_hash
 from identity.index import (
     CONFIGURATION,
     HEAVY,
+    LAYOUT,
     LIGHT,
     PEOPLE,
     PERSON_INDEX,
@@ -73,6 +74,7 @@ def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by:
     Raises:
         RecordsError: see `identity.records.read_records`.
     """
+    made_by = f"{made_by}/{LAYOUT}"
     state = read_state(PERSON_INDEX)
     continues = state.get("made_by") == made_by and state.get("statistics") == table_version(PERSON_STATISTICS)
     statistics = read_statistics() if continues else None

@@ -5,6 +5,7 @@ the rows that it made again under its number, a full one begins the table anew. 
 was counted over all records. Both are derived: without them the next run resolves everything.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -33,7 +34,8 @@ PEOPLE = (
 LIGHT = ("record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
 #: Columns that make up a record for the matcher.
 HEAVY = (*PEOPLE, "holdings", "crowded", "guarded")
-
+#: Tells this index from one with other columns.
+LAYOUT = hashlib.blake2b(" ".join((*LIGHT, *HEAVY)).encode(), digest_size=4).hexdigest()
 _RECORDS_AT_A_TIME = 200_000
 
 

@@ -132,6 +132,8 @@ class Name(NamedTuple):
     @property
     def hanzi_once(self) -> str:
         """The characters without those that repeat the one before: equal where a key was pressed twice."""
+        if not self.hanzi:
+            return ""
         return "".join(c for c, before in zip(self.hanzi, " " + self.hanzi, strict=False) if c != before)
 
     @property
