@@ -27,4 +27,6 @@ def test_hostile_values_are_shown_and_not_obeyed(tmp_path: Path) -> None:
                 done = CliRunner().invoke(build_app(), ["profile", *arguments], catch_exceptions=False)
                 assert done.exit_code == 0
                 assert not {"\x1b", "\x07", "\u202e", "\x9b"} & set(done.stdout), arguments
-        assert "␛[2J␛]0;owned␇ [/red] [blink]x <202E>" in CliRunner().invoke(build_app(), ["profile", person]).stdout
+        # Wide enough that the value is not folded.
+        shown = CliRunner(env={"COLUMNS": "160"}).invoke(build_app(), ["profile", person]).stdout
+        assert "␛[2J␛]0;owned␇ [/red] [blink]x <202E>" in shown
