@@ -23,15 +23,20 @@ Shown = TypeVar("Shown")
 def harmless(shown: Shown) -> Shown:
     """A text, or all texts in lists, dictionaries and dataclasses, without characters that command a terminal, turn
     the reading around or cannot be seen: each is told by its picture or its code."""
+    safe: Shown = _harmless(shown)
+    return safe
+
+
+def _harmless(shown: Any) -> Any:
     if isinstance(shown, str):
         # A surrogate, a byte that was no UTF-8, cannot even be printed; `isprintable` is a look per text, no loop.
-        return shown if shown.isprintable() else "".join(map(_seen, shown))  # type: ignore[return-value]
+        return shown if shown.isprintable() else "".join(map(_seen, shown))
     if isinstance(shown, list | tuple):
-        return type(shown)(map(harmless, shown))  # type: ignore[return-value]
+        return type(shown)(map(_harmless, shown))
     if isinstance(shown, dict):
-        return {harmless(name): harmless(value) for name, value in shown.items()}  # type: ignore[return-value]
+        return {_harmless(name): _harmless(value) for name, value in shown.items()}
     if is_dataclass(shown) and not isinstance(shown, type):
-        return replace(shown, **{field.name: harmless(getattr(shown, field.name)) for field in fields(shown)})
+        return replace(shown, **{field.name: _harmless(getattr(shown, field.name)) for field in fields(shown)})
     return shown
 
 

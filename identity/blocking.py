@@ -1,7 +1,8 @@
 """Which records are held against each other: blocks that cannot explode, and the values that too many share.
 
 Records that say the same of somebody are one *profile*, so 10,000 copies of a row cost nothing. Profiles that share a
-key (`KEYS`) are candidates. A crowded block is split by name; what is still crowded is left out and reported.
+key (`PERSONAL_KEYS`, or a value that they hold) are candidates. A crowded block is split by name; what is still crowded
+is left out and reported.
 
 Tables read: `people`, `holdings` and, where only a part of all records is looked at, `lake_sizes` (key, records, names,
 profiles), the sizes of their keys among all. Tables made: `value_keys` (rid, rule, key), `guarded` (kind, value,

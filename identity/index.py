@@ -116,7 +116,8 @@ def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int
 
 
 def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
-    gone = "union all by name select record_id, true as is_gone, {run} as run from gone" if is_first else ""
+    """SQL of the index's rows of some records; with the first of them, those that are gone."""
+    gone = f"union all by name select record_id, true as is_gone, {run} as run from gone" if is_first else ""
     return f"""
         with values_guarded as (
             select rid, list(key) as guarded from value_keys
@@ -126,4 +127,4 @@ def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
         select f.* exclude (rid), g.guarded, b.crowded, n.row_hash, n.label_hash, n.neighbourhood,
                false as is_gone, {run}::bigint as run
         from ({formed_sql(rids)}) f join (from noted where {rids}) n using (rid)
-        left join full_blocks b using (rid) left join values_guarded g using (rid) {gone.format(run=run)}"""
+        left join full_blocks b using (rid) left join values_guarded g using (rid) {gone}"""

@@ -1,6 +1,6 @@
 """Candidates -> ties: which pairs of profiles are one person by a rule, by the model or by a person's judgement.
 
-Tables read: `profiles`, `record_keys`, `labelled` (l, r, is_same: judgements of people). Table made: `judged`, what
+Tables read: `labelled` (l, r, is_same: judgements of people) and those of `blocking`. Table made: `judged`, what
 `model.score` says of each pair, and `kind` (the reason's name), `is_tie`, `is_labelled`, `is_contradiction`,
 `parts_bits` (`clusters`); the certain bits of judgements and of contradictions are in `weight` and `evidence`.
 """
