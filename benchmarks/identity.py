@@ -2,7 +2,7 @@
 
 Accuracy is that of one shipped model with one threshold on every set, in one run with our rules alone, plain Splink and
 the best exact-match rule. In the sandbox much of the truth shows in no value: there, recall is of the evident pairs
-(`infra/sandbox/identity_truth.py`), and F1 of all true pairs stands beside that of exactly the evident ones.
+(`infra/sandbox/truth/identity_truth.py`), and F1 of all true pairs stands beside that of exactly the evident ones.
 
 The physical limit of the speed is scoring the pairs and joining them: bare Splink with a trained model, from a Parquet
 file to a Parquet file. Ours does all a run does: read Delta, normalise, match, cluster, ids, links and ledger into the
@@ -41,7 +41,9 @@ def _accuracy(folder: Path, quick: bool) -> list[Figure]:
     for name, (persons, days) in list(WORLDS.items())[: 1 if quick else None]:
         (folder / name).mkdir()
         say(f"{name}: {persons:,} people live through {days} days")
-        process([sys.executable, "-m", "benchmarks.identity_inputs", folder / name, persons, days], folder / name)
+        process(
+            [sys.executable, "-m", "benchmarks.inputs.identity_inputs", folder / name, persons, days], folder / name
+        )
         scores = identity_accuracy.compare(name, folder / name)
         found += identity_accuracy.figures(name, scores, folder / name, SANDBOX_GOAL)
     for number in (1, 2) if quick else (1, 2, 3, 4):
@@ -54,8 +56,8 @@ def _accuracy(folder: Path, quick: bool) -> list[Figure]:
 
 
 def _costs(folder: Path, quick: bool) -> list[Figure]:
-    from benchmarks import identity_inputs
     from benchmarks.identity_speed import speed
+    from benchmarks.inputs import identity_inputs
 
     found: list[Figure] = []
     sizes, times = ((20_000,), 1) if quick else ((200_000, 1_000_000), 2)

@@ -13,11 +13,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.exact_rules import best_rule
 from benchmarks.figures import Figure, say
 from benchmarks.machine import ROOT
-from benchmarks.plain_splink import THRESHOLD
-from identity.evaluate import evaluate, f1
+from benchmarks.references.exact_rules import best_rule
+from benchmarks.references.plain_splink import THRESHOLD
+from identity.quality.evaluate import evaluate, f1
 
 OVER_MERGED_PERCENT = 0.5
 PRECISION = 0.995

@@ -30,8 +30,8 @@ def speed(name: str, folder: Path, size: int, *, times: int, is_followed: bool) 
     """Ours end to end beside Splink with its model and with training, the best of so many times; then 1 % more records
     (`is_followed`)."""
     records, model = folder / "records.parquet", folder / "model.json"
-    splink = [sys.executable, "-m", "benchmarks.plain_splink", records, folder / "splink.parquet"]
-    ours = [sys.executable, "-m", "benchmarks.our_identity"]
+    splink = [sys.executable, "-m", "benchmarks.references.plain_splink", records, folder / "splink.parquet"]
+    ours = [sys.executable, "-m", "benchmarks.measured.our_identity"]
     costs: dict[str, list[Cost]] = {"ours": [], "trained": [], "model": []}
     first = size - size // 100 if is_followed else size
     increments = []

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import landing_inputs
 from benchmarks.figures import Figure, main, say
+from benchmarks.inputs import landing_inputs
 from benchmarks.machine import ROOT
 
 ROWS, QUICK_ROWS, MEMORY_ROWS = 10_000_000, 2_000_000, 100_000_000
@@ -144,7 +144,7 @@ def run(way: str, file_format: str, place: str, folder: Path) -> dict[str, Any]:
         "RUNTIME__DLTHUB_TELEMETRY": "false",
         "RUNTIME__LOG_LEVEL": "ERROR",
     }
-    command = [sys.executable, "-m", "benchmarks.landing_ways", way, file_format, place, str(to)]
+    command = [sys.executable, "-m", "benchmarks.measured.landing_ways", way, file_format, place, str(to)]
     done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{way} of {file_format} failed; its message stands above")

@@ -1,10 +1,10 @@
 """The whole way of a record, for 100,000 persons of the sandbox over 180 days (`--quick`: 5,000).
 
 Rows landed per second, seconds per layer, peak memory, each beside a script written by hand in DuckDB over Parquet
-files (`benchmarks/by_hand.py`) that does the same work on the same inputs in the same run, with as many threads and as
-much memory. What the script leaves out is what the lake is for: exactly-once, history, drift, quarantine with reasons,
-checks, a second run that redoes only what changed; the ratio is the price of that. Checks and the feature store's
-files are not in either.
+files (`benchmarks/references/by_hand.py`) that does the same work on the same inputs in the same run, with as many
+threads and as much memory. What the script leaves out is what the lake is for: exactly-once, history, drift,
+quarantine with reasons, checks, a second run that redoes only what changed; the ratio is the price of that. Checks and
+the feature store's files are not in either.
 
 The physical limit of landing is decompressing and parsing the inputs, which the last figure measures: nothing that
 reads them on this machine with this engine can be faster. For the other layers it is the same engine's own scan, join
@@ -43,11 +43,13 @@ def measure(quick: bool) -> Sequence[Figure]:
     with tempfile.TemporaryDirectory(prefix="lake-bench-") as folder:
         home = Path(folder) / "lake"
         started = time.perf_counter()
-        run("benchmarks.make_world", home, home / "sandbox", persons, DAYS, SEED)
+        run("benchmarks.inputs.make_world", home, home / "sandbox", persons, DAYS, SEED)
         say(f"world of {persons:,} persons and {DAYS} days made in {time.perf_counter() - started:.0f} s")
-        hand = run("benchmarks.by_hand", home, home / "sandbox", Path(folder) / "by_hand", threads(), MEMORY_LIMIT)
+        hand = run(
+            "benchmarks.references.by_hand", home, home / "sandbox", Path(folder) / "by_hand", threads(), MEMORY_LIMIT
+        )
         say(f"by hand: {sum(hand['seconds'].values()) - hand['seconds']['read']:.1f} s")
-        ours = run("benchmarks.our_run", home)
+        ours = run("benchmarks.measured.our_run", home)
         say(f"the lake: {sum(ours['seconds'].values()):.1f} s")
     return figures(ours, hand)
 

@@ -28,14 +28,14 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from benchmarks.figures import Figure, main, say
 from benchmarks.machine import ROOT
+from contracts.contract_file import load_contract
+from contracts.settings import reset_settings, temporary_environment
 from infra.services import servers
-from ingestion import streams
 from ingestion.connectors.streams import kafka
-from ingestion.contract import load_contract
+from ingestion.landing import streams
 from lake import layout
-from lake.duck import connect
-from lake.settings import reset_settings, temporary_environment
-from lake.state import STATE_KEY
+from lake.landing_state import STATE_KEY
+from lake.sql.connections import connect
 from lake.tables import scan, table_uri, tables_kept_open
 
 RATE, SECONDS, QUICK_SECONDS = 200.0, 60.0, 6.0
@@ -192,7 +192,7 @@ def _commits(world: World, commits: int) -> list[Figure]:
 
 def _send(address: str, topic: str, seconds: float, rate: float = RATE) -> int:
     """Send from a process of its own; returns the number of rows."""
-    command = [sys.executable, "-m", "benchmarks.stream_sender", address, topic, str(rate), str(seconds)]
+    command = [sys.executable, "-m", "benchmarks.inputs.stream_sender", address, topic, str(rate), str(seconds)]
     done = subprocess.run(command, cwd=ROOT, env=dict(os.environ), stdout=subprocess.PIPE, text=True, check=True)
     return int(done.stdout)
 

@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 
 import typer
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 
 class ArgumentError(LakeError):

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 if TYPE_CHECKING:
-    from identity.evaluate import Evaluation
-    from identity.gate import Gate
-    from identity.quality import ByGroup, Quality
+    from identity.quality.evaluate import Evaluation
+    from identity.quality.figures import ByGroup, Quality
+    from identity.quality.gate import Gate
 
 
 class EvaluateUsageError(LakeError):
@@ -42,7 +42,7 @@ def evaluate(
 def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -> None:
     from cli._files import read
     from cli._screen import print_json
-    from identity.evaluate import evaluate as evaluate_links
+    from identity.quality.evaluate import evaluate as evaluate_links
 
     found = evaluate_links(
         read(links, "links", "--links"),
@@ -101,9 +101,9 @@ def _evaluate_lake(json: bool) -> None:
     from dataclasses import asdict
 
     from cli._screen import print_json
-    from identity.labels import read_labels
-    from identity.quality import history, judge_published
-    from lake.settings import load_settings
+    from contracts.settings import load_settings
+    from identity.quality.figures import history, judge_published
+    from identity.review.labels import read_labels
 
     labels, runs = read_labels(), history()
     gate, by_group = judge_published(labels)
@@ -165,7 +165,7 @@ def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
 
 def _print_runs(runs: "list[Quality]") -> None:
     from cli._screen import print_table
-    from lake.settings import load_settings
+    from contracts.settings import load_settings
 
     print()
     print_table(

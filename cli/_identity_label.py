@@ -28,8 +28,8 @@ def label(
     from dataclasses import asdict
 
     from cli._screen import harmless, print_json
-    from identity.labels import WITHDRAWN, give_label
-    from identity.reviews import find_pair
+    from identity.review.labels import WITHDRAWN, give_label
+    from identity.review.queue import find_pair
 
     left, right = find_pair(pair)
     said = WITHDRAWN if judgement is Judgement.withdraw else judgement.value
@@ -54,7 +54,7 @@ def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
     from dataclasses import asdict
 
     from cli._screen import print_json, print_table
-    from identity.labels import labels_in_force
+    from identity.review.labels import labels_in_force
 
     held = labels_in_force()
     if json:

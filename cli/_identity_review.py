@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from identity.side_by_side import SideBySide, Step
+    from identity.review.side_by_side import SideBySide, Step
 
 _REASONS = {
     "NEAR_THRESHOLD": "the matcher cannot say",
@@ -61,7 +61,7 @@ def _list(reason: str | None, most: int, json: bool) -> None:
     from dataclasses import asdict
 
     from cli._screen import print_json, print_table
-    from identity.reviews import count_open, open_reviews
+    from identity.review.queue import count_open, open_reviews
 
     waiting = count_open()
     if reason is not None and reason not in {*_REASONS, *waiting}:
@@ -101,7 +101,7 @@ def _list(reason: str | None, most: int, json: bool) -> None:
 
 def _list_sample(size: int, json: bool) -> None:
     from cli._screen import harmless, print_json, print_table
-    from identity.sampling import sample_of_links
+    from identity.review.sampling import sample_of_links
 
     drawn = sample_of_links(size)
     if json:
@@ -123,8 +123,8 @@ def _show(text: str, json: bool) -> None:
     from rich.console import Console
 
     from cli._screen import harmless, print_json
-    from identity.reviews import find_pair
-    from identity.side_by_side import side_by_side
+    from identity.review.queue import find_pair
+    from identity.review.side_by_side import side_by_side
 
     found = side_by_side(*find_pair(text))
     if json:

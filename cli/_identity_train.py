@@ -15,10 +15,10 @@ def train(
     """Train the matcher's model anew, without labels. The next run looks at every record again with it."""
     from cli._files import must_be_writable, read, whole
     from cli._progress import steps
-    from identity.models import keep_model, lake_model
-    from identity.records import PERSON_RECORDS, RecordsError
-    from identity.training import train as train_model
-    from lake.duck import connect
+    from identity.matching.pairs.training import train as train_model
+    from identity.matching.person_records import PERSON_RECORDS, RecordsError
+    from identity.review.trained_models import keep_model, lake_model
+    from lake.sql.connections import connect
     from lake.tables import scan, table_exists
 
     if output is not None:

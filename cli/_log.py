@@ -6,7 +6,7 @@ import traceback
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 _LIKE_A_VALUE = re.compile(r"[^\s'\"<>()]+@[^\s'\"<>()]+\.\w+|(?<![\w-])\+?\d[\d ]{7,}\d(?![\w-])")
 
@@ -24,7 +24,7 @@ def scrub(text: str) -> str:
 
 def log_path() -> Path:
     """Where the log is: `LAKE_HOME/logs/lake.log`."""
-    from lake.settings import load_settings
+    from contracts.settings import load_settings
 
     return load_settings().home / "logs" / "lake.log"
 

@@ -15,7 +15,7 @@ from cli._panels import cell, many, panel, short, table, when
 from cli._person_why import history, why
 
 if TYPE_CHECKING:
-    from identity.profile import Golden, Profile
+    from persons.profile import Golden, Profile
 
 #: Below this many columns there is no room for a column of its own for what is said otherwise.
 _WIDE = 110
@@ -55,7 +55,7 @@ def picture(person_id: str, path: str, *, width: int = 120) -> None:
     from rich._export_format import CONSOLE_SVG_FORMAT
     from rich.cells import cell_len
 
-    from identity.profile import read_profile
+    from persons.profile import read_profile
 
     console = Console(width=width, record=True, file=io.StringIO(), highlight=False)
     draw(read_profile(person_id), console)

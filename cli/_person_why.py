@@ -9,8 +9,8 @@ from cli._panels import many, panel, table, when
 from cli._screen import harmless
 
 if TYPE_CHECKING:
-    from identity.explain import Tie
-    from identity.profile import Profile
+    from identity.review.explain import Tie
+    from persons.profile import Profile
 
 #: Ties that are shown field by field.
 MOST_TIES = 6
@@ -42,7 +42,7 @@ def _telling(person_id: str) -> list["Tie"]:
 
     Those of most fields come first: one number, of records that tell no name, is in the summary already.
     """
-    from identity.explain import ties_of
+    from identity.review.explain import ties_of
 
     seen: dict[tuple[str, str, str], Tie] = {}
     for tie in ties_of(person_id):

@@ -1,4 +1,4 @@
-"""`lake features`: the catalogue of declared features. Where they are declared, `feature_serving.catalog` says."""
+"""`lake features`: the catalogue of declared features. Where they are declared, `features.catalogue` says."""
 
 from typing import Annotated
 
@@ -16,9 +16,9 @@ def register(app: typer.Typer) -> None:
 def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Every feature with its group, unit, owner and the purposes it may be used for."""
     from cli._screen import print_json, print_table
-    from feature_serving import catalog
+    from features import catalogue
 
-    found = catalog.list_features()
+    found = catalogue.list_features()
     if as_json:
         print_json(found)
         return

@@ -40,10 +40,10 @@ def resolve(
     from cli._files import must_be_writable, read, write
     from cli._progress import steps
     from cli._screen import harmless, print_json
-    from identity.model import load_model
-    from identity.models import given_model
-    from identity.resolve import match
-    from identity.resolve import resolve as resolve_records
+    from identity.matching.pairs.person_model import load_model
+    from identity.matching.resolve import match
+    from identity.matching.resolve import resolve as resolve_records
+    from identity.review.trained_models import given_model
 
     started = time.monotonic()
     records = read(input, "person records", "--input")

@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
 def maintain() -> None:
     """Compact, checkpoint and vacuum every table by policy; waits for no run, and refuses while one is at work."""
     from cli._progress import steps
-    from orchestration.maintenance import maintain_lake
+    from runs.maintenance import maintain_lake
 
     with steps() as step:
         done = maintain_lake(progress=step)

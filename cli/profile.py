@@ -1,10 +1,10 @@
-"""`lake profile`: one person's file. What is in it is gathered by `identity/profile.py`, drawn by `_person_screen`."""
+"""`lake profile`: one person's file. What is in it is gathered by `persons/profile.py`, drawn by `_person_screen`."""
 
 from typing import Annotated
 
 import typer
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 
 class ProfileUsageError(LakeError):
@@ -35,8 +35,8 @@ def profile(
         )
     from dataclasses import asdict
 
-    from identity.find import find_person
-    from identity.profile import read_profile
+    from persons.lookup import find_person
+    from persons.profile import read_profile
 
     found = read_profile(find_person(person_id=person_id, email=email, phone=phone), asked_for=person_id)
     if json:

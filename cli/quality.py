@@ -1,4 +1,4 @@
-"""`lake quality`: build the portal for governance staff, or open it. What it shows, `expectations.portal` says."""
+"""`lake quality`: build the portal for governance staff, or open it. What it shows, `web.portal.render` says."""
 
 from typing import Annotated
 
@@ -17,8 +17,8 @@ def register(app: typer.Typer) -> None:
 
 def build() -> None:
     """Write the page from the newest results, the tables' counts and the contracts."""
-    from expectations.portal import build as build_portal
-    from ingestion.landing import counters
+    from ingestion.landing.land import counters
+    from web.portal.render import build as build_portal
 
     print(build_portal(counters=counters()))
 
@@ -31,14 +31,14 @@ def open_portal(
     import webbrowser
     from contextlib import suppress
 
-    from expectations.portal import portal_path
-    from lake.settings import load_settings
+    from contracts.settings import load_settings
+    from web.portal.render import portal_path
 
     path = portal_path()
     if not path.exists():
         build()
     if serve:
-        from expectations.portal_server import portal_server
+        from web.portal.server import portal_server
 
         with portal_server(port=load_settings().port_portal if port is None else port) as server:
             print(f"http://127.0.0.1:{server.server_port}/ (end with Ctrl-C)", flush=True)

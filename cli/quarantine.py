@@ -23,7 +23,7 @@ def list_records(
     from dataclasses import asdict
 
     from cli._screen import print_json, print_table
-    from ingestion.quarantine import list_refused
+    from ingestion.quarantine.records import list_refused
 
     records = list_refused(source)
     if as_json:
@@ -51,8 +51,8 @@ def show(
     import sys
 
     from cli._screen import harmless, print_json
-    from ingestion.quarantine import raw_bytes
-    from ingestion.quarantine import show as show_record
+    from ingestion.quarantine.records import raw_bytes
+    from ingestion.quarantine.records import show as show_record
 
     record = show_record(refused_id)
     if as_it_came:
@@ -74,7 +74,7 @@ def replay(
     from dataclasses import asdict
 
     from cli._screen import print_json, print_table
-    from ingestion.quarantine import replay as replay_records
+    from ingestion.quarantine.records import replay as replay_records
 
     done = [asdict(one) for one in replay_records(source)]
     if as_json:

@@ -24,10 +24,10 @@ def run(
 ) -> None:
     """Bring the lake up to date. Only what changed is done again; a run that failed is taken up."""
     from cli._log import start_log
-    from ingestion.contract import discover_sources, load_contract
-    from orchestration.changes import find_changes
-    from orchestration.guard import run_lock, source_systems
-    from orchestration.summary import idle_summary, print_summary
+    from contracts.contract_file import discover_sources, load_contract
+    from runs.changes import find_changes
+    from runs.run_lock import run_lock, source_systems
+    from runs.summary import idle_summary, print_summary
 
     started = time.monotonic()
     log = start_log()
@@ -51,12 +51,12 @@ def run(
 
 def _refuse_broken_contracts(sources: list[str]) -> None:
     """Where a contract cannot be used, land the other sources and stop: everything after landing needs them all."""
-    from ingestion.contract import broken_contracts
+    from contracts.contract_file import broken_contracts
 
     broken = broken_contracts()
     if not broken:
         return
-    from ingestion.landing import land_source
+    from ingestion.landing.land import land_source
 
     for name in sources:
         if name not in broken:

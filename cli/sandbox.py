@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 SIMULATED = "sandbox"
 
@@ -65,6 +65,6 @@ def advance(days: Annotated[int, typer.Option(min=1, help="Days to pass.")] = 1)
 
 
 def _root() -> Path:
-    from lake.settings import load_settings
+    from contracts.settings import load_settings
 
     return load_settings().sources_root

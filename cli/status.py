@@ -13,8 +13,8 @@ def register(app: typer.Typer) -> None:
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Tables, rows, versions, freshness, checks and the last run."""
     from cli._screen import print_json, print_table
-    from ingestion.landing import counters
-    from orchestration.status import status as gather
+    from ingestion.landing.land import counters
+    from runs.status import status as gather
 
     found = gather()
     if as_json:

@@ -18,7 +18,7 @@ def stream(
 ) -> None:
     """Land streams (Kafka, MQTT) in micro-batches, about one a second; Ctrl-C ends after the batch at work."""
     from cli._log import start_log
-    from ingestion.streams import run
+    from ingestion.landing.streams import run
 
     start_log()
     raise typer.Exit(run(source or [], seconds))

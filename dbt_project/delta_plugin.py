@@ -14,10 +14,10 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt.adapters.duckdb.utils import TargetConfig
 from dbt_common.exceptions import DbtRuntimeError
 
+from contracts.errors import LakeError
 from dbt_project.registry import register_lake, register_table
 from lake import writer
-from lake.duck import prepare
-from lake.errors import LakeError
+from lake.sql.connections import prepare
 from lake.tables import open_table, scan, table_version
 
 _BATCH_ROWS = 100_000

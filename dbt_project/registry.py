@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from contracts.contract_file import Entity, load_contracts
 from dbt_project.sources import SCHEMA, relation_name
-from ingestion.contract import Entity, load_contracts
 from lake.clock import now
 from lake.tables import list_tables, scan, table_exists
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from contracts.contract_file import discover_sources
+from contracts.errors import LakeError
+from contracts.settings import load_settings, temporary_environment
 from dbt_project.sources import write_sources
-from ingestion.contract import discover_sources
-from lake.errors import LakeError
-from lake.settings import load_settings, temporary_environment
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from ingestion.contract import Contract, Entity, load_contract
+from contracts.contract_file import Contract, Entity, load_contract
 
 STAGING = Path(__file__).resolve().parent / "models" / "staging"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from ingestion.contract import Column, Contract, Entity, load_contracts
+from contracts.contract_file import Column, Contract, Entity, load_contracts
 
 SCHEMA = "bronze"
 #: Logical types of a contract in the words of dbt model yml (see macros/engine/types.sql).

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from contracts.contract_file import Column, Contract, Entity, server_options
 from expectations.check import Check, Severity
 from expectations.delivery import NEWEST_ROWS, UNUSUAL_DAYS, WATCHED_DAYS
-from ingestion.contract import Column, Contract, Entity, server_options
 
 #: How DuckDB names the Arrow types of bronze when it reads them from Delta.
 _DUCKDB_TYPES: dict[pa.DataType, str] = {

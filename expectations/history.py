@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from expectations.check import CheckResult
 from lake import clock, writer
-from lake.duck import connect
+from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 
 TABLE = "ops/quality_results"

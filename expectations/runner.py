@@ -10,13 +10,13 @@ from pathlib import Path
 
 import duckdb
 
+from contracts.contract_file import Contract, Entity, load_contracts
+from contracts.errors import LakeError
 from expectations import contract_suite, history, suite_files
 from expectations.check import Check, CheckResult, blocking_failures, failing_first
 from expectations.delivery import measure_delivery
-from ingestion.contract import Contract, Entity, load_contracts
 from lake import clock
-from lake.duck import connect
-from lake.errors import LakeError
+from lake.sql.connections import connect
 from lake.tables import ZONES, list_tables, scan, table_exists
 
 __all__ = ["CheckResult", "UnknownTableError", "blocking_failures", "failing_first", "run"]

@@ -15,9 +15,9 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from contracts.errors import LakeError
 from expectations.check import Check
 from expectations.personal_text import rows_with_personal_text
-from lake.errors import LakeError
 
 SUITES_ROOT = Path(__file__).parent / "suites"
 EACH = "_each"

@@ -4,7 +4,7 @@ Features are declared in dbt_project/models/features/*.yml, services in exposure
 them. `feature_store.yaml` is written here by the first run, with the paths of this machine.
 """
 
-from feature_serving.definitions import feast_objects
+from features.feast_definitions import feast_objects
 
 # Feast collects the module's own names; a list of objects would be passed over.
 globals().update({f"{type(thing).__name__}_{thing.name}": thing for thing in feast_objects()})

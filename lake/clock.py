@@ -7,7 +7,7 @@ the machine's UTC clock. Freshness, feature windows, TTL and real data of years 
 import json
 from datetime import UTC, date, datetime
 
-from lake.settings import load_settings
+from contracts.settings import load_settings
 
 
 def now() -> datetime:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from deltalake import CommitProperties, DeltaTable, Transaction
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 from lake.tables import open_table
 
 #: Key of a commit's own mark in its metadata.

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import pyarrow as pa
 
+from contracts.errors import LakeError
+from contracts.settings import SettingsError, load_settings
 from lake import writer
-from lake.errors import LakeError
-from lake.settings import SettingsError, load_settings
 from lake.tables import list_tables, open_table
 
 TABLE = "ops/layout"

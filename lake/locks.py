@@ -2,7 +2,7 @@
 
 The lock is an advisory `flock` on a file below `LAKE_HOME/locks`, so a killed writer never leaves it taken. It is
 re-entrant within a thread: landing holds a table from reading its cursor to committing the batch, and the writer
-inside takes the same lock again. Where the tables are in S3, other machines are kept out by a lease (`lake.leases`).
+inside takes the same lock again. Where the tables are in S3, other machines are kept out by a lease (`lake.s3.leases`).
 """
 
 import fcntl
@@ -10,9 +10,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from lake.leases import lease
-from lake.objects import is_remote
-from lake.settings import load_settings
+from contracts.settings import load_settings
+from lake.s3.access import is_remote
+from lake.s3.leases import lease
 
 _held = threading.local()
 

@@ -1,7 +1,7 @@
 """Keeping the tables fast and the disk small: compact, vacuum, sweep, checkpoint, clean old logs.
 
 Each table is done under its own lock, so that no writer is at work in it; readers go on. A table with nothing to do
-gets no new version. The cursors that ride in commits (`lake.state`) are written again before old logs are
+gets no new version. The cursors that ride in commits (`lake.landing_state`) are written again before old logs are
 cleaned: cleaning keeps the transaction versions and loses the metadata (measured).
 
 A file that no commit ever named goes at once: whoever wrote it did so under the lock that we hold, and is gone. One
@@ -16,13 +16,13 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 
-from lake.crash import crash_point
-from lake.files import staging_folder
+from lake.crash_points import crash_point
+from lake.data_files import staging_folder
+from lake.landing_state import as_metadata, in_newest_commit, state_of
 from lake.locks import table_lock
-from lake.objects import is_remote
-from lake.scratch import sweep_scratch
-from lake.state import as_metadata, in_newest_commit, state_of
+from lake.s3.access import is_remote
 from lake.tables import list_tables, open_table, table_uri
+from lake.temporary_folders import sweep_scratch
 
 #: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of the work on one table.
 CRASH_POINTS = (

@@ -13,8 +13,8 @@ from pathlib import Path
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from lake import objects
-from lake.settings import load_settings
+from contracts.settings import load_settings
+from lake.s3 import access
 
 RESTRICTED_ZONES = ("bronze", "quarantine", "identity")
 OPEN_ZONES = ("marts", "features", "ops")
@@ -34,7 +34,7 @@ def table_uri(name: str) -> str:
 
 def storage_options(name: str) -> dict[str, str] | None:
     """What delta-rs needs beside a table's URI; None for a local folder."""
-    return objects.delta_options(table_uri(name))
+    return access.delta_options(table_uri(name))
 
 
 def open_table(name: str, version: int | None = None) -> DeltaTable | None:
@@ -87,8 +87,8 @@ def table_version(name: str) -> int | None:
 def list_tables(zone: str | None = None) -> list[str]:
     """Names of all tables there are (in one zone), sorted; found where they lie, never kept by hand."""
     place = load_settings().tables_root
-    if objects.is_remote(place):
-        return sorted(objects.tables_below(place, zone or ""))
+    if access.is_remote(place):
+        return sorted(access.tables_below(place, zone or ""))
     root = Path(place)
     top = root / zone if zone else root
     if not top.exists():

@@ -1,7 +1,7 @@
 """The only code that writes Delta tables (D2). One writer per table, enforced by a lock per table (D7).
 
 Rows come as Arrow (`append`, `overwrite`, `merge`) or as Parquet files that DuckDB has written into the table's
-own folder (`lake.files.copy_into`, then `commit_files`): the second way costs a third less, and is landing's.
+own folder (`lake.data_files.copy_into`, then `commit_files`): the second way costs a third less, and is landing's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltala
 from deltalake.transaction import create_table_with_add_actions
 
 from lake.commits import NO_BATCH, Commit, CommitError, ConflictError, UnsureCommitError, settled
-from lake.files import DataFile, as_actions, claimed
+from lake.data_files import DataFile, as_actions, claimed
 from lake.locks import table_lock
-from lake.objects import is_remote
+from lake.s3.access import is_remote
 from lake.tables import open_table, storage_options, table_uri
 
 __all__ = [
@@ -108,7 +108,7 @@ def commit_files(
         _ensure_there(files)
         is_away = is_remote(table_uri(name))
         if is_away:
-            from lake.buckets import upload
+            from lake.s3.objects import upload
 
             upload([file.path for file in files], table_uri(name))
         with claimed(files):

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from lake.tables import ZONES
-from orchestration.changes import code_fingerprint
+from runs.changes import code_fingerprint
 
 #: The step outside dbt that splits the project in two: models that need it run after it.
 IDENTITY_ZONE = "identity"

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from lake.errors import LakeError
-from lake.settings import load_settings
+from contracts.errors import LakeError
+from contracts.settings import load_settings
 
 #: A lake of 2,000 persons x 180 days takes 0.2 GB; a run needs room to spill.
 _DISK_NEEDED_GB = 2.0
@@ -68,7 +68,7 @@ def _check_sqlite() -> Iterator[Finding]:
 
 
 def _check_delta_extension() -> Iterator[Finding]:
-    from lake.duck import connect
+    from lake.sql.connections import connect
 
     try:
         with connect() as connection:
@@ -99,7 +99,7 @@ def _check_home() -> Iterator[Finding]:
 
 
 def _check_token_key() -> Iterator[Finding]:
-    from lake.token import key_path, token
+    from lake.sql.tokens import key_path, token
 
     path = key_path()
     is_inside = load_settings().home in path.resolve().parents

@@ -14,8 +14,8 @@ import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as _QUIET
 
 from expectations.check import CheckResult, failing_first
-from orchestration.facts import rows_per_day, table_facts
 from orchestration.pictures import bars
+from runs.table_facts import rows_per_day, table_facts
 
 #: The check of every table that has a suite. One, not one per rule: Dagster keeps some ten rows for each check of each
 #: run (13 ms), and the rules number in the hundreds; what failed is listed in the check and in the quality portal.

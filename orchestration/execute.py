@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from lake.errors import LakeError
-from lake.settings import PROJECT_ROOT
-from orchestration import ledger
-from orchestration.ledger import Run
+from contracts.errors import LakeError
+from contracts.settings import PROJECT_ROOT
+from runs import ledger
+from runs.ledger import Run
 
 MODULE, LOCATION, JOB = "orchestration.definitions", "customer-lake", "lake"
 

@@ -13,7 +13,7 @@ import psutil
 import yaml
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
-from lake.settings import load_settings
+from contracts.settings import load_settings
 
 #: One pool for every step of the pipeline: each may use the whole machine, so they take turns, across runs as well.
 POOL = "lake"

@@ -21,8 +21,8 @@ from threading import Thread
 import httpx
 import yaml
 
-from lake.errors import LakeError
-from lake.settings import PROJECT_ROOT, load_settings
+from contracts.errors import LakeError
+from contracts.settings import PROJECT_ROOT, load_settings
 from orchestration.execute import LOCATION, MODULE, silence
 
 CODE = "code"
@@ -129,8 +129,8 @@ def log_of(name: str) -> Path:
 
 
 def _servers(host: str, folder: Path) -> Iterator[Server]:
-    from feature_serving.configuration import feast_home
-    from feature_serving.store import apply
+    from features.configuration import feast_home
+    from features.store import apply
     from orchestration.instance import write_settings
 
     settings = load_settings()
@@ -161,7 +161,7 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
     person_url = f"http://{_in_url(host)}:{settings.port_person}"
     yield Server(
         "person",
-        [python, "-m", "insights.person_page", "--host", host, "--port", str(settings.port_person)],
+        [python, "-m", "web.person", "--host", host, "--port", str(settings.port_person)],
         url=person_url,
         health=f"{person_url}/health",
     )
@@ -178,9 +178,9 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
 @contextmanager
 def _portal(host: str) -> Iterator[str]:
     """The quality portal: a folder of files, served by a thread of this process."""
-    from expectations.portal import build, portal_path
-    from expectations.portal_server import portal_server
-    from ingestion.landing import counters
+    from ingestion.landing.land import counters
+    from web.portal.render import build, portal_path
+    from web.portal.server import portal_server
 
     if not portal_path().exists():
         build(counters=counters())

@@ -13,10 +13,10 @@ from pydantic import PrivateAttr
 
 from lake.clock import today
 from lake.tables import table_version
-from orchestration import ledger
-from orchestration.changes import Changes, code_fingerprint, compare, table_versions
-from orchestration.guard import run_lock, source_systems
-from orchestration.ledger import Failure, Run
+from runs import ledger
+from runs.changes import Changes, code_fingerprint, compare, table_versions
+from runs.ledger import Failure, Run
+from runs.run_lock import run_lock, source_systems
 
 #: What people change at any time, by `lake identity label` and `train`.
 BY_HAND = ("identity/person_labels", "identity/person_models")
@@ -89,8 +89,8 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
         if run is None or context.instance is None or self._recorded is not None or not is_whole(run):
             return
         self.record(context.instance, run, is_complete=False)
-        from expectations.portal import build
-        from ingestion.landing import counters
+        from ingestion.landing.land import counters
+        from web.portal.render import build
 
         build(counters=counters())
 

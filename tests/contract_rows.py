@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.contract import Column, Contract, Entity, load_contracts
+from contracts.contract_file import Column, Contract, Entity, load_contracts
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 Row = dict[str, Any]

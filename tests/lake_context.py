@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
 
 _FOREIGN = {"LAKE_NOW", "LAKE_SOURCE_ROOT", "LAKE_DELTA_ROOT", "LAKE_CONTRACTS", "LAKE_SERVICES", "DAGSTER_HOME"}
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from ingestion.contract import load_contract
-from ingestion.landing import EntityCounters, counters, land_source
-from ingestion.result import SourceResult
-from lake.duck import connect
-from lake.settings import reset_settings
-from lake.state import STATE_KEY, read_state
+from contracts.contract_file import load_contract
+from contracts.settings import reset_settings
+from ingestion.landing.land import EntityCounters, counters, land_source
+from ingestion.landing.results import SourceResult
+from lake.landing_state import STATE_KEY, read_state
+from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_exists
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

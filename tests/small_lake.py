@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
 from lake.tables import list_tables, table_version
 from tests.lake_context import is_foreign, lake_settings, opened
 
@@ -80,7 +80,7 @@ class SmallLake:
 
     def rows(self, table: str) -> int:
         """How many rows a table has; 0 where there is none."""
-        from orchestration.facts import table_facts
+        from runs.table_facts import table_facts
 
         with self.opened():
             facts = table_facts(table, with_events=False)

@@ -20,13 +20,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from infra.sandbox import known, spool, truth, writers
-from infra.sandbox.draw import DAY
-from infra.sandbox.stretch import Progress, World, live, pending
-from infra.sandbox.troubles import plan
-from ingestion.contract import Contract, Entity, load_contracts
-from lake.crash import crash_point
-from lake.errors import LakeError
+from contracts.contract_file import Contract, Entity, load_contracts
+from contracts.errors import LakeError
+from infra.sandbox.life.simulate import Progress, World, live, pending
+from infra.sandbox.rows import waiting_rows, writers
+from infra.sandbox.rows.draw import DAY
+from infra.sandbox.rows.troubles import plan
+from infra.sandbox.truth import planted, write
+from lake.crash_points import crash_point
 
 WORLD_END = date(2026, 7, 1)
 #: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of a day.
@@ -64,7 +65,7 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
     planned = plan(seed, world.start, world.end)
     live(world, beside, 0, planned, progress)
     first = world.start // DAY
-    with _workshop(beside) as connection, truth.Ledger(beside / "truth") as ledger:
+    with _workshop(beside) as connection, write.Ledger(beside / "truth") as ledger:
         for place, contract in enumerate(load_contracts()):
             if progress:
                 progress(f"{contract.source} is written", place / 9)
@@ -73,14 +74,14 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
             else:
                 for entity in contract.entities.values():
                     _place(beside, contract, entity)
-                    for table in spool.days(connection, [pending(beside, 0)], entity, first, end):
+                    for table in waiting_rows.days(connection, [pending(beside, 0)], entity, first, end):
                         _deliver(connection, beside, contract, entity, table)
-                        ledger.add(truth.as_records(entity, table))
+                        ledger.add(write.as_records(entity, table))
         ledger.save()
-        spool.keep_from(connection, pending(beside, 0), end)
+        waiting_rows.keep_from(connection, pending(beside, 0), end)
     writers.replace_file(
         beside / "truth" / "effects.json",
-        json.dumps(known.document(world, planned, beside / "truth"), indent=2, ensure_ascii=False).encode(),
+        json.dumps(planted.document(world, planned, beside / "truth"), indent=2, ensure_ascii=False).encode(),
     )
     writers.replace_file(beside / "truth" / "world.json", json.dumps(asdict(world)).encode())
     _set_clock(beside, WORLD_END)
@@ -125,8 +126,8 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
         live(world, root, earlier, planned)
     crash_point("sandbox.stretch_lived")
     folders = [pending(root, number) for number in range(stretch + 1)]
-    with _workshop(root) as connection, truth.Ledger(root / "truth") as ledger:
-        for earlier_records in truth.earlier_records(root / "truth", databases_before=since, others_before=day):
+    with _workshop(root) as connection, write.Ledger(root / "truth") as ledger:
+        for earlier_records in write.earlier_records(root / "truth", databases_before=since, others_before=day):
             ledger.add(earlier_records)
         for place, contract in enumerate(load_contracts()):
             if place == 5:
@@ -134,13 +135,13 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
             if contract.server("embedded").format == "sqlite":
                 _update_database(connection, root, contract, folders, day)
                 for entity in contract.entities.values():
-                    for table in spool.last_versions(connection, folders, entity, since, day + 1):
-                        ledger.add(truth.as_records(entity, table))
+                    for table in waiting_rows.last_versions(connection, folders, entity, since, day + 1):
+                        ledger.add(write.as_records(entity, table))
             else:
                 for entity in contract.entities.values():
-                    for table in spool.days(connection, folders, entity, day, day + 1):
-                        _deliver(connection, root, contract, entity, known.with_new_column(connection, entity, table))
-                        ledger.add(truth.as_records(entity, table))
+                    for table in waiting_rows.days(connection, folders, entity, day, day + 1):
+                        _deliver(connection, root, contract, entity, planted.with_new_column(connection, entity, table))
+                        ledger.add(write.as_records(entity, table))
         ledger.save()
     crash_point("sandbox.truth_written")
 
@@ -179,16 +180,16 @@ def _append(path: Path, committed: int | None, content: bytes) -> None:
 
 
 def _fill_database(
-    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, ledger: truth.Ledger, first: int, end: int
+    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, ledger: write.Ledger, first: int, end: int
 ) -> None:
     with _database(root, contract) as database:
         database.execute("pragma synchronous = off")
         database.execute("pragma journal_mode = off")
         writers.create_tables(database, contract.entities.values())
         for entity in contract.entities.values():
-            for table in spool.last_versions(connection, [pending(root, 0)], entity, first, end):
+            for table in waiting_rows.last_versions(connection, [pending(root, 0)], entity, first, end):
                 writers.insert_rows(connection, database, table, entity)
-                ledger.add(truth.as_records(entity, table))
+                ledger.add(write.as_records(entity, table))
         writers.create_indexes(database, contract.entities.values())
         database.commit()
 
@@ -199,7 +200,7 @@ def _update_database(
     """One transaction per database and day; rows that are there already are replaced by themselves."""
     with _database(root, contract) as database:
         for entity in contract.entities.values():
-            for table in spool.last_versions(connection, folders, entity, day, day + 1):
+            for table in waiting_rows.last_versions(connection, folders, entity, day, day + 1):
                 writers.insert_rows(connection, database, table, entity)
         database.commit()
 

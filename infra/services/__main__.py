@@ -10,10 +10,10 @@ import sys
 import threading
 from pathlib import Path
 
+from contracts.errors import LakeError
+from contracts.settings import load_settings
 from infra.services.servers import ServiceError
 from infra.services.stand_in import serve
-from lake.errors import LakeError
-from lake.settings import load_settings
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from ingestion.contract import Column, Contract, Entity, load_contracts
+from contracts.contract_file import Column, Contract, Entity, load_contracts
 
 _TYPES = {"string": "text", "integer": "bigint", "number": "double precision", "boolean": "boolean",
           "timestamp": "timestamptz", "date": "date"}  # fmt: skip

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from lake.errors import LakeError
-from lake.settings import load_settings
+from contracts.errors import LakeError
+from contracts.settings import load_settings
 
 KAFKA = Path(__file__).with_name("kafka.jars")
 _TIMEOUT_SECONDS = 60.0

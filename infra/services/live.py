@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from contracts.contract_file import load_contract
 from infra.services.servers import ServiceError
-from ingestion.contract import load_contract
 
 SOURCE = "devices"
 _ASIDE, _DROPS = ".live", "*.jsonl.gz"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 #: Seconds that a server may take until it answers, on a busy machine.
 PATIENCE = 60.0

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 #: Told of each step: what is being written.
 Progress = Callable[[str], None]

@@ -18,7 +18,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.contract import Entity, load_contract
+from contracts.contract_file import Entity, load_contract
 
 Tables = Mapping[str, Mapping[str, pa.Table]]
 

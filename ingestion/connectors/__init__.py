@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 from open_data_contract_standard.model import Server
 
+from contracts.contract_file import Contract, ContractError, Entity, server_options
+from contracts.settings import load_settings, source_url
 from ingestion.connectors.base import Connector, LiveConnector
-from ingestion.contract import Contract, ContractError, Entity, server_options
-from lake import objects
-from lake.settings import load_settings, source_url
+from lake.s3 import access
 
 if TYPE_CHECKING:
     from ingestion.connectors.drops.folder import Folder
@@ -107,10 +107,10 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
 
 def _folder(contract: Contract, entity: Entity, server: Server, url: str | None) -> "Folder":
     place = url or (server.location if server.type == "s3" else None) or ""
-    if place.startswith(objects.SCHEME):
+    if place.startswith(access.SCHEME):
         from ingestion.connectors.drops.s3_folder import S3Folder
 
-        return S3Folder(contract.source, place, entity.physical_name, objects.access(server.endpointUrl))
+        return S3Folder(contract.source, place, entity.physical_name, access.access(server.endpointUrl))
     if server.type == "s3" and not url:
         raise ContractError(
             f"{contract.source}: a server of type s3 needs its `location`", cure="give it as s3://bucket/prefix"

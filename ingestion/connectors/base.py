@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 Cursor = Mapping[str, Any]
 

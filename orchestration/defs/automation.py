@@ -6,8 +6,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from ingestion.contract import Contract, load_contracts
-from lake.settings import load_settings
+from contracts.contract_file import Contract, load_contracts
+from contracts.settings import load_settings
 from orchestration.session import Session
 
 JOB = "lake"

@@ -9,12 +9,12 @@ from typing import Any
 
 import dagster as dg
 
-from ingestion.contract import Column, Contract, Entity, load_contracts
+from contracts.contract_file import Column, Contract, Entity, load_contracts
 from lake.tables import table_version
 from orchestration.events import AssetEvent, asset_key, written
 from orchestration.instance import POOL
-from orchestration.ledger import Failure
 from orchestration.session import Session
+from runs.ledger import Failure
 
 _ENVIRONMENTS = ("embedded", "services")
 
@@ -67,8 +67,8 @@ def _landing(contract: Contract) -> dg.AssetsDefinition:
 
 
 def _land(report: Callable[[str], Any], session: Session, source: str, wanted: list[Entity]) -> Iterator[AssetEvent]:
-    from ingestion.landing import land_source
-    from ingestion.result import Counts
+    from ingestion.landing.land import land_source
+    from ingestion.landing.results import Counts
 
     before = {entity.name: table_version(entity.table) for entity in wanted}
     result = land_source(source, entities=[entity.name for entity in wanted], full_refresh=session.full_refresh)

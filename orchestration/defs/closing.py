@@ -2,13 +2,13 @@
 
 import dagster as dg
 
-from feature_serving.catalog import load_groups
+from features.catalogue import load_groups
 from orchestration.defs.quality import PORTAL
 from orchestration.defs.serving import online_key
 from orchestration.events import asset_key
 from orchestration.instance import POOL
-from orchestration.ledger import TABLE
 from orchestration.session import Session, is_whole
+from runs.ledger import TABLE
 
 
 @dg.asset(

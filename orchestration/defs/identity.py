@@ -5,8 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from lake.duck import connect
-from lake.errors import LakeError
+from contracts.errors import LakeError
+from lake.sql.connections import connect
 from lake.tables import scan, table_exists, table_version
 from orchestration.events import AssetEvent, asset_key, written
 from orchestration.instance import POOL
@@ -64,7 +64,7 @@ def resolve_identity(context: dg.AssetExecutionContext, session: Session) -> Ite
 
 def _update(context: dg.AssetExecutionContext, measured: int | None) -> None:
     """The step itself. Figures that stopped it are shown among the others before it ends."""
-    from identity.step import update_identity
+    from identity.update import update_identity
 
     try:
         context.log.info(str(update_identity()))
@@ -76,7 +76,7 @@ def _update(context: dg.AssetExecutionContext, measured: int | None) -> None:
 
 def _quality() -> dict[str, Any]:
     """The newest run's figures as numbers, which the UI draws over time, and the last runs as a picture."""
-    from identity.quality import history
+    from identity.quality.figures import history
 
     runs = history(_RUNS_SHOWN)
     newest = runs[-1]

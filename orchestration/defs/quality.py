@@ -9,9 +9,9 @@ from itertools import groupby
 
 import dagster as dg
 
+from contracts.contract_file import load_contracts
 from expectations.check import CheckResult
 from expectations.suite_files import discover_suites, files_for
-from ingestion.contract import load_contracts
 from lake.tables import table_exists
 from orchestration.dbt_graph import FEATURES, MARTS, RECORDS, load_graph
 from orchestration.defs.identity import IDENTITY_TABLES
@@ -97,8 +97,8 @@ def _portal() -> dg.AssetsDefinition:
         pool=POOL,
     )
     def portal() -> dg.MaterializeResult[None]:
-        from expectations.portal import build
-        from ingestion.landing import counters
+        from ingestion.landing.land import counters
+        from web.portal.render import build
 
         page = build(counters=counters())
         return dg.MaterializeResult(metadata={"bytes": page.stat().st_size, "page": dg.MetadataValue.path(page)})

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from feature_serving.catalog import load_groups
+from features.catalogue import load_groups
 from orchestration.events import AssetEvent, asset_key, unchanged
 from orchestration.instance import POOL
 
@@ -44,7 +44,7 @@ def _serve() -> dg.AssetsDefinition:
         op_tags={"step": "feast"},
     )
     def serve(context: dg.AssetExecutionContext) -> Iterator[AssetEvent]:
-        from feature_serving.store import materialize
+        from features.store import materialize
 
         brought = {view.view: view for view in materialize()}
         for group in groups:

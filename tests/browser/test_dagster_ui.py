@@ -8,7 +8,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ingestion.contract import discover_sources
+from contracts.contract_file import discover_sources
 from tests.small_lake import SmallLake, stop, wait_for_line
 
 _PATIENCE_MS = 60_000

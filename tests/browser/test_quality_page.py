@@ -8,7 +8,6 @@ import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from expectations import portal
 from expectations.check import CheckResult
 from expectations.history import append
 from lake.writer import overwrite
@@ -16,6 +15,7 @@ from tests.browser.contrast import CONTRAST
 from tests.contract_rows import NOW
 from tests.integration import quality_lake
 from tests.lake_context import lake_settings, opened
+from web.portal import render
 
 FIGURES = ("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high")
 COUNTS = ("run", "labelled_pairs", "persons", "open_reviews")
@@ -38,7 +38,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             ]
         )
         overwrite("ops/identity_quality", _linkage())
-        yield portal.build().as_uri()
+        yield render.build().as_uri()
 
 
 def _linkage() -> pa.Table:
@@ -125,7 +125,7 @@ def test_tables_can_be_searched_and_narrowed_to_what_failed(page: Page) -> None:
 
 
 def test_every_source_stands_with_owner_age_and_days(page: Page) -> None:
-    from ingestion.contract import load_contracts
+    from contracts.contract_file import load_contracts
 
     rows = page.locator("#sources tbody tr")
     assert rows.count() == len(load_contracts())

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ingestion.contract import load_contracts
+from contracts.contract_file import load_contracts
 
 #: Layer folder -> how its models are named.
 NAMES = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ingestion.contract import discover_sources
+from contracts.contract_file import discover_sources
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 100
@@ -148,7 +148,7 @@ def test_settings_are_read_in_one_place(rooms: dict[str, list[Any]]) -> None:
     offences = [
         f"{module.where}:{module.text[: found.start()].count(chr(10)) + 1}"
         for module in (m for room in rooms.values() for m in room)
-        if module.where != "lake/settings.py"
+        if module.where != "contracts/settings.py"
         for found in asked.finditer(module.text)
         if "=" not in module.text[found.end() : found.end() + 40].partition("\n")[0].partition("]")[2][:3]
     ]

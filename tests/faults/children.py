@@ -12,12 +12,12 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
     [
-        "ingestion.landing", "ingestion.quarantine", "ingestion.connectors.drops.files",
+        "ingestion.landing.land", "ingestion.quarantine.records", "ingestion.connectors.drops.files",
         "ingestion.connectors.databases.sql", "ingestion.connectors.databases.dialects", "lake.maintenance",
         "tests.faults.children",
     ]
@@ -90,14 +90,15 @@ def start(work: Callable[..., None], *arguments: object, **environment: str) -> 
 def _run(
     told: Connection, environment: dict[str, str], work: Callable[..., None], arguments: tuple[object, ...]
 ) -> None:
-    from ingestion import batch, replays
-    from lake import crash, maintenance
+    from ingestion.landing import batches
+    from ingestion.quarantine import replays
+    from lake import crash_points, maintenance
 
     stands_still_at = {environment.get(STANDS_STILL_AT)}
 
     def pass_by(name: str) -> None:
         told.send(name)
-        crash.crash_point(name)
+        crash_points.crash_point(name)
         if name in stands_still_at:
             stands_still_at.clear()
             os.kill(os.getpid(), signal.SIGSTOP)
@@ -105,7 +106,7 @@ def _run(
     os.environ.clear()
     os.environ.update(environment)
     reset_settings()
-    for module in (batch, replays, maintenance):
+    for module in (batches, replays, maintenance):
         module.crash_point = pass_by  # type: ignore[attr-defined]
     told.send(BEGUN)
     work(*arguments)
@@ -113,14 +114,14 @@ def _run(
 
 def land() -> None:
     """Land the shop."""
-    from ingestion.landing import land_source
+    from ingestion.landing.land import land_source
 
     assert land_source("shop").error is None
 
 
 def replay_quarantine() -> None:
     """Replay the shop's quarantine."""
-    from ingestion.quarantine import replay
+    from ingestion.quarantine.records import replay
 
     replay("shop")
 

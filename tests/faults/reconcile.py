@@ -14,10 +14,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
 from tests.landing_lake import Shop
 
-LAND = "from ingestion.landing import land_source; import sys; sys.exit(land_source('shop').error is not None)"
+LAND = "from ingestion.landing.land import land_source; import sys; sys.exit(land_source('shop').error is not None)"
 
 
 @dataclass

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from contracts.settings import reset_settings
 from ingestion.connectors.drops import files
-from lake.settings import reset_settings
 from tests.landing_lake import NOW, Shop, sale
 
 #: Where and when a row came, the only thing that the order of arrival may change.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.landing import land_source
+from ingestion.landing.land import land_source
 from lake.maintenance import maintain
 from lake.tables import table_version
 from tests.faults import children

@@ -5,10 +5,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from ingestion import batch
+from ingestion.landing import batches
 from lake import writer
-from lake.duck import connect
-from lake.files import table_folder
+from lake.data_files import table_folder
+from lake.sql.connections import connect
 from lake.tables import open_table
 from tests.faults import traffic
 from tests.faults.reconcile import Delivered, Verdict, reconcile
@@ -92,7 +92,7 @@ def test_planted_half_batch_is_seen(shop: Shop, delivered: Delivered, monkeypatc
 
     shop.deliver("2.jsonl", delivered.add([sale(99, pieces="many")], bad=True))
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "crash_point", cut)
+        patched.setattr(batches, "crash_point", cut)
         with pytest.raises(PowerCut):
             shop.land()
     assert reconcile(shop, delivered).half_batches == 1

@@ -5,10 +5,10 @@ from collections import Counter
 
 import pytest
 
-from ingestion.batch import CRASH_POINTS
-from ingestion.landing import has_new
+from ingestion.landing.batches import CRASH_POINTS
+from ingestion.landing.land import has_new
+from lake.landing_state import read_state
 from lake.maintenance import maintain
-from lake.state import read_state
 from lake.tables import open_table
 from tests.faults import children
 from tests.faults.reconcile import Delivered, kill_after, land_in_child, partial_batches, reconcile

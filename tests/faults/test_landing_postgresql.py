@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from infra.services.processes import Process, ServiceError
-from ingestion import batch
 from ingestion.connectors.databases import dialects, postgres_changes, sql
-from ingestion.landing import has_new
+from ingestion.landing import batches
+from ingestion.landing.land import has_new
 from tests.landing_lake import Shop
 from tests.landing_postgresql import Database, at, database, needs_postgresql, postgresql
 
@@ -19,7 +19,7 @@ __all__ = ["database", "postgresql"]
 pytestmark = needs_postgresql
 
 #: Where the server is cut: at a named step of landing, or while its rows stream.
-POINTS = (*batch.CRASH_POINTS, "stream")
+POINTS = (*batches.CRASH_POINTS, "stream")
 ROWS = 400
 _PATIENCE_SECONDS = 30.0
 ROUNDS = [4, pytest.param(40, marks=pytest.mark.prove)]
@@ -54,7 +54,7 @@ def cut(patch: pytest.MonkeyPatch, server: Process, point: str, nth: int) -> Non
             yield rows
             reached("stream")
 
-    patch.setattr(batch, "crash_point", reached)
+    patch.setattr(batches, "crash_point", reached)
     patch.setattr(dialects.PostgreSql, "_readable", streamed)
 
 

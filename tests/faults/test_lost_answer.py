@@ -8,7 +8,8 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from ingestion import batch, landing
+from ingestion.landing import batches
+from ingestion.landing.land import land
 from lake import commits, layout, writer
 from lake.tables import open_table, table_version
 from lake.writer import Commit, ConflictError, append
@@ -90,7 +91,7 @@ def test_files_stay_where_the_table_cannot_be_asked(shop: Shop, monkeypatch: pyt
 @pytest.fixture
 def no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Landing under no lock, as a machine whose lease was taken over."""
-    for module in (landing, writer):
+    for module in (land, writer):
         monkeypatch.setattr(module, "table_lock", lambda name: nullcontext())
 
 
@@ -101,16 +102,16 @@ def test_batch_that_came_second_is_read_anew_behind_the_first(
     deliver(shop, delivered, 0)
     shop.land()
     deliver(shop, delivered, 1)
-    crash_point, overtaken = batch.crash_point, []
+    crash_point, overtaken = batches.crash_point, []
 
     def overtake(reached: str) -> None:
-        if reached == "landing.staged" and len(overtaken) < 2:
+        if reached == "land.staged" and len(overtaken) < 2:
             overtaken.append(reached)
             deliver(shop, delivered, 1 + len(overtaken))
             assert shop.land().error is None  # the other one, which finds more, and is quicker
         crash_point(reached)
 
-    monkeypatch.setattr(batch, "crash_point", overtake)
+    monkeypatch.setattr(batches, "crash_point", overtake)
     result = shop.land()
     assert result.error is None
     assert result.entities[0].counts.landed == 0

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.settings import reset_settings
 from infra.services import object_store
 from infra.services.processes import free_port
-from lake.settings import reset_settings
 from lake.tables import table_version
 from tests.faults import children, cut_line
 from tests.faults.reconcile import Delivered, reconcile

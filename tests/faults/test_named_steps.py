@@ -2,13 +2,13 @@
 
 import pytest
 
-from ingestion import replays
-from ingestion.landing import has_new
-from ingestion.quarantine import replay
+from contracts.settings import PROJECT_ROOT
+from ingestion.landing.land import has_new
+from ingestion.quarantine import replays
+from ingestion.quarantine.records import replay
 from lake import maintenance
+from lake.landing_state import read_state
 from lake.maintenance import maintain
-from lake.settings import PROJECT_ROOT
-from lake.state import read_state
 from lake.tables import open_table
 from tests.faults import children
 from tests.faults.reconcile import Delivered, reconcile

@@ -11,7 +11,7 @@ import pytest
 
 from ingestion.connectors.databases import sql
 from ingestion.connectors.drops import files
-from lake.files import DataFile
+from lake.data_files import DataFile
 from lake.tables import open_table, table_uri, table_version
 from lake.writer import Commit, commit_files
 from tests.faults.reconcile import Delivered, reconcile

@@ -7,12 +7,12 @@ from statistics import median
 
 import pytest
 
+from contracts.contract_file import load_contract
 from infra.services import servers
-from ingestion import streams
 from ingestion.connectors.streams import kafka
-from ingestion.contract import load_contract
-from ingestion.streams import Followed, follow
-from lake.duck import connect
+from ingestion.landing import streams
+from ingestion.landing.streams import Followed, follow
+from lake.sql.connections import connect
 from lake.tables import open_table, tables_kept_open
 from tests.brokers import KafkaTopic, read_over_kafka
 from tests.faults.reconcile import Delivered, reconcile

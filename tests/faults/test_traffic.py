@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.duck import connect
+from lake.sql.connections import connect
 from lake.tables import open_table, table_version
 from tests.faults import children, traffic
 from tests.faults.traffic import ROWS, TABLE, Findings, judge

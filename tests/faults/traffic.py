@@ -16,9 +16,9 @@ import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from lake.duck import connect
-from lake.files import copy_into, table_folder
+from lake.data_files import copy_into, table_folder
 from lake.maintenance import Policy, maintain_table
+from lake.sql.connections import connect
 from lake.tables import scan, table_uri
 from lake.writer import Commit, append, commit_files, table_lock
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from dbt_project.runner import run_dbt
-from lake.duck import connect
+from lake.sql.connections import connect
 from lake.tables import scan
 from tests.integration import small_bronze
 from tests.lake_context import lake_settings, opened
@@ -39,7 +39,7 @@ def _make(folder: Path) -> None:
 def lake_at(home: Path, now: datetime = small_bronze.NOW) -> Iterator[None]:
     """Settings that point to `home`, with `now` as its present moment."""
     with opened(lake_settings(home, now=now)) as patch:
-        patch.setattr("feature_serving.configuration.FEATURE_REPO", home)
+        patch.setattr("features.configuration.FEATURE_REPO", home)
         yield
 
 

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
-from identity.ledger import HISTORY
-from identity.records import SCHEMA
-from identity.reviews import plan_reviews
+from identity.links.link_history import HISTORY
+from identity.matching.person_records import SCHEMA
+from identity.review.queue import plan_reviews
 from lake.writer import overwrite
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -22,10 +22,10 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from identity.ledger import BEGINNING, EVENTS, HISTORY
-from identity.records import SCHEMA
-from identity.reviews import SCHEMA as REVIEWS
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
+from identity.links.link_history import BEGINNING, EVENTS, HISTORY
+from identity.matching.person_records import SCHEMA
+from identity.review.queue import SCHEMA as REVIEWS
 from lake.writer import append, overwrite
 from tests.lake_context import lake_settings, opened
 
@@ -262,7 +262,7 @@ def served(home: Path) -> Iterator[Served]:
     log = home.parent / f"page-{port}.log"
     with log.open("wb") as said:
         process = subprocess.Popen(
-            [sys.executable, "-m", "insights.person_page", "--port", str(port)],
+            [sys.executable, "-m", "web.person", "--port", str(port)],
             cwd=PROJECT_ROOT, env=os.environ | lake_settings(home, now=NOW), stdout=said, stderr=said,
         )  # fmt: skip
     try:

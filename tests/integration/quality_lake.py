@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingestion.contract import Entity, load_contract, load_contracts
-from lake.duck import connect
+from contracts.contract_file import Entity, load_contract, load_contracts
+from lake.sql.connections import connect
 from lake.tables import scan
 from lake.writer import overwrite
 from tests.contract_rows import NOW, Row, make_rows

@@ -14,9 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ingestion.contract import Column, Entity, load_contracts
-from lake.settings import PROJECT_ROOT
-from lake.token import token
+from contracts.contract_file import Column, Entity, load_contracts
+from contracts.settings import PROJECT_ROOT
+from lake.sql.tokens import token
 from lake.writer import append
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingestion.contract import load_contracts
+from contracts.contract_file import load_contracts
 from tests.lake_context import lake_settings, opened
 
 

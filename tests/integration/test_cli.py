@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.contract import discover_sources
-from lake.settings import PROJECT_ROOT
+from contracts.contract_file import discover_sources
+from contracts.settings import PROJECT_ROOT
 from tests.small_lake import SmallLake
 
 _HEAVY = {

@@ -15,15 +15,15 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from contracts.contract_file import CONTRACT_FILE, Entity, load_contract, load_contracts, sources_root
+from contracts.settings import reset_settings
 from dbt_project import runner
 from dbt_project.delta_plugin import Write
 from dbt_project.runner import DbtError, run_dbt
 from dbt_project.scaffold import write_staging
-from ingestion.contract import CONTRACT_FILE, Entity, load_contract, load_contracts, sources_root
-from lake.duck import connect
-from lake.settings import reset_settings
+from lake.sql.connections import connect
+from lake.sql.tokens import token
 from lake.tables import list_tables, scan, table_version
-from lake.token import token
 from lake.writer import append, overwrite
 from tests.integration.small_bronze import NOW, Row, _rows, record_of
 from tests.lake_context import lake_settings, opened

@@ -13,7 +13,7 @@ import pytest
 
 from dbt_project import runner
 from dbt_project.runner import run_dbt
-from feature_serving.catalog import load_groups
+from features.catalogue import load_groups
 from lake.tables import table_version
 from tests.integration import small_bronze
 from tests.integration.feature_lake import Rows, copied_lake, lake_at, read

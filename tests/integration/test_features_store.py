@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from feature_serving import configuration, store
-from feature_serving.catalog import MODELS_ROOT, load_groups, load_services, served_groups
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
+from features import configuration, store
+from features.catalogue import MODELS_ROOT, load_groups, load_services, served_groups
 from tests.integration.feature_lake import copied_lake, lake_at, read
 from tests.integration.small_bronze import NOW
 
@@ -106,10 +106,10 @@ def test_service_for_churn_serves_no_health_data(served: "FeatureStore", persons
 
 
 def test_object_no_longer_declared_leaves_the_registry(served: "FeatureStore", monkeypatch: pytest.MonkeyPatch) -> None:
-    from feature_serving import definitions
+    from features import feast_definitions
 
     fewer = [service for service in load_services() if service.name != "marketing_response"]
-    monkeypatch.setattr(definitions, "load_services", lambda: fewer)
+    monkeypatch.setattr(feast_definitions, "load_services", lambda: fewer)
     monkeypatch.setattr(store, "_digest", lambda groups, configured: "changed")
     assert store.apply().changed
     assert "marketing_response" not in {service.name for service in store.open_store().list_feature_services()}
@@ -131,7 +131,7 @@ def test_feature_declared_today_is_served_from_its_first_snapshot_on_and_breaks_
 
 def test_nothing_new_is_seen_without_loading_feast(served: "FeatureStore") -> None:
     code = (
-        "import sys\nfrom feature_serving import store\n"
+        "import sys\nfrom features import store\n"
         "assert not store.apply().changed\nassert store.materialize() == []\n"
         "assert 'feast' not in sys.modules\n"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from cli import build_app
-from lake.duck import connect
+from lake.sql.connections import connect
 from lake.tables import scan
 from lake.writer import overwrite
 from tests.integration import person_lake

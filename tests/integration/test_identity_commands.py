@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import build_app
-from identity.labels import LabelError
-from lake.errors import LakeError
+from contracts.errors import LakeError
+from identity.review.labels import LabelError
 from tests.integration import identity_lake
 from tests.integration.identity_lake import A, B, C
 from tests.small_lake import SmallLake

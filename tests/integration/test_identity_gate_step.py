@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from identity.as_of import PERSON_LINKS
-from identity.gate import PrecisionError
-from identity.index import PERSON_INDEX
-from identity.labels import DIFFERENT, SAME, WITHDRAWN, give_label
-from identity.quality import history
-from identity.sampling import sample_of_links
-from identity.step import update_identity
-from lake.duck import connect
-from lake.files import table_folder
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
+from identity.links.as_of import PERSON_LINKS
+from identity.links.person_index import PERSON_INDEX
+from identity.quality.figures import history
+from identity.quality.gate import PrecisionError
+from identity.review.labels import DIFFERENT, SAME, WITHDRAWN, give_label
+from identity.review.sampling import sample_of_links
+from identity.update import update_identity
+from lake.data_files import table_folder
+from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_version
 from tests.integration.identity_lake import NOW, A, B, C, make
 from tests.small_lake import SmallLake

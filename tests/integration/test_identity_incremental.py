@@ -14,16 +14,16 @@ from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from identity.blocking import MOST_PROFILES
-from identity.incremental import Resolved, resolve_lake, write_index
-from identity.index import current_sql
-from identity.labels import DIFFERENT, IN_FORCE, SAME
-from identity.model import PersonModel, load_model
-from identity.records import SCHEMA
-from identity.resolve import match
-from identity.rules import MOST_NAMES
-from lake.duck import connect
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
+from identity.links.incremental import Resolved, resolve_lake, write_index
+from identity.links.person_index import current_sql
+from identity.matching.pairs.blocking import MOST_PROFILES
+from identity.matching.pairs.person_model import PersonModel, load_model
+from identity.matching.pairs.rules import MOST_NAMES
+from identity.matching.person_records import SCHEMA
+from identity.matching.resolve import match
+from identity.review.labels import DIFFERENT, IN_FORCE, SAME
+from lake.sql.connections import connect
 from lake.tables import list_tables, table_version
 from tests.small_lake import SmallLake
 from tests.unit.test_identity_resolve import partition, records

@@ -10,18 +10,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from identity.gate import PrecisionError
-from identity.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
-from identity.model import load_model, model_text
-from identity.models import keep_model
-from identity.quality import groups_of, history, hold_to_labels, judge_published
-from identity.records import PERSON_RECORDS
-from identity.reviews import count_open, find_pair, open_reviews, pair_id
-from identity.sampling import sample_of_links
-from identity.side_by_side import side_by_side
-from identity.training import Trained
-from lake.duck import connect
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
+from identity.matching.pairs.person_model import load_model, model_text
+from identity.matching.pairs.training import Trained
+from identity.matching.person_records import PERSON_RECORDS
+from identity.quality.figures import groups_of, history, hold_to_labels, judge_published
+from identity.quality.gate import PrecisionError
+from identity.review.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
+from identity.review.queue import count_open, find_pair, open_reviews, pair_id
+from identity.review.sampling import sample_of_links
+from identity.review.side_by_side import side_by_side
+from identity.review.trained_models import keep_model
+from lake.sql.connections import connect
 from lake.tables import scan, table_version
 from lake.writer import overwrite
 from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure, update_reviews

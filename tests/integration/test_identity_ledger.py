@@ -11,14 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from identity.as_of import links_as_of
-from identity.index import current_sql, read_statistics
-from identity.labels import DIFFERENT, give_label
-from identity.records import PERSON_RECORDS
-from identity.resolve import match
-from identity.step import update_identity
-from lake.duck import connect
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
+from identity.links.as_of import links_as_of
+from identity.links.person_index import current_sql, read_statistics
+from identity.matching.person_records import PERSON_RECORDS
+from identity.matching.resolve import match
+from identity.review.labels import DIFFERENT, give_label
+from identity.update import update_identity
+from lake.sql.connections import connect
 from lake.tables import open_table
 from tests.integration.test_identity_incremental import Row, Runs, Start, change, somebody, start, strangers
 from tests.integration.test_identity_step import BRIDGE, FIRST, START, SetDay, persons, set_day, told, write_records
@@ -117,7 +117,7 @@ def test_crash_before_the_index_leaves_links_that_the_next_run_continues(set_day
     update_identity()
     write_records([*held, *FIRST, BRIDGE], set_day(1))
     crash = {**os.environ, "LAKE_CRASH_AT": "identity.before_index", "PYTHONPATH": str(PROJECT_ROOT)}
-    killed = subprocess.run([sys.executable, "-m", "identity.step"], env=crash, capture_output=True, check=False)
+    killed = subprocess.run([sys.executable, "-m", "identity.update"], env=crash, capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
     assert update_identity().state == "skipped"
     write_records([*held, *FIRST[1:], BRIDGE], set_day(2))

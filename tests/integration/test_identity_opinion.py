@@ -2,10 +2,10 @@
 
 import pytest
 
-from identity.labels import DIFFERENT, give_label
-from identity.reviews import open_reviews
-from identity.side_by_side import SideBySide, side_by_side
-from identity.step import update_identity
+from identity.review.labels import DIFFERENT, give_label
+from identity.review.queue import open_reviews
+from identity.review.side_by_side import SideBySide, side_by_side
+from identity.update import update_identity
 from tests.integration.test_identity_step import SetDay, set_day, write_records
 
 __all__ = ["set_day"]

@@ -83,8 +83,8 @@ def test_command_finds_the_people_that_the_pipeline_found(small_lake: SmallLake,
     """The command is the pipeline's matcher, and on the sandbox it is as good as promised: few people hold two."""
     given, links = tmp_path / "records.parquet", tmp_path / "links.parquet"
     with small_lake.opened():
-        from infra.sandbox.score import from_record_ids, score
-        from lake.duck import connect
+        from infra.sandbox.truth.score import from_record_ids, score
+        from lake.sql.connections import connect
         from lake.tables import scan
 
         with connect() as con:

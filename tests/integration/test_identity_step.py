@@ -11,12 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from identity.as_of import PERSON_LINKS, links_as_of
-from identity.person_ids import Mint
-from identity.records import SCHEMA, RecordsError
-from identity.step import update_identity
-from lake.duck import connect
-from lake.settings import PROJECT_ROOT, reset_settings
+from contracts.settings import PROJECT_ROOT, reset_settings
+from identity.links.as_of import PERSON_LINKS, links_as_of
+from identity.links.person_ids import Mint
+from identity.matching.person_records import SCHEMA, RecordsError
+from identity.update import update_identity
+from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_version
 from lake.writer import overwrite
 
@@ -150,7 +150,7 @@ def test_crash_between_links_and_ledger_is_mended_by_the_next_run(set_day: SetDa
     update_identity()
     write_records([*FIRST, BRIDGE], set_day(1))
     crash = {**os.environ, "LAKE_CRASH_AT": "identity.between_links_and_events", "PYTHONPATH": str(PROJECT_ROOT)}
-    killed = subprocess.run([sys.executable, "-m", "identity.step"], env=crash, capture_output=True, check=False)
+    killed = subprocess.run([sys.executable, "-m", "identity.update"], env=crash, capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
     after_crash, events = persons(), told()
     assert "merge" not in {event for event, _, _ in events}

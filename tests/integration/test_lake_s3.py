@@ -10,15 +10,16 @@ import pyarrow as pa
 import pyarrow.fs as arrow_fs
 import pytest
 
+from contracts.settings import SettingsError, reset_settings
 from infra.services import object_store
-from ingestion.landing import has_new
-from ingestion.quarantine import count_by_reason, replay
-from lake import buckets, leases, objects, writer
-from lake.duck import connect
-from lake.files import copy_into, staging_folder
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import count_by_reason, replay
+from lake import writer
+from lake.data_files import copy_into, staging_folder
+from lake.landing_state import read_state
 from lake.maintenance import Policy, maintain
-from lake.settings import SettingsError, reset_settings
-from lake.state import read_state
+from lake.s3 import access, leases, objects
+from lake.sql.connections import connect
 from lake.tables import list_tables, open_table, table_exists, table_uri
 from lake.writer import Commit, ConflictError, append
 from tests.faults import children
@@ -42,8 +43,8 @@ def bucket(store: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def data_files(name: str) -> set[str]:
     """Names of the data files that lie in a table's folder."""
-    folder = table_uri(name).removeprefix(objects.SCHEME)
-    listed = objects.access().for_arrow().get_file_info(arrow_fs.FileSelector(folder, allow_not_found=True))
+    folder = table_uri(name).removeprefix(access.SCHEME)
+    listed = access.access().for_arrow().get_file_info(arrow_fs.FileSelector(folder, allow_not_found=True))
     return {info.base_name for info in listed if info.base_name.endswith(".parquet")}
 
 
@@ -203,7 +204,7 @@ def test_upload_that_fails_is_an_error_and_nothing_names_its_file(
     monkeypatch.setenv("LAKE_DELTA_ROOT", "s3://no-such-bucket/delta")
     reset_settings()
     with pytest.raises(OSError, match="NoSuchBucket"):
-        buckets.upload([files[0].path], table_uri("ops/things"))
+        objects.upload([files[0].path], table_uri("ops/things"))
     assert files[0].path.exists()
 
 
@@ -213,7 +214,7 @@ def test_keys_are_asked_for_and_never_told(
     caplog.set_level(logging.DEBUG)
     shop.deliver("a.jsonl", [sale(1)])
     shop.land()
-    assert object_store.KEY not in caplog.text + repr(objects.access())
+    assert object_store.KEY not in caplog.text + repr(access.access())
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(SettingsError, match="no key") as error:
         shop.land()
@@ -225,7 +226,7 @@ def test_unencrypted_or_odd_endpoint_is_refused(bucket: str, monkeypatch: pytest
     monkeypatch.setenv("LAKE_S3_ENDPOINT", endpoint)
     reset_settings()
     with pytest.raises(SettingsError, match="LAKE_S3_ENDPOINT"):
-        objects.access()
+        access.access()
 
 
 def test_tables_lie_in_a_folder_or_in_s3(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

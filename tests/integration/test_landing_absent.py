@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ingestion.landing import has_new
+from ingestion.landing.land import has_new
 from tests.landing_lake import Shop, sale
 
 

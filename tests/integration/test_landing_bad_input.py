@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.contract import SOURCES_ROOT, UnknownSourceError, discover_sources
-from ingestion.landing import UnknownEntityError, counters, has_new, land_source
+from contracts.contract_file import SOURCES_ROOT, UnknownSourceError, discover_sources
+from contracts.settings import PROJECT_ROOT, SettingsError, reset_settings
+from ingestion.landing.land import UnknownEntityError, counters, has_new, land_source
 from lake import layout, writer
 from lake.layout import LayoutError
-from lake.settings import PROJECT_ROOT, SettingsError, reset_settings
 from lake.tables import list_tables
 from tests.contract_rows import make_sources
 

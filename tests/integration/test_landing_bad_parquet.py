@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.quarantine import list_refused, show
+from ingestion.quarantine.records import list_refused, show
 from tests.contract_rows import as_csv
 from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 import zstandard
 
+from contracts.contract_file import ContractError
 from ingestion.connectors.drops import csv_records, lines
 from ingestion.connectors.drops.lines import as_bytes
-from ingestion.contract import ContractError
-from ingestion.landing import has_new
+from ingestion.landing.land import has_new
 from tests.contract_rows import as_csv, as_json_lines
 from tests.landing_lake import Shop, sale
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from ingestion.quarantine import list_refused
+from ingestion.quarantine.records import list_refused
 from tests.contract_rows import as_csv, as_json_lines
 from tests.integration.test_landing_bad_text import HEADER, landed, line, record, refused
 from tests.integration.test_landing_files import as_parquet

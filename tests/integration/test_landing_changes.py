@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ingestion import batch
 from ingestion.connectors.databases import postgres_changes, slots
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused
+from ingestion.landing import batches
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused
 from lake.tables import table_version
 from tests.landing_lake import NOW, Shop
 from tests.landing_postgresql import Database, at, database, needs_postgresql, postgresql
@@ -140,7 +140,7 @@ def test_change_made_while_the_snapshot_is_taken_lands_once(
     assert (counts.landed, counts.doubled) == (4 + 3, 0)
 
 
-@pytest.mark.parametrize("point", batch.CRASH_POINTS)
+@pytest.mark.parametrize("point", batches.CRASH_POINTS)
 def test_cut_at_any_step_nothing_is_lost_or_doubled(
     shop: Shop, changes: Database, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
@@ -155,7 +155,7 @@ def test_cut_at_any_step_nothing_is_lost_or_doubled(
             raise PowerCut
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "crash_point", cut)
+        patched.setattr(batches, "crash_point", cut)
         with pytest.raises(PowerCut):
             shop.land()
     changes.run("update sales set pieces = 10 where sale_id = 'S1'")

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from ingestion import batch
-from ingestion.contract import ContractError, load_contract
-from ingestion.landing import has_new
-from ingestion.quarantine import replay
+from contracts.contract_file import ContractError, load_contract
+from ingestion.landing import batches
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import replay
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
 from tests.landing_sqlite import SalesTable, read_from_sqlite
@@ -166,7 +166,7 @@ def test_comparison_holds_as_long_as_the_contract_says(
     assert len(living(shop)) == 9
 
 
-@pytest.mark.parametrize("point", batch.CRASH_POINTS)
+@pytest.mark.parametrize("point", batches.CRASH_POINTS)
 def test_cut_at_any_step_makes_no_tombstone_twice(
     shop: Shop, database: Database, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
@@ -179,7 +179,7 @@ def test_cut_at_any_step_makes_no_tombstone_twice(
             raise PowerCut
 
     with monkeypatch.context() as patched:
-        patched.setattr(batch, "crash_point", cut)
+        patched.setattr(batches, "crash_point", cut)
         with pytest.raises(PowerCut):
             shop.land()
     land(shop)

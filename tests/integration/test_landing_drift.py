@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.drift import EVIDENCE_ROWS
-from ingestion.landing import has_new, land_source
-from ingestion.quarantine import replay
+from ingestion.landing.drift import EVIDENCE_ROWS
+from ingestion.landing.land import has_new, land_source
+from ingestion.quarantine.records import replay
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import staging
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused, show
+from ingestion.landing import staging
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused, show
 from lake.tables import open_table, table_version
 from tests.contract_rows import as_csv
 from tests.landing_lake import NOW, Shop, sale

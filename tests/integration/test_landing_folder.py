@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingestion.connectors.drops.folder import LocalFolder
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused
-from lake.state import read_state
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused
+from lake.landing_state import read_state
 from lake.tables import table_version
 from tests.contract_rows import as_csv
 from tests.integration.test_landing_files import as_parquet

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from ingestion.connectors.streams import kafka
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused, raw_bytes, show
-from lake.state import read_state
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused, raw_bytes, show
+from lake.landing_state import read_state
 from lake.tables import table_version
 from tests.brokers import KafkaTopic, read_over_kafka, wait_until
 from tests.landing_lake import Shop, sale

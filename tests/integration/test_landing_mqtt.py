@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from contracts.contract_file import load_contract
 from ingestion.connectors import live_connector
 from ingestion.connectors.streams import mqtt, mqtt_session
-from ingestion.contract import load_contract
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused
 from lake.tables import table_version
 from tests.brokers import MqttTopic, read_over_mqtt
 from tests.landing_lake import Shop, sale
@@ -106,7 +106,7 @@ def test_landing_that_failed_acknowledges_nothing(
 
     topic.send([sale(n) for n in range(5)])
     with monkeypatch.context() as patched:
-        patched.setattr("ingestion.batch.commit_batch", fail)
+        patched.setattr("ingestion.landing.batches.commit_batch", fail)
         assert shop.land().state == "failed"
     shop.land()
     assert (shop.counts().received, shop.counts().landed) == (5, 5)

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from contracts.contract_file import ContractError
 from ingestion.connectors.databases import sql
 from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.connectors.databases.sql import SqlConnector
-from ingestion.contract import ContractError
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused, show
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused, show
 from tests.landing_lake import Shop
 from tests.landing_postgresql import Database, at, database, needs_postgresql, postgresql
 

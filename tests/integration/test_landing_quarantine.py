@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion import aside
-from ingestion.landing import land_source
-from ingestion.quarantine import list_refused, raw_bytes, replay, show
+from ingestion.landing import rejected_rows
+from ingestion.landing.land import land_source
+from ingestion.quarantine.records import list_refused, raw_bytes, replay, show
 from tests.contract_rows import as_csv
 from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale
@@ -142,13 +142,13 @@ def test_refused_record_that_is_lost_on_its_way_fails_the_batch_and_is_told(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.deliver("a.jsonl", [sale(1), sale(2, pieces="x"), sale(3, pieces="x", buyer="b" * 5000)])
-    logged = aside._logged
+    logged = rejected_rows._logged
 
     def loses_short_ones(line: str, kind: str, result: str) -> str:
         return f"case when strlen({line}) > 5000 then {logged(line, kind, result)} else {result} end"
 
     with monkeypatch.context() as patched:
-        patched.setattr(aside, "_logged", loses_short_ones)
+        patched.setattr(rejected_rows, "_logged", loses_short_ones)
         result = shop.land()
     assert "2 rows were set aside and 1 are there" in (result.error or "")
     assert result.cure

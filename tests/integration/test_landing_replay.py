@@ -5,12 +5,13 @@ import threading
 
 import pytest
 
-from ingestion import checks, replays
-from ingestion.checks import EngineError
-from ingestion.contract import UnknownSourceError
-from ingestion.quarantine import UnknownRecordError, count_by_reason, list_refused, replay, show
-from ingestion.streams import follow
-from lake.settings import reset_settings
+from contracts.contract_file import UnknownSourceError
+from contracts.settings import reset_settings
+from ingestion.landing import contract_checks
+from ingestion.landing.contract_checks import EngineError
+from ingestion.landing.streams import follow
+from ingestion.quarantine import replays
+from ingestion.quarantine.records import UnknownRecordError, count_by_reason, list_refused, replay, show
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
@@ -125,7 +126,7 @@ def test_record_is_listed_shown_and_counted(shop: Shop) -> None:
 def test_engine_that_hashes_otherwise_compares_no_contents(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.deliver("a.jsonl", [sale(1), sale(2, channel="fax")])
     shop.land()
-    monkeypatch.setattr(checks, "_SAMPLE_HASH", 0)
+    monkeypatch.setattr(contract_checks, "_SAMPLE_HASH", 0)
     shop.deliver("b.jsonl", [sale(1)])
     monkeypatch.delenv("LAKE_CONTRACTS")
     reset_settings()

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from contracts.contract_file import ContractError
 from ingestion.connectors.apis import client as rest_client
 from ingestion.connectors.apis import rest
-from ingestion.contract import ContractError
-from ingestion.landing import has_new
+from ingestion.landing.land import has_new
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
 from tests.rest_api import Api, api, say

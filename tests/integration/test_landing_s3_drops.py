@@ -11,9 +11,9 @@ import pytest
 
 from infra.services import object_store
 from ingestion.connectors.drops import s3_folder
-from ingestion.landing import has_new
-from lake import buckets, objects
-from lake.objects import Access
+from ingestion.landing.land import has_new
+from lake.s3 import access, objects
+from lake.s3.access import Access
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
@@ -36,7 +36,7 @@ def bucket(store: str, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def put(store: str, bucket: str) -> Put:
     """Drops an object below the source's prefix."""
-    drops = objects.access(store).for_arrow()
+    drops = access.access(store).for_arrow()
 
     def put(name: str, content: bytes) -> None:
         with drops.open_output_stream(f"{bucket.removeprefix('s3://')}/drops/shop/{name}", compression=None) as stream:
@@ -98,13 +98,13 @@ def test_spool_is_bounded_and_gone_at_the_end(
 ) -> None:
     monkeypatch.setattr(s3_folder, "SPOOL_BYTES", 1000)
     held: list[int] = []
-    fetch = buckets.fetch
+    fetch = objects.fetch
 
-    def spy(access: Access, name: str, wanted: buckets.StoredObject, target: Path) -> None:
+    def spy(access: Access, name: str, wanted: objects.StoredObject, target: Path) -> None:
         fetch(access, name, wanted, target)
         held.append(sum(path.stat().st_size for path in target.parent.iterdir()))
 
-    monkeypatch.setattr(buckets, "fetch", spy)
+    monkeypatch.setattr(objects, "fetch", spy)
     for number in range(8):
         put(f"sales/{number}.jsonl", lines(sale(number)))
     shop.land()
@@ -118,15 +118,15 @@ def test_object_that_is_replaced_while_it_is_fetched_waits_for_the_next_run(
 ) -> None:
     put("sales/a.jsonl", lines(sale(1)))
     put("sales/b.jsonl", lines(sale(2)))
-    fetch = buckets.fetch
+    fetch = objects.fetch
 
-    def replaced(access: Access, name: str, wanted: buckets.StoredObject, target: Path) -> None:
+    def replaced(access: Access, name: str, wanted: objects.StoredObject, target: Path) -> None:
         if wanted.key.endswith("a.jsonl"):
             put("sales/a.jsonl", lines(sale(3)))
         fetch(access, name, wanted, target)
 
     with monkeypatch.context() as patched:
-        patched.setattr(buckets, "fetch", replaced)
+        patched.setattr(objects, "fetch", replaced)
         assert "replaced or removed" in str(shop.land().error)
     assert [row for (row,) in shop.rows("sale_id")] == ["S2"]
     assert shop.land().error is None
@@ -146,8 +146,8 @@ def test_bucket_that_is_not_there_is_told_with_its_cure(shop: Shop, bucket: str)
 def test_long_listings_are_read_to_their_end(
     shop: Shop, bucket: str, put: Put, store: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buckets, "PAGE_KEYS", 2)
+    monkeypatch.setattr(objects, "PAGE_KEYS", 2)
     for number in range(5):
         put(f"sales/{number}.jsonl", lines(sale(number)))
-    folder = s3_folder.S3Folder("shop", f"{bucket}/drops/shop", "sales/*.jsonl", objects.access(store))
+    folder = s3_folder.S3Folder("shop", f"{bucket}/drops/shop", "sales/*.jsonl", access.access(store))
     assert [*folder.files()[0]] == [f"sales/{number}.jsonl" for number in range(5)]

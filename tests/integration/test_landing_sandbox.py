@@ -7,11 +7,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from infra.sandbox import reconcile, survey_api, world
-from ingestion.contract import discover_sources
-from ingestion.landing import counters, has_new, land_source
-from ingestion.quarantine import list_refused
-from lake.duck import connect
+from contracts.contract_file import discover_sources
+from infra.sandbox import survey_api, world
+from infra.sandbox.truth import reconcile
+from ingestion.landing.land import counters, has_new, land_source
+from ingestion.quarantine.records import list_refused
+from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_version
 from tests.lake_context import lake_settings, opened
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from ingestion.connectors.databases import sql
-from ingestion.landing import has_new
-from ingestion.quarantine import list_refused, show
+from ingestion.landing.land import has_new
+from ingestion.quarantine.records import list_refused, show
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
 from tests.landing_sqlite import SalesTable, read_from_sqlite

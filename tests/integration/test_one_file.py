@@ -62,7 +62,7 @@ def test_identifiers_are_those_of_the_records_and_read_as_the_matcher_reads_them
 ) -> None:
     import duckdb
 
-    from identity.values import e164, email_sql, placeholder_phone_sql
+    from identity.matching.comparable.values import e164, email_sql, placeholder_phone_sql
 
     person_of = {row["record_id"]: row["person_id"] for row in tables["identity/person_links"] if not row["valid_to"]}
     stated: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -117,7 +117,7 @@ def test_households_are_crms_and_those_at_one_address(tables: dict[str, list[dic
 
 
 def test_golden_values_are_nearer_the_truth_than_the_most_trusted_record(small_lake: SmallLake) -> None:
-    from lake.duck import connect
+    from lake.sql.connections import connect
     from lake.tables import scan
 
     truth = small_lake.home / "sandbox" / "truth"

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from ingestion.contract import discover_sources, load_contracts
+from contracts.contract_file import discover_sources, load_contracts
 from tests.small_lake import SmallLake
 
 EVENTS, UNRESOLVED = "marts/journey_events", "marts/unresolved_records"
@@ -36,7 +36,7 @@ class History:
 
 
 def test_first_run_leaves_a_complete_run_in_the_ledger(small_lake: SmallLake) -> None:
-    from orchestration.ledger import last_complete_run, last_run
+    from runs.ledger import last_complete_run, last_run
 
     with small_lake.opened():
         last = last_run()
@@ -50,15 +50,15 @@ def test_first_run_leaves_a_complete_run_in_the_ledger(small_lake: SmallLake) ->
 
 
 def test_rows_reconcile_exactly_with_what_the_systems_produced(small_lake: SmallLake) -> None:
-    from infra.sandbox.reconcile import differences
-    from ingestion.landing import counters
+    from infra.sandbox.truth.reconcile import differences
+    from ingestion.landing.land import counters
 
     with small_lake.opened():
         assert differences(small_lake.home / "sandbox", counters()).to_pylist() == []
 
 
 def test_every_accepted_row_reaches_one_person_or_is_listed_as_unresolved(small_lake: SmallLake) -> None:
-    from lake.duck import connect
+    from lake.sql.connections import connect
     from lake.tables import list_tables, scan
 
     with small_lake.opened(), connect() as connection:
@@ -138,7 +138,7 @@ def test_every_asset_has_a_group_an_owner_and_a_description(small_lake: SmallLak
 def test_all_nine_sources_lead_to_the_features(small_lake: SmallLake) -> None:
     from dagster import AssetKey
 
-    from feature_serving.catalog import load_groups
+    from features.catalogue import load_groups
     from orchestration.definitions import defs
 
     with small_lake.opened():
@@ -197,7 +197,7 @@ def test_sensor_asks_once_for_the_same_drops(small_lake: SmallLake) -> None:
 
 
 def test_a_second_run_at_the_same_time_is_refused_with_the_cure(small_lake: SmallLake) -> None:
-    from orchestration.guard import run_lock
+    from runs.run_lock import run_lock
 
     with small_lake.opened(), run_lock():
         refused = small_lake.lake("run")

@@ -10,17 +10,17 @@ import signal
 
 import pyarrow as pa
 
-from ingestion.contract import discover_sources
+from contracts.contract_file import discover_sources
 from lake import writer
 from lake.clock import today
-from lake.duck import connect
+from lake.sql.connections import connect
 from lake.tables import open_table, scan
 from tests.small_lake import SmallLake, wait_for_line
 
 
 def test_after_a_day_and_a_killed_run_only_what_changed_is_done_again(lake_copy: SmallLake) -> None:
-    from infra.sandbox.reconcile import differences
-    from ingestion.landing import counters
+    from infra.sandbox.truth.reconcile import differences
+    from ingestion.landing.land import counters
     from orchestration.instance import open_instance
 
     before = lake_copy.versions()
@@ -58,7 +58,7 @@ def test_after_a_day_and_a_killed_run_only_what_changed_is_done_again(lake_copy:
 
 
 def test_a_broken_source_fails_alone_and_the_rest_is_brought_up_to_date(lake_copy: SmallLake) -> None:
-    from orchestration.ledger import last_run
+    from runs.ledger import last_run
 
     drops = lake_copy.home / "sandbox"
     broken = drops / "web_app" / "page_views" / "2026-06-30-torn.jsonl.gz"
@@ -93,7 +93,7 @@ def test_a_broken_source_fails_alone_and_the_rest_is_brought_up_to_date(lake_cop
 
 
 def test_a_broken_promise_of_bronze_stops_what_depends_on_it_and_no_landing(lake_copy: SmallLake) -> None:
-    from orchestration.ledger import last_run
+    from runs.ledger import last_run
 
     before = lake_copy.versions()
     with lake_copy.opened():

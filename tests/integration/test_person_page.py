@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from identity.explain import Comparison, Tie
-from insights.person_page import words
-from insights.person_page.records import Record
-from insights.person_page.waterfall import Step, pour
-from insights.person_page.why import explain
+from identity.review.explain import Comparison, Tie
 from tests.integration import person_lake
 from tests.integration.person_lake import BUSY, BUSY_EVENTS, FORMER, HOSTILE, MEI, PARTED, PERSONAL, TWIN, Served, plain
 from tests.small_lake import SmallLake
+from web.person import words
+from web.person.records import Record
+from web.person.waterfall import Step, pour
+from web.person.why import explain
 
 # Search
 
@@ -252,10 +252,10 @@ def test_lake_without_tables_says_how_to_fill_it(tmp_path: Path) -> None:
 
 
 def test_pipelines_own_lake_is_shown_and_agrees_with_its_marts(small_lake: SmallLake) -> None:
-    from insights.person_page.consents import read_consents
-    from insights.person_page.person import View, read_person
-    from insights.person_page.reading import reader, rows
     from lake.tables import scan
+    from web.person.consents import read_consents
+    from web.person.person import View, read_person
+    from web.person.reading import reader, rows
 
     with small_lake.opened(), reader() as con:
         profiles = rows(

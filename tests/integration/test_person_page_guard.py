@@ -15,24 +15,25 @@ import httpx
 import pyarrow as pa
 import pytest
 
-from insights.person_page import access_log, guard, peer
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
+from governance import access_log
 from lake.tables import open_table, table_version
 from tests.integration import person_lake
 from tests.integration.person_lake import FORMER, MEI, PERSONAL, TWIN, Served, plain
+from web import loopback_guard, socket_owner
 
 # Who is answered
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "::", "example.com", ""])
 def test_page_refuses_to_listen_where_others_reach_it(host: str) -> None:
-    with pytest.raises(guard.HostError, match="no roles yet"):
-        guard.loopback(host)
+    with pytest.raises(loopback_guard.HostError, match="no roles yet"):
+        loopback_guard.loopback(host)
 
 
 def test_command_refuses_a_public_address_with_a_cure() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "insights.person_page", "--host", "0.0.0.0"],
+        [sys.executable, "-m", "web.person", "--host", "0.0.0.0"],
         cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert done.returncode == 2
@@ -92,34 +93,34 @@ def test_every_answer_forbids_foreign_code_frames_and_keeping(visitor: httpx.Cli
 
 def test_kernel_tells_whose_connection_it_is_and_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
-        assert peer.owner_of(client.getsockname(), server.getsockname()) == os.getuid()
-        assert peer.owner_of(("127.0.0.1", 1), server.getsockname()) is None
-    monkeypatch.setattr(guard, "owner_of", lambda client, server: os.getuid() + 4711)
+        assert socket_owner.owner_of(client.getsockname(), server.getsockname()) == os.getuid()
+        assert socket_owner.owner_of(("127.0.0.1", 1), server.getsockname()) is None
+    monkeypatch.setattr(loopback_guard, "owner_of", lambda client, server: os.getuid() + 4711)
     status, said = _ask(_well)
     assert status == 403
     assert "Start your own" in said
 
 
-async def _well(scope: guard.Scope, receive: guard.Receive, send: guard.Send) -> None:
+async def _well(scope: loopback_guard.Scope, receive: loopback_guard.Receive, send: loopback_guard.Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": b"well"})
 
 
-def _ask(app: guard.Application) -> tuple[int, str]:
+def _ask(app: loopback_guard.Application) -> tuple[int, str]:
     """A request to a guarded application, without a server between."""
-    sent: list[guard.Message] = []
+    sent: list[loopback_guard.Message] = []
 
-    async def receive() -> guard.Message:
+    async def receive() -> loopback_guard.Message:
         return {"type": "http.request", "body": b""}
 
-    async def send(message: guard.Message) -> None:
+    async def send(message: loopback_guard.Message) -> None:
         sent.append(message)
 
     scope = {
         "type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")],
         "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
     }  # fmt: skip
-    asyncio.run(guard.Guard(app)(scope, receive, send))
+    asyncio.run(loopback_guard.Guard(app)(scope, receive, send))
     return sent[0]["status"], sent[-1]["body"].decode()
 
 
@@ -159,7 +160,7 @@ def test_every_view_is_noted_once_with_the_account_and_no_value(tmp_path: Path) 
     assert [(row["person_id"], row["what"]) for row in noted] == [
         (MEI, "file"), (MEI, "file"), (TWIN, "as_of:2026-05-09"), (TWIN, "journey"), (MEI, "choice"), (TWIN, "choice")
     ]  # fmt: skip
-    assert {row["viewed_by"] for row in noted} == {peer.name_of(os.getuid())}
+    assert {row["viewed_by"] for row in noted} == {socket_owner.name_of(os.getuid())}
     with person_lake.lake_at(home):
         version = table_version(access_log.TABLE)
         assert access_log.flush() == 0, "where nobody looked nothing is written"
@@ -213,7 +214,7 @@ def test_log_of_the_server_holds_no_value(person_page: Served, visitor: httpx.Cl
 
 
 def test_error_is_logged_by_kind_and_place_only(caplog: pytest.LogCaptureFixture) -> None:
-    async def broken(scope: guard.Scope, receive: guard.Receive, send: guard.Send) -> None:
+    async def broken(scope: loopback_guard.Scope, receive: loopback_guard.Receive, send: loopback_guard.Send) -> None:
         raise ValueError(f"could not convert string '{person_lake.MEI_EMAIL}'")
 
     with caplog.at_level(logging.DEBUG):

@@ -15,7 +15,7 @@ from tests.small_lake import SmallLake
 @pytest.fixture(scope="module")
 def known(small_lake: SmallLake) -> dict[str, str]:
     """A person whom many systems know, with an e-mail and a phone that nobody else shows."""
-    from lake.duck import connect
+    from lake.sql.connections import connect
     from lake.tables import scan
 
     with small_lake.opened(), connect() as con:
@@ -59,7 +59,7 @@ def test_file_tells_values_sources_journey_and_reasons(small_lake: SmallLake, kn
 
 
 def test_what_the_runner_up_says_stands_beside_the_golden_value(small_lake: SmallLake) -> None:
-    from lake.duck import connect
+    from lake.sql.connections import connect
     from lake.tables import scan
 
     with small_lake.opened(), connect() as con:
@@ -78,8 +78,8 @@ def test_what_the_runner_up_says_stands_beside_the_golden_value(small_lake: Smal
 
 
 def test_a_number_typed_in_several_ways_is_one_identifier(small_lake: SmallLake) -> None:
-    from identity.values import e164
-    from lake.duck import connect
+    from identity.matching.comparable.values import e164
+    from lake.sql.connections import connect
     from lake.tables import scan
 
     with small_lake.opened(), connect() as con:
@@ -102,7 +102,7 @@ def test_a_number_typed_in_several_ways_is_one_identifier(small_lake: SmallLake)
 
 
 def test_a_former_id_says_whom_it_became_and_shows_that_person(lake_copy: SmallLake, known: dict[str, str]) -> None:
-    from identity.ledger import BEGINNING, EVENTS, HISTORY
+    from identity.links.link_history import BEGINNING, EVENTS, HISTORY
     from lake.writer import append
 
     at = datetime(2026, 3, 1, tzinfo=UTC)
@@ -150,9 +150,9 @@ def test_every_line_fits_the_terminal_whoever_is_shown(
     small_lake: SmallLake, known: dict[str, str], width: int
 ) -> None:
     from cli._person_screen import draw
-    from identity.profile import read_profile
-    from lake.duck import connect
+    from lake.sql.connections import connect
     from lake.tables import scan
+    from persons.profile import read_profile
 
     with small_lake.opened(), connect() as con:
         contact, profile = scan("identity/person_contact"), scan("marts/person_profile")

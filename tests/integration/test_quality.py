@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from expectations import history, portal, runner
+from expectations import history, runner
 from expectations.check import CheckResult, blocking_failures
-from expectations.portal_server import portal_server
 from lake.tables import table_version
 from tests.contract_rows import NOW
 from tests.integration import quality_lake
 from tests.integration.quality_lake import PLANTED, Promise
 from tests.lake_context import lake_settings, opened
+from web.portal import render
+from web.portal.server import portal_server
 
 LAYERS = ("bronze", "identity", "marts", "features")
 
@@ -68,7 +69,7 @@ def test_failure_says_what_where_how_many_and_the_cure(runs: Runs) -> None:
 
 
 def test_no_result_no_commit_and_no_page_holds_a_value_of_a_person(runs: Runs) -> None:
-    page = portal.build().read_text(encoding="utf-8")
+    page = render.build().read_text(encoding="utf-8")
     kept = [path for path in (runs.home / "delta" / "ops").rglob("*") if path.is_file()]
     assert kept
     for value in PLANTED:
@@ -122,7 +123,7 @@ def test_query_over_a_table_that_is_not_there_fails_and_says_so(runs: Runs, tmp_
 
 
 def test_history_is_bounded(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lake.duck import connect
+    from lake.sql.connections import connect
 
     monkeypatch.setattr(history, "TABLE", "ops/quality_results_bounded")
     monkeypatch.setattr(history, "RUNS_KEPT", 2)
@@ -136,7 +137,7 @@ def test_history_is_bounded(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_fault_put_right_passes_and_the_page_says_since_when(runs: Runs) -> None:
-    from expectations.portal_gather import gather
+    from web.portal.gather import gather
 
     page = gather()
     profile = next(t for t in page.tables if t.name == "marts/person_profile")
@@ -158,7 +159,7 @@ class Counted:
 
 
 def test_page_is_whole_in_itself_and_bounded(runs: Runs) -> None:
-    text = portal.build().read_text(encoding="utf-8")
+    text = render.build().read_text(encoding="utf-8")
     assert len(text) < 2_000_000
     assert not re.findall(r"<(?:link|script|img|iframe|form)[^>]+(?:src|href|action)=.(?!data:)", text)
     assert not re.findall(r"href=.(?!#|data:)", text)
@@ -168,7 +169,7 @@ def test_page_is_whole_in_itself_and_bounded(runs: Runs) -> None:
 
 def test_page_tells_what_fails_first_whom_it_concerns_and_what_is_unaccounted_for(runs: Runs) -> None:
     lost = Counted("orders", "returns", received=100, landed=90, quarantined=5, doubled=3)
-    text = portal.build(counters=[lost]).read_text(encoding="utf-8")
+    text = render.build(counters=[lost]).read_text(encoding="utf-8")
     assert (
         text.index("✕ Records unaccounted for") < text.index("✕ Stops publication") < text.index("! Warning</span>\n")
     )
@@ -178,7 +179,7 @@ def test_page_tells_what_fails_first_whom_it_concerns_and_what_is_unaccounted_fo
 
 
 def test_silent_source_is_told_once_for_all_its_tables(runs: Runs) -> None:
-    from expectations.portal_gather import gather
+    from web.portal.gather import gather
 
     fresh = [p for p in gather().problems if p.check.result.name == "source_is_fresh"]
     assert len(fresh) == 1
@@ -209,7 +210,7 @@ def test_command_opens_the_page_and_where_no_browser_is_says_where_it_lies(
     def none() -> Browser:
         raise webbrowser.Error("no browser")
 
-    page = portal.build()
+    page = render.build()
     monkeypatch.setattr(webbrowser, "get", Browser)
     assert CliRunner().invoke(build_app(), ["quality", "open"]).output.strip() == str(page)
     assert opened == [page.as_uri()]
@@ -218,7 +219,7 @@ def test_command_opens_the_page_and_where_no_browser_is_says_where_it_lies(
 
 
 def test_port_that_is_taken_is_told_with_its_cure(runs: Runs) -> None:
-    from expectations.portal_server import PortTakenError
+    from web.portal.server import PortTakenError
 
     with portal_server() as first, pytest.raises(PortTakenError) as refused:
         portal_server(port=first.server_port)
@@ -229,7 +230,7 @@ def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:
     from http.client import HTTPConnection
     from threading import Thread
 
-    portal.build()
+    render.build()
     (runs.home / "reports" / "quality" / "empty").mkdir(exist_ok=True)
     with portal_server() as server:
         Thread(target=server.serve_forever, daemon=True).start()
@@ -249,7 +250,7 @@ def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:
 def test_empty_lake_has_a_page_too(tmp_path: Path) -> None:
     with opened(lake_settings(tmp_path / "home", now=NOW)):
         assert runner.run("bronze") == []
-        text = portal.build().read_text(encoding="utf-8")
+        text = render.build().read_text(encoding="utf-8")
         assert "Nothing has been checked yet" in text
         assert "never delivered" in text
         assert table_version(history.TABLE) is None

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli import build_app
-from expectations.portal_gather import gather
-from ingestion.landing import counters
-from lake.errors import LakeError
+from contracts.errors import LakeError
+from ingestion.landing.land import counters
 from tests.landing_lake import Shop, sale
+from web.portal.gather import gather
 
 REFUSED_BUYER = "Planted Personname"
 

@@ -16,14 +16,14 @@ import pytest
 import redis
 from paho.mqtt.enums import CallbackAPIVersion
 
-from infra.sandbox.reconcile import differences
+from contracts.contract_file import load_contract
+from contracts.settings import reset_settings
+from infra.sandbox.truth.reconcile import differences
 from infra.sandbox.world import advance, create
 from infra.services import databases, live, servers
 from infra.services.stand_in import StandIn, serve
-from ingestion.contract import load_contract
-from ingestion.landing import counters, land_source
-from lake.settings import reset_settings
-from orchestration.guard import source_systems
+from ingestion.landing.land import counters, land_source
+from runs.run_lock import source_systems
 from tests.unit import sandbox_worlds
 
 absent = servers.missing()

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from ingestion import streams
+from contracts.contract_file import ContractError
+from contracts.settings import PROJECT_ROOT
 from ingestion.connectors.streams import kafka
-from ingestion.contract import ContractError
-from ingestion.streams import Followed, follow
-from lake.settings import PROJECT_ROOT
+from ingestion.landing import streams
+from ingestion.landing.streams import Followed, follow
 from tests.brokers import KafkaTopic, MqttTopic, read_over_kafka, read_over_mqtt, wait_until
 from tests.landing_lake import Shop, sale
 

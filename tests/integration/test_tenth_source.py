@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lake.settings import PROJECT_ROOT
+from contracts.settings import PROJECT_ROOT
 
 _BLOCK = re.compile(r"(?:`(?P<path>[^`\n]+)`:\n\n)?```(?P<kind>\w+)\n(?P<text>.*?)```", re.DOTALL)
 
@@ -59,7 +59,7 @@ def test_tenth_source_lands_from_the_text_of_its_guide_and_no_file_is_edited(pro
         elif kind == "json":
             (record,) = json.loads(printed)["records"]
             assert json.loads(text).items() <= record.items()
-    assert "0 received" in run(project, ".venv/bin/python -m ingestion.alone parking")
+    assert "0 received" in run(project, ".venv/bin/python -m ingestion parking")
     changed = run(project, "git status --porcelain").splitlines()
     assert [line for line in changed if not line.startswith("?? ")] == []
     assert "?? dbt_project/models/staging/parking/" in changed

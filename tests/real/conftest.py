@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from contracts.contract_file import discover_sources
 from infra.worlds import create_world
-from ingestion.contract import discover_sources
-from ingestion.landing import land_source
-from ingestion.result import SourceResult
+from ingestion.landing.land import land_source
+from ingestion.landing.results import SourceResult
 from tests.lake_context import lake_settings, opened
 
 

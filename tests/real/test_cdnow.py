@@ -14,7 +14,7 @@ from scipy.special import gammaln
 
 from infra.worlds.cdnow import data_file
 from lake import tables
-from lake.duck import connect
+from lake.sql.connections import connect
 
 CALIBRATION_END = "1997-09-30"
 SUMMARY = """
@@ -111,7 +111,7 @@ def test_bg_nbd_fits_the_published_parameters_within_one_percent(rebuilt: dict[s
 
 
 def test_landing_again_brings_nothing(cdnow: Any) -> None:
-    from ingestion.landing import has_new, land_source
+    from ingestion.landing.land import has_new, land_source
 
     with cdnow.open():
         before = {name: tables.table_version(name) for name in tables.list_tables("bronze")}

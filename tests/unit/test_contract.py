@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from ingestion.contract import ContractError, UnknownSourceError, discover_sources, load_contract, parse_contract
+from contracts.contract_file import ContractError, UnknownSourceError, discover_sources, load_contract, parse_contract
 from tests.landing_lake import document
 
 Change = Callable[[dict[str, Any]], object]

@@ -8,8 +8,8 @@ import duckdb
 import pytest
 import yaml
 
-from ingestion import checks
-from ingestion.contract import Entity, parse_contract
+from contracts.contract_file import Entity, parse_contract
+from ingestion.landing import contract_checks
 from tests.landing_lake import AT, NOW, document, sale
 
 
@@ -29,9 +29,13 @@ def check(connection: duckdb.DuckDBPyConnection, entity: Entity, values: dict[st
     """The typed row and the verdict (None, or reason and column) of one raw row; `types` are the raw columns'."""
     names = [c.name for c in entity.columns]
     raw = ", ".join(f"?::{types.get(n, 'VARCHAR')} as raw_{n}" for n in names)
-    typed = ", ".join(f'{checks.typed(entity.column(n), f"raw_{n}", types.get(n, "VARCHAR"))} as "{n}"' for n in names)
-    rules = list(checks.rules(entity, {n: f"raw_{n}" for n in names}, {n: types.get(n, "VARCHAR") for n in names}, NOW))
-    verdict = checks.verdict_case(rules, None)
+    typed = ", ".join(
+        f'{contract_checks.typed(entity.column(n), f"raw_{n}", types.get(n, "VARCHAR"))} as "{n}"' for n in names
+    )
+    rules = list(
+        contract_checks.rules(entity, {n: f"raw_{n}" for n in names}, {n: types.get(n, "VARCHAR") for n in names}, NOW)
+    )
+    verdict = contract_checks.verdict_case(rules, None)
     query = f"select *, {verdict} as verdict from (select *, {typed} from (select {raw}))"
     relation = connection.execute(query, [values.get(n) for n in names])
     row = dict(zip([d[0] for d in relation.description or []], relation.fetchone() or (), strict=True))
@@ -165,13 +169,14 @@ def test_content_hash_stands_when_the_contract_gains_a_column(
 ) -> None:
     row = {c.name: None for c in sales.columns} | {"sale_id": "S1", "event_at": AT}
     values = ", ".join(
-        f"{'null' if v is None else repr(v)}::{checks.duckdb_type(sales.column(n))} as {n}" for n, v in row.items()
+        f"{'null' if v is None else repr(v)}::{contract_checks.duckdb_type(sales.column(n))} as {n}"
+        for n, v in row.items()
     )
 
     def digest(added: list[str]) -> Any:
         extra = "".join(f", null::varchar as {name}" for name in added)
         return connection.execute(
-            f"select {checks.content_hash(sales, added)} from (select {values}{extra})"
+            f"select {contract_checks.content_hash(sales, added)} from (select {values}{extra})"
         ).fetchone()
 
     assert digest([]) == digest(["shelf"])
@@ -180,8 +185,9 @@ def test_content_hash_stands_when_the_contract_gains_a_column(
 def test_null_and_empty_text_are_different_content(connection: duckdb.DuckDBPyConnection, sales: Entity) -> None:
     def digest(buyer: str) -> Any:
         values = ", ".join(
-            f"{buyer if c.name == 'buyer' else 'null'}::{checks.duckdb_type(c)} as {c.name}" for c in sales.columns
+            f"{buyer if c.name == 'buyer' else 'null'}::{contract_checks.duckdb_type(c)} as {c.name}"
+            for c in sales.columns
         )
-        return connection.execute(f"select {checks.content_hash(sales, [])} from (select {values})").fetchone()
+        return connection.execute(f"select {contract_checks.content_hash(sales, [])} from (select {values})").fetchone()
 
     assert digest("null") != digest("''")

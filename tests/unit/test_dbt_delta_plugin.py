@@ -7,9 +7,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from contracts.settings import reset_settings
 from dbt_project.delta_plugin import ModelRowsError, Write, _Target, _write
-from lake.duck import connect
-from lake.settings import reset_settings
+from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_version
 
 TABLE = "marts/sample"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from contracts.contract_file import Contract, discover_sources, load_contract, load_contracts
 from dbt_project.scaffold import STAGING, identity_columns, model_name, write_staging
 from dbt_project.sources import LANDED, write_sources
-from ingestion.contract import Contract, discover_sources, load_contract, load_contracts
 
 ADDED = ["known_at", "first_known_at", "landed_at", "batch_id", "person_record_id"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from contracts.contract_file import Contract, Entity, load_contracts
+from contracts.settings import PROJECT_ROOT
 from expectations import contract_suite, suite_files
 from expectations.check import Check
 from expectations.personal_text import rows_with_personal_text
 from expectations.suite_files import SuiteFileError
-from ingestion.contract import Contract, Entity, load_contracts
-from lake.settings import PROJECT_ROOT
 from lake.tables import ZONES
 
 ENTITIES = [(c, e) for c in load_contracts() for e in c.entities.values()]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from feature_serving.catalog import (
+from contracts.contract_file import discover_sources, load_contract
+from features.catalogue import (
     AGGREGATES,
     MODELS_ROOT,
     CatalogError,
@@ -16,8 +17,7 @@ from feature_serving.catalog import (
     list_features,
     load_groups,
     load_services,
-)  # fmt: skip
-from ingestion.contract import discover_sources, load_contract
+)
 
 WINDOWS = (7, 30, 90, 365)
 

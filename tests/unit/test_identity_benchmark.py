@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from benchmarks.exact_rules import best_rule
 from benchmarks.identity_accuracy import Score, score
-from benchmarks.identity_inputs import cut, write_people
-from identity.records import read_records
+from benchmarks.inputs.identity_inputs import cut, write_people
+from benchmarks.references.exact_rules import best_rule
+from identity.matching.person_records import read_records
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from identity.model import load_model
+from identity.matching.pairs.person_model import load_model
 
 MODEL = load_model()
 ALPHABETS = ("ab", "abc", "abcdefghijklmnopqrstuvwxyz", "иванпетров", "aéäbñ")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from identity.engine import scratch
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
+from identity.matching.engine import scratch
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.evaluate import MOST_GROUPS, EvaluationError, Figures, evaluate, f1, wilson
+from identity.quality.evaluate import MOST_GROUPS, EvaluationError, Figures, evaluate, f1, wilson
 
 Row = tuple[int, int, str | None]
 IsIn = Callable[[int], bool]

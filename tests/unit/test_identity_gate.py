@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from identity.gate import Gate, PrecisionError, check_precision, judge, judge_by_group
-from identity.labels import DIFFERENT, IN_FORCE, SAME, Label, contradiction
-from lake.settings import reset_settings
+from contracts.settings import reset_settings
+from identity.quality.gate import Gate, PrecisionError, check_precision, judge, judge_by_group
+from identity.review.labels import DIFFERENT, IN_FORCE, SAME, Label, contradiction
 
 
 def grouping(*persons: str) -> pa.Table:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expectations.suite_files import suite
-from identity.components import connected_components
-from identity.ledger import BEGINNING, EVENTS, HISTORY, Moment, events, next_links
-from identity.person_ids import PREVIOUS, Mint, assign_ids
-from identity.resolve import LINKS
+from identity.links.link_history import BEGINNING, EVENTS, HISTORY, Moment, events, next_links
+from identity.links.person_ids import PREVIOUS, Mint, assign_ids
+from identity.matching.groups.components import connected_components
+from identity.matching.resolve import LINKS
 
 DAY = timedelta(days=1)
 START = datetime(2026, 7, 1, tzinfo=UTC)

@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.labels import DIFFERENT, IN_FORCE, SAME
-from identity.resolve import match
-from identity.unlabelled import without_labels
+from identity.matching.resolve import match
+from identity.matching.unlabelled import without_labels
+from identity.review.labels import DIFFERENT, IN_FORCE, SAME
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 WANG = {"full_name": "王小明", "phone": "13512349876", "birth_date": "1980-02-03", "email": "xiaoming@qq.com"}

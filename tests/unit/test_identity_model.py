@@ -11,14 +11,21 @@ import duckdb
 import pytest
 from splink import DuckDBAPI, Linker, SettingsCreator
 
-from identity import rules, ties
-from identity.blocking import create_guarded, create_keys, create_profiles
-from identity.engine import scratch
-from identity.model import LEAST_POPULATION, ModelError, PersonModel, create_frequencies, load_model, score
-from identity.models import given_model
-from identity.normalise import normalise
-from identity.records import read_records
-from identity.resolve import take_labels
+from identity.matching.comparable.normalise import normalise
+from identity.matching.engine import scratch
+from identity.matching.pairs import rules, ties
+from identity.matching.pairs.blocking import create_guarded, create_keys, create_profiles
+from identity.matching.pairs.person_model import (
+    LEAST_POPULATION,
+    ModelError,
+    PersonModel,
+    create_frequencies,
+    load_model,
+    score,
+)
+from identity.matching.person_records import read_records
+from identity.matching.resolve import take_labels
+from identity.review.trained_models import given_model
 from infra.worlds import febrl
 
 MODEL = load_model()
@@ -136,7 +143,7 @@ def test_model_is_settings_that_splink_takes() -> None:
 
 def test_file_that_the_matcher_cannot_use_is_refused_before_any_work(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
-    shipped = (files("identity") / "person_model.json").read_text(encoding="utf-8")
+    shipped = (files("identity.matching.pairs") / "person_model.json").read_text(encoding="utf-8")
     path.write_text(shipped, encoding="utf-8")
     assert given_model(path) == MODEL
     for damage in DAMAGES:

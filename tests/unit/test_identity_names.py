@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.explain import ties_among
-from identity.names import Name, least_rotation, parse_name
+from identity.matching.comparable.names import Name, least_rotation, parse_name
+from identity.review.explain import ties_among
 
 
 def name(text: str, *parts: str) -> Name:

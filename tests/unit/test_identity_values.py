@@ -2,8 +2,7 @@
 
 import pytest
 
-from identity.engine import scratch
-from identity.values import (
+from identity.matching.comparable.values import (
     birth_date_sql,
     country_sql,
     e164,
@@ -14,6 +13,7 @@ from identity.values import (
     national_id_sql,
     placeholder_phone_sql,
 )
+from identity.matching.engine import scratch
 
 VALID_ID, OTHER_ID = "11010519491231002X", "440308199901101512"
 

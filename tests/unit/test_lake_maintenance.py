@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from lake import state
-from lake.duck import connect
+from contracts.settings import reset_settings
+from lake import landing_state
 from lake.maintenance import Policy, maintain, maintain_table
-from lake.scratch import scratch_folder
-from lake.settings import reset_settings
+from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_uri, table_version
+from lake.temporary_folders import scratch_folder
 from lake.writer import Commit, append
 
 TABLE = "bronze/shop/sales"
@@ -30,7 +30,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fill(commits: int, *, personal: str = "someone@example.com") -> None:
     for number in range(commits):
-        commit = Commit("app", number, state.as_metadata({"cursor": number}))
+        commit = Commit("app", number, landing_state.as_metadata({"cursor": number}))
         row = pa.table({"n": pa.array([number], pa.int64()), "email": [personal]})
         append(TABLE, row, commit=commit, configuration={"delta.dataSkippingStatsColumns": "n"})
 
@@ -46,7 +46,7 @@ def test_small_files_are_compacted_and_rows_and_cursor_stay() -> None:
     done = maintain_table(TABLE)
     assert done.files_compacted == 20
     assert files() == 1
-    assert state.read_state(TABLE) == {"cursor": 19}
+    assert landing_state.read_state(TABLE) == {"cursor": 19}
     with connect() as connection:
         assert connection.execute(f"select count(*), sum(n) from {scan(TABLE)}").fetchall() == [(20, 190)]
     table = open_table(TABLE)
@@ -69,7 +69,7 @@ def test_cursor_outlives_the_cleaning_of_old_logs() -> None:
     table.alter.set_table_properties({"delta.logRetentionDuration": "interval 0 days"})
     for _ in range(3):
         maintain_table(TABLE)
-    assert state.read_state(TABLE) == {"cursor": 4}
+    assert landing_state.read_state(TABLE) == {"cursor": 4}
     left = sorted(Path(table_uri(TABLE), "_delta_log").glob("*.json"))
     assert len(left) < 6
 
@@ -86,7 +86,7 @@ def test_files_that_no_version_needs_any_more_are_removed() -> None:
     assert done.files_vacuumed == 21
     assert done.orphans_swept == 1
     assert len(list(folder.glob("*.parquet*"))) == 1
-    assert state.read_state(TABLE) == {"cursor": 19}
+    assert landing_state.read_state(TABLE) == {"cursor": 19}
 
 
 def test_file_that_no_commit_ever_named_goes_at_once_and_one_of_an_older_version_stays() -> None:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from lake import state, writer
-from lake.duck import connect
-from lake.files import copy_into, table_folder
+from contracts.settings import reset_settings
+from lake import landing_state, writer
+from lake.data_files import copy_into, table_folder
 from lake.locks import table_lock
-from lake.settings import reset_settings
+from lake.sql.connections import connect
 from lake.tables import list_tables, open_table, scan, table_exists, table_uri, table_version
 from lake.writer import Commit, append, commit_files, delete, merge, overwrite
 
@@ -83,10 +83,10 @@ def test_query_without_rows_leaves_no_file() -> None:
 
 def test_commit_without_files_carries_its_metadata() -> None:
     schema = pa.schema([("n", pa.int64())])
-    commit_files(TABLE, [], schema, commit=Commit("app", 0, state.as_metadata({"cursor": "a"})))
-    commit_files(TABLE, [], schema, commit=Commit("app", 1, state.as_metadata({"cursor": "b"})))
+    commit_files(TABLE, [], schema, commit=Commit("app", 0, landing_state.as_metadata({"cursor": "a"})))
+    commit_files(TABLE, [], schema, commit=Commit("app", 1, landing_state.as_metadata({"cursor": "b"})))
     assert table_version(TABLE) == 1
-    assert state.read_state(TABLE) == {"cursor": "b"}
+    assert landing_state.read_state(TABLE) == {"cursor": "b"}
 
 
 def test_new_column_is_added_and_old_rows_have_null() -> None:
@@ -116,20 +116,20 @@ def test_files_that_are_the_whole_table_replace_its_rows_and_columns() -> None:
 
 
 def test_state_is_found_behind_commits_that_carry_none() -> None:
-    append(TABLE, numbers(1), commit=Commit(metadata=state.as_metadata({"cursor": "a"})))
+    append(TABLE, numbers(1), commit=Commit(metadata=landing_state.as_metadata({"cursor": "a"})))
     for _ in range(30):
         append(TABLE, numbers(2))
-    assert state.read_state(TABLE) == {"cursor": "a"}
-    assert state.read_state("ops/nothing") == {}
+    assert landing_state.read_state(TABLE) == {"cursor": "a"}
+    assert landing_state.read_state("ops/nothing") == {}
 
 
 def test_state_of_a_restored_table_is_that_of_its_version() -> None:
-    append(TABLE, numbers(1), commit=Commit(metadata=state.as_metadata({"cursor": "a"})))
-    append(TABLE, numbers(2), commit=Commit(metadata=state.as_metadata({"cursor": "b"})))
+    append(TABLE, numbers(1), commit=Commit(metadata=landing_state.as_metadata({"cursor": "a"})))
+    append(TABLE, numbers(2), commit=Commit(metadata=landing_state.as_metadata({"cursor": "b"})))
     table = open_table(TABLE)
     assert table is not None
     table.restore(0)
-    assert state.read_state(TABLE) == {"cursor": "a"}
+    assert landing_state.read_state(TABLE) == {"cursor": "a"}
 
 
 def test_merge_inserts_updates_and_deletes_what_is_missing() -> None:

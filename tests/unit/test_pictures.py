@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from cli._identity_review import bars
-from identity.side_by_side import Step
+from identity.review.side_by_side import Step
 from orchestration.pictures import intervals
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from contracts.errors import LakeError
 from infra.sandbox.world import CRASH_POINTS, advance
-from lake.errors import LakeError
 from tests.unit import sandbox_worlds
 
 ONE_DAY = "from pathlib import Path; import sys; from infra.sandbox.world import advance; advance(Path(sys.argv[1]), 1)"

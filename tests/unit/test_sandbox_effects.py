@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from infra.sandbox import effects
-from infra.sandbox.calendar import NEVER, Window, peak
-from infra.sandbox.churn import contact_ratio
-from infra.sandbox.draw import DAY, Draw, Ints
-from infra.sandbox.incidents import planted
-from infra.sandbox.journeys import fix_dates, placebo_branch, simulate
-from infra.sandbox.lives import Journeys, hours_late
-from infra.sandbox.people import make_people
+from infra.sandbox.life import effects
+from infra.sandbox.life.calendar import NEVER, Window, peak
+from infra.sandbox.life.churn import contact_ratio
+from infra.sandbox.life.incidents import planted
+from infra.sandbox.life.journeys import fix_dates, placebo_branch, simulate
+from infra.sandbox.life.life_events import Journeys, hours_late
+from infra.sandbox.people.households import make_people
+from infra.sandbox.rows.draw import DAY, Draw, Ints
 
 PEOPLE, DAYS = 60_000, 365
 END = 20_635 * DAY  # 2026-07-01

@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from identity.records import SCHEMA
-from infra.sandbox.identity_truth import MOST_PEOPLE, person_truth
-from infra.sandbox.truth import RECORDS, write_table
+from identity.matching.person_records import SCHEMA
+from infra.sandbox.truth.identity_truth import MOST_PEOPLE, person_truth
+from infra.sandbox.truth.write import RECORDS, write_table
 
 Given = dict[str, tuple[list[str | None], dict[str, Any]]]
 

@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from infra.sandbox import effects, names
-from infra.sandbox.draw import DAY, Draw, Ints
-from infra.sandbox.people import CHILD, HEAD, PARTNER, People, make_people
-from infra.sandbox.views import (
+from infra.sandbox.life import effects
+from infra.sandbox.people import name_lists
+from infra.sandbox.people.households import CHILD, HEAD, PARTNER, People, make_people
+from infra.sandbox.people.system_views import (
     PLACEHOLDER_EMAIL,
     PLACEHOLDER_PHONE,
     make_accounts,
@@ -18,6 +18,7 @@ from infra.sandbox.views import (
     typing_errors,
     wrong_values,
 )
+from infra.sandbox.rows.draw import DAY, Draw, Ints
 
 COUNT = 20_000
 END = 20_635 * DAY
@@ -87,7 +88,7 @@ def test_names_come_in_two_scripts_and_both_orders(crm: tuple[Ints, pa.Table]) -
     full = crm[1]["full_name"].to_pylist()
     hanzi = [name for name in full if re.search(r"[\u4e00-\u9fff]", name)]
     assert 0.5 < len(hanzi) / len(full) < 0.8
-    families = set(names.pairs(names.FAMILY_HANZI)[1])
+    families = set(name_lists.pairs(name_lists.FAMILY_HANZI)[1])
     latin = [name.split(" ") for name in full if re.fullmatch(r"[A-Z][a-z]+ [A-Z][a-z]+", name)]
     first = sum(parts[0] in families and parts[1] not in families for parts in latin)
     last = sum(parts[1] in families and parts[0] not in families for parts in latin)

@@ -4,14 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from infra.sandbox import effects, names
-from infra.sandbox.calendar import NEVER, Window
-from infra.sandbox.draw import DAY
-from infra.sandbox.incidents import planted
-from infra.sandbox.journeys import simulate
-from infra.sandbox.lives import Journeys
-from infra.sandbox.people import CHANNELS, make_people
-from infra.sandbox.stretch import systems
+from infra.sandbox.life import effects
+from infra.sandbox.life.calendar import NEVER, Window
+from infra.sandbox.life.incidents import planted
+from infra.sandbox.life.journeys import simulate
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.life.simulate import systems
+from infra.sandbox.people import name_lists
+from infra.sandbox.people.households import CHANNELS, make_people
+from infra.sandbox.rows.draw import DAY
 
 PEOPLE, DAYS = 15_000, 365
 END = 20_635 * DAY  # 2026-07-01
@@ -114,7 +115,7 @@ def test_incidents_slow_one_endpoint_in_one_region_and_peaks_slow_nothing(
         else:
             struck = within[(within.region == incident.region) & (within.endpoint == incident.endpoint)]
             assert struck.latency_ms.median() > 2.5 * usual
-    assert set(requests.region) <= set(names.REGIONS)
+    assert set(requests.region) <= set(name_lists.REGIONS)
 
 
 def test_goodwill_tells_what_became_of_it_only_weeks_later(rows: dict[tuple[str, str], pd.DataFrame]) -> None:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from infra.sandbox.reconcile import differences, produced, quarantined_by_reason
-from infra.sandbox.score import from_record_ids, score
+from infra.sandbox.truth.reconcile import differences, produced, quarantined_by_reason
+from infra.sandbox.truth.score import from_record_ids, score
 from tests.unit import sandbox_worlds
 
 

@@ -8,10 +8,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from infra.sandbox import spool, stretch, world
-from infra.sandbox.reconcile import produced
-from ingestion.contract import Column
-from lake.errors import LakeError
+from contracts.contract_file import Column
+from contracts.errors import LakeError
+from infra.sandbox import world
+from infra.sandbox.life import simulate
+from infra.sandbox.rows import waiting_rows
+from infra.sandbox.truth.reconcile import produced
 from tests.unit import sandbox_worlds
 from tests.unit.sandbox_worlds import Row
 
@@ -208,8 +210,8 @@ def test_worlds_of_any_size_can_be_made(tmp_path: Path, persons: int, days: int)
 def test_people_made_in_many_blocks_and_read_back_in_many_parts_share_no_key(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stretch, "BLOCK", 50)
-    monkeypatch.setattr(spool, "ROWS_AT_ONCE", 100)
+    monkeypatch.setattr(simulate, "BLOCK", 50)
+    monkeypatch.setattr(waiting_rows, "ROWS_AT_ONCE", 100)
     root = sandbox_worlds.make(tmp_path, persons=120, days=30)
     world.advance(root)
     told = {(row["source"], row["entity"]): row["received"] for row in produced(root).to_pylist()}

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from identity.records import read_records
+from contracts.contract_file import TIMESTAMP, load_contract
+from identity.matching.person_records import read_records
 from infra.worlds import WorldError, create_world, discover_worlds, febrl
 from infra.worlds.source_root import write_clock, write_database, write_drops
-from ingestion.contract import TIMESTAMP, load_contract
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,5 @@
 {#- From measures to columns: the features that the declaration of an entity stands for, and the aggregate of each.
-    feature_serving/catalog.py reads the same declaration for Feast; a test compares its names with the tables. -#}
+    features/catalogue.py reads the same declaration for Feast; a test compares its names with the tables. -#}
 
 {#- The features of one entity, in the order of the declaration. -#}
 {% macro feature_columns(entity, default_windows) %}

@@ -1,5 +1,5 @@
 {#- Values of person records in comparable form (null where the text is no value), and whether they can be true and used.
-    The matcher has its own, finer notion (identity/values.py); a test holds that both agree on what is a placeholder. -#}
+    The matcher has its own, finer notion (identity/matching/comparable/values.py); a test holds that both agree on what is a placeholder. -#}
 
 {#- Small letters; the addresses that people and shops type where nobody gave one are none. -#}
 {% macro comparable_email(column) -%}

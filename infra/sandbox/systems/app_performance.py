@@ -6,15 +6,16 @@ of minutes is visible in a small world too.
 
 import numpy as np
 
-from infra.sandbox import effects, names
-from infra.sandbox.calendar import Window
-from infra.sandbox.draw import DAY, MINUTE, SECOND, Draw, Flags, Ints, Text, numbered, only, text, where
-from infra.sandbox.incidents import ENDPOINTS, Incident, planted
-from infra.sandbox.lives import Journeys
-from infra.sandbox.shape import Shaped, at_rows
+from contracts.contract_file import load_contract
+from infra.sandbox.life import effects
+from infra.sandbox.life.calendar import Window
+from infra.sandbox.life.incidents import ENDPOINTS, Incident, planted
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people import name_lists
+from infra.sandbox.people.system_views import Digital
+from infra.sandbox.rows.contract_rows import Shaped, at_rows
+from infra.sandbox.rows.draw import DAY, MINUTE, SECOND, Draw, Flags, Ints, Text, numbered, only, text, where
 from infra.sandbox.systems.web_app import session_ids
-from infra.sandbox.views import Digital
-from ingestion.contract import load_contract
 
 _CODES = ("TIMEOUT", "E500", "E403", "PAYMENT_DECLINED", "UPDATE_NEEDED")
 
@@ -54,7 +55,7 @@ def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> 
         "device_id": text(digital.device, person),
         "session_id": session,
         "app_version": version,
-        "region": text(names.REGIONS, region),
+        "region": text(name_lists.REGIONS, region),
         "event_at": at,
     }
     delivered = at + draw.exponential(10 * MINUTE, size) + 5 * SECOND
@@ -104,7 +105,7 @@ def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> 
 
 def _dense(draw: Draw, journeys: Journeys, digital: Digital, incident: Incident) -> tuple[Ints, Ints]:
     """Requests of people with the app, of the incident's region where it is one, within its seconds."""
-    own = digital.has_app & (journeys.people.region == names.REGIONS.index(incident.region))
+    own = digital.has_app & (journeys.people.region == name_lists.REGIONS.index(incident.region))
     pool = np.flatnonzero(digital.has_app if incident.is_harmless else own)
     if not len(pool):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -120,7 +121,7 @@ def _struck(window: Window, at: Ints, endpoint: Ints, region: Ints) -> Flags:
             struck |= (
                 (at >= incident.start)
                 & (at < incident.end)
-                & (region == names.REGIONS.index(incident.region))
+                & (region == name_lists.REGIONS.index(incident.region))
                 & (endpoint == ENDPOINTS.index(incident.endpoint))
             )
     return struck

@@ -6,13 +6,13 @@ It knows an e-mail address and, for half of the people, a loyalty number.
 import numpy as np
 import pyarrow as pa
 
-from infra.sandbox import effects
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, Text, numbered, only, text, where
-from infra.sandbox.lives import Journeys
-from infra.sandbox.shape import Shaped, at_rows
+from contracts.contract_file import load_contract
+from infra.sandbox.life import effects
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.system_views import email_as_typed, loyalty_shown, wrong_values
+from infra.sandbox.rows.contract_rows import Shaped, at_rows
+from infra.sandbox.rows.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, Text, numbered, only, text, where
 from infra.sandbox.systems.orders import order_ids
-from infra.sandbox.views import email_as_typed, loyalty_shown, wrong_values
-from ingestion.contract import load_contract
 
 _DEPARTMENTS = ("retail", "wealth", "insurance", "digital", "service")
 _CATEGORIES = ("grocery", "savings", "insurance", "electronics", "service")

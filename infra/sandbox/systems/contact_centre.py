@@ -7,7 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra.sandbox.draw import (
+from contracts.contract_file import load_contract
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.households import People
+from infra.sandbox.people.system_views import CALL_CENTRE_PHONE, phone_as_typed, with_errors, wrong_values
+from infra.sandbox.rows.contract_rows import Shaped, at_rows
+from infra.sandbox.rows.draw import (
     DAY,
     HOUR,
     MINUTE,
@@ -23,12 +28,7 @@ from infra.sandbox.draw import (
     text,
     where,
 )
-from infra.sandbox.lives import Journeys
-from infra.sandbox.people import People
-from infra.sandbox.shape import Shaped, at_rows
 from infra.sandbox.systems.orders import order_ids
-from infra.sandbox.views import CALL_CENTRE_PHONE, phone_as_typed, with_errors, wrong_values
-from ingestion.contract import load_contract
 
 _REASONS = ("billing", "delivery", "product", "claim", "technical", "complaint", "retention", "information", "renewal")
 _CHANNELS = ("call", "chat", "email", "wechat", "branch")

@@ -6,8 +6,13 @@ People that were there before the world began came with one bulk import: thousan
 import numpy as np
 import pyarrow as pa
 
-from infra.sandbox.calendar import NEVER, Window
-from infra.sandbox.draw import (
+from contracts.contract_file import load_contract
+from infra.sandbox.life.calendar import NEVER, Window
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.households import CHILD, PARENT, PARTNER, People
+from infra.sandbox.people.system_views import make_crm_records
+from infra.sandbox.rows.contract_rows import Shaped
+from infra.sandbox.rows.draw import (
     DAY,
     HOUR,
     MINUTE,
@@ -22,11 +27,6 @@ from infra.sandbox.draw import (
     text,
     where,
 )
-from infra.sandbox.lives import Journeys
-from infra.sandbox.people import CHILD, PARENT, PARTNER, People
-from infra.sandbox.shape import Shaped
-from infra.sandbox.views import make_crm_records
-from ingestion.contract import load_contract
 
 _PURPOSES = ("service", "analytics", "marketing", "research", "health")
 

@@ -6,13 +6,13 @@ Gateways deliver in batches; a wearable's clock may be hours off.
 import numpy as np
 import pyarrow as pa
 
-from infra.sandbox.calendar import Window
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, Text, numbered, only, stamps, text
-from infra.sandbox.lives import Journeys
-from infra.sandbox.people import People
-from infra.sandbox.shape import Shaped
-from infra.sandbox.views import Accounts
-from ingestion.contract import load_contract
+from contracts.contract_file import load_contract
+from infra.sandbox.life.calendar import Window
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.households import People
+from infra.sandbox.people.system_views import Accounts
+from infra.sandbox.rows.contract_rows import Shaped
+from infra.sandbox.rows.draw import DAY, HOUR, MINUTE, Draw, Flags, Ints, Text, numbered, only, stamps, text
 
 #: Branches with a sensor.
 SENSORS = 8

@@ -5,8 +5,12 @@ An order is written when placed and once more when it is completed or cancelled;
 
 import numpy as np
 
-from infra.sandbox import effects
-from infra.sandbox.draw import (
+from contracts.contract_file import load_contract
+from infra.sandbox.life import effects
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.system_views import Accounts
+from infra.sandbox.rows.contract_rows import Shaped
+from infra.sandbox.rows.draw import (
     DAY,
     HOUR,
     MINUTE,
@@ -25,10 +29,6 @@ from infra.sandbox.draw import (
     text,
     where,
 )
-from infra.sandbox.lives import Journeys
-from infra.sandbox.shape import Shaped
-from infra.sandbox.views import Accounts
-from ingestion.contract import load_contract
 
 _PRICE = np.array([product.price_cny for product in effects.PRODUCTS])
 _WEIGHT = np.array([product.weight for product in effects.PRODUCTS])

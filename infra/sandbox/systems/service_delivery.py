@@ -7,13 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Ints, numbered, only, stamps, text, where
-from infra.sandbox.lives import NONE, Journeys
-from infra.sandbox.people import branch_ids
-from infra.sandbox.shape import Shaped
+from contracts.contract_file import load_contract
+from infra.sandbox.life.life_events import NONE, Journeys
+from infra.sandbox.people.households import branch_ids
+from infra.sandbox.people.system_views import Accounts, with_errors
+from infra.sandbox.rows.contract_rows import Shaped
+from infra.sandbox.rows.draw import DAY, HOUR, MINUTE, Draw, Ints, numbered, only, stamps, text, where
 from infra.sandbox.systems.orders import account_of, order_ids
-from infra.sandbox.views import Accounts, with_errors
-from ingestion.contract import load_contract
 
 _CAUSES = ("weather", "technical", "staff", "supplier", "other")
 _STEPS = ("reported", "documents", "assessed", "approved", "rejected", "paid")

@@ -6,15 +6,15 @@ It knows an e-mail address or a phone number, or only a social handle. Unhappy p
 import numpy as np
 import pyarrow as pa
 
-from infra.sandbox import effects
-from infra.sandbox.draw import DAY, HOUR, MINUTE, Draw, Floats, Ints, Text, dates, numbered, only, text, where
-from infra.sandbox.lives import Journeys
-from infra.sandbox.people import People
-from infra.sandbox.shape import Shaped
+from contracts.contract_file import load_contract
+from infra.sandbox.life import effects
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.households import People
+from infra.sandbox.people.system_views import phone_as_typed, wrong_values
+from infra.sandbox.rows.contract_rows import Shaped
+from infra.sandbox.rows.draw import DAY, HOUR, MINUTE, Draw, Floats, Ints, Text, dates, numbered, only, text, where
 from infra.sandbox.systems.contact_centre import case_ids
 from infra.sandbox.systems.service_delivery import delivery_ids
-from infra.sandbox.views import phone_as_typed, wrong_values
-from ingestion.contract import load_contract
 
 _COMMENTS = (
     ("Great, fast and friendly.", "非常满意，速度很快。", "All good, thank you.", "服务很好"),

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from infra.sandbox.draw import (
+from contracts.contract_file import load_contract
+from infra.sandbox.life.life_events import Journeys
+from infra.sandbox.people.system_views import Accounts, Digital
+from infra.sandbox.rows.contract_rows import Shaped, at_rows
+from infra.sandbox.rows.draw import (
     SECOND,
     Draw,
     Flags,
@@ -22,11 +26,7 @@ from infra.sandbox.draw import (
     text,
     where,
 )
-from infra.sandbox.lives import Journeys
-from infra.sandbox.shape import Shaped, at_rows
 from infra.sandbox.systems.orders import account_of
-from infra.sandbox.views import Accounts, Digital
-from ingestion.contract import load_contract
 
 _PLATFORMS = ("web", "ios", "android", "mini_program")
 _PAGES = ("/", "/product", "/cart", "/checkout", "/payment", "/done", "/help", "/claims", "/orders", "/profile")

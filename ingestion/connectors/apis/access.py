@@ -10,9 +10,9 @@ from urllib.parse import urljoin
 
 import httpx
 
+from contracts.contract_file import ContractError
+from contracts.settings import source_secret
 from ingestion.connectors.base import SourceError, UnreachableError
-from ingestion.contract import ContractError
-from lake.settings import source_secret
 
 #: A token is fetched anew so long before its end, which would else fall into a request.
 SPARE_SECONDS = 10.0

@@ -12,11 +12,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from contracts.contract_file import ContractError, Entity
 from ingestion.connectors.apis.access import Access
 from ingestion.connectors.apis.client import NotFound, RestClient
 from ingestion.connectors.apis.paging import WAYS, Options, Page, Request, digest
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, Trouble
-from ingestion.contract import ContractError, Entity
 
 PAGE_ROWS = 1000
 #: Pages of one batch, and their text.

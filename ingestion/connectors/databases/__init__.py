@@ -7,12 +7,12 @@ from typing import Any
 
 from open_data_contract_standard.model import Server
 
+from contracts.contract_file import Contract, ContractError, Entity, server_options
 from ingestion.connectors.base import Connector
 from ingestion.connectors.databases.dialects import Dialect, PostgreSql, Sqlite
 from ingestion.connectors.databases.keys import KeysConnector
 from ingestion.connectors.databases.postgres_changes import ChangesConnector
 from ingestion.connectors.databases.sql import OVERLAP, SqlConnector
-from ingestion.contract import Contract, ContractError, Entity, server_options
 
 _REPLICATION = ("none", "logical")
 

@@ -11,14 +11,14 @@ from datetime import datetime
 
 import duckdb
 
-from ingestion import checks
+from contracts.contract_file import Entity
+from contracts.deletes import IS_DELETED
 from ingestion.connectors.base import Cursor, Delivery, SourceError, literal, quoted
 from ingestion.connectors.databases.dialects import Columns, Dialect
 from ingestion.connectors.databases.sql import DatabaseConnector, mark_of
-from ingestion.contract import Entity
-from ingestion.deletes import IS_DELETED
-from ingestion.drift import DriftError
-from ingestion.versions import version_order
+from ingestion.landing import contract_checks
+from ingestion.landing.drift import DriftError
+from ingestion.landing.versions import version_order
 from lake import clock
 from lake.tables import open_table, scan
 
@@ -91,14 +91,14 @@ class KeysConnector(DatabaseConnector):
         connection.register("sql_keys", reader)
         types = self.dialect.types(connection, reader.schema)
         typed = ", ".join(
-            f"{checks.typed(self.entity.column(name), f'k.{quoted(there)}', types[there])} as {quoted(name)}"
+            f"{contract_checks.typed(self.entity.column(name), f'k.{quoted(there)}', types[there])} as {quoted(name)}"
             for name, there in key.items()
         )
         raw = self.dialect.query("sql_keys", columns, self.entity.physical_name)
         try:
             connection.execute(
                 f"""create or replace temp table source_keys as
-                    select hash({checks.record_id(self.entity)}) as key from (select {typed} from ({raw}) k)"""
+                    select hash({contract_checks.record_id(self.entity)}) as key from (select {typed} from ({raw}) k)"""
             )
         except duckdb.Error:
             self.leave_out_unreadable(connection)

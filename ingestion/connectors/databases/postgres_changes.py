@@ -14,17 +14,17 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion import drift
+from contracts.contract_file import Entity
+from contracts.deletes import IS_DELETED
 from ingestion.connectors.base import Cursor, Delivery, literal
 from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.connectors.databases.pgoutput import Decoder, UnusableChangeError
 from ingestion.connectors.databases.slots import Slot, landed_before, number, text
 from ingestion.connectors.databases.sql import DatabaseConnector, SqlConnector
-from ingestion.contract import Entity
-from ingestion.deletes import IS_DELETED
-from ingestion.drift import DriftError
-from lake.scratch import scratch_folder
+from ingestion.landing import drift
+from ingestion.landing.drift import DriftError
 from lake.tables import table_exists
+from lake.temporary_folders import scratch_folder
 
 #: Messages of one batch, about: a transaction is never parted.
 BATCH_CHANGES = 200_000

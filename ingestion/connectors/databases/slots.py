@@ -7,10 +7,10 @@ is landed. One that stands further was moved by somebody else, and what lay betw
 import hashlib
 from collections.abc import Callable
 
+from contracts.contract_file import Entity
+from contracts.settings import home_name
 from ingestion.connectors.base import SourceError, literal, quoted
 from ingestion.connectors.databases.dialects import PostgreSql
-from ingestion.contract import Entity
-from lake.settings import home_name
 
 #: How long the making of a slot may wait for the source's open transactions.
 WAIT_SECONDS = 60

@@ -14,11 +14,11 @@ from datetime import timedelta
 import duckdb
 import pyarrow as pa
 
-from ingestion import drift
+from contracts.contract_file import ContractError, Entity
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, Overlap, SourceError, literal, quoted
 from ingestion.connectors.databases.dialects import Columns, Dialect
 from ingestion.connectors.databases.watermarks import Mark, instant, overlap_start
-from ingestion.contract import ContractError, Entity
+from ingestion.landing import drift
 from lake import clock
 
 #: How far before the cursor rows are read again; no transaction of a source should last longer.

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv
 
+from contracts.settings import load_settings
 from ingestion.connectors.drops.lines import LINE_BYTES, as_text, judge, too_long
 from ingestion.connectors.drops.unpacking import UnreadableFileError
-from lake.settings import load_settings
 
 #: Called with each record that cannot be read: its bytes, and the number of its line.
 Refuse = Callable[[bytes, int], None]

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion import drift
+from contracts.contract_file import ContractError, Entity
 from ingestion.connectors.base import Cursor, Delivery, Trouble
 from ingestion.connectors.drops import formats
 from ingestion.connectors.drops.folder import DropFile, Folder
 from ingestion.connectors.drops.formats import CsvFiles, JsonLines, Reading
 from ingestion.connectors.drops.landed import Known, Landed, describe
 from ingestion.connectors.drops.unpacking import UnreadableFileError
-from ingestion.contract import ContractError, Entity
-from ingestion.drift import DriftError
-from lake.scratch import scratch_folder
+from ingestion.landing import drift
+from ingestion.landing.drift import DriftError
+from lake.temporary_folders import scratch_folder
 
 #: Bytes on disk of one batch; a first load of years is cut into several commits.
 BATCH_BYTES = 512 << 20

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.connectors.drops.unpacking import UnreadableFileError
-from ingestion.drift import EVIDENCE_ROWS, MOST_OF_A_FILE
+from ingestion.landing.drift import EVIDENCE_ROWS, MOST_OF_A_FILE
 
 #: Longest line or record; a longer one makes its file unreadable rather than the machine.
 LINE_BYTES = 8 << 20

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from ingestion.connectors.base import UnreachableError
 from ingestion.connectors.drops.folder import TEMPORARY, DropFile, readable_name
-from lake import buckets
-from lake.buckets import BucketError, StoredObject
-from lake.objects import Access
-from lake.scratch import scratch_folder
+from lake.s3 import objects
+from lake.s3.access import Access
+from lake.s3.objects import BucketError, StoredObject
+from lake.temporary_folders import scratch_folder
 
 #: Bytes that the spool may hold; four batches. A single larger object is fetched all the same, alone.
 SPOOL_BYTES = 2 << 30
@@ -77,9 +77,9 @@ class Spool:
             self._fetched += 1
             path = Path(self._folder.name, str(self._fetched))
             try:
-                buckets.fetch(self.access, self.bucket, wanted, path)
+                objects.fetch(self.access, self.bucket, wanted, path)
             except BucketError as error:
-                if error.status in (buckets.PRECONDITION_FAILED, buckets.NOT_FOUND):
+                if error.status in (objects.PRECONDITION_FAILED, objects.NOT_FOUND):
                     raise OSError("was replaced or removed while it was fetched; it is read in the next run") from None
                 raise
             self._held[wanted] = path
@@ -104,7 +104,7 @@ class S3Folder:
         found: dict[str, DropFile] = {}
         wrong: dict[str, str] = {}
         try:
-            for stored in buckets.list_objects(self.access, self.bucket, fixed):
+            for stored in objects.list_objects(self.access, self.bucket, fixed):
                 parts = stored.key.removeprefix(self.prefix).split("/")
                 if parts[-1] and _fits(parts, self.parts):
                     name = readable_name(Path(*parts))
@@ -122,7 +122,7 @@ class S3Folder:
     def look(self, file: DropFile) -> DropFile | None:
         """See `Folder.look`."""
         assert isinstance(file, S3File)
-        stored = buckets.look_at(self.access, self.bucket, file.stored.key)
+        stored = objects.look_at(self.access, self.bucket, file.stored.key)
         return None if stored is None else S3File(file.name, stored, self.spool)
 
 

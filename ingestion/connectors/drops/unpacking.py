@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from lake.errors import LakeError
+from contracts.errors import LakeError
 
 #: A packed file may unpack to this many times its size once it is beyond `UNPACKED_BYTES`.
 UNPACK_RATIO = 250

@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from contracts.contract_file import ContractError, Entity
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, SourceError, Trouble
 from ingestion.connectors.streams import messages
 from ingestion.connectors.streams.kafka_topics import Broker, Topic
-from ingestion.contract import ContractError, Entity
 
 #: What one batch holds at most.
 BATCH_MESSAGES = 50_000

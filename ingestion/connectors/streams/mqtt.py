@@ -12,11 +12,11 @@ from urllib.parse import unquote, urlsplit
 
 import duckdb
 
+from contracts.contract_file import Entity
+from contracts.settings import home_name
 from ingestion.connectors.base import Cursor, Delivery, Indivisible, UnreachableError
 from ingestion.connectors.streams import messages
 from ingestion.connectors.streams.mqtt_session import CONNECT_SECONDS, Arrived, Session, SessionError, SessionTakenError
-from ingestion.contract import Entity
-from lake.settings import home_name
 
 #: What one batch holds at most, and how long it is gathered while messages keep coming.
 BATCH_MESSAGES = 50_000

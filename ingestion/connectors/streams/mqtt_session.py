@@ -18,7 +18,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from lake.settings import load_settings
+from contracts.settings import load_settings
 
 CONNECT_SECONDS = 5.0
 #: What may wait in memory; beyond it the broker keeps what it has.

@@ -1,0 +1,1 @@
+"""The lake's own work, as processes that can be measured."""

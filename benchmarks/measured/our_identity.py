@@ -1,0 +1,65 @@
+"""Our own matcher, as a process of its own that can be measured: `python -m benchmarks.measured.our_identity WAY …`.
+
+resolve RECORDS LINKS [--rules]   records -> links, without a lake (`--rules`: the rules alone, no model)
+load RECORDS FROM TO              rows FROM..TO of a file into the lake's person records
+update                            what a run does: normalise, match, cluster, ids, links and ledger into the lake
+links LINKS                       the lake's links as a file
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+
+def resolve_file(records: str, links: str, *, by_rules_only: bool) -> None:
+    """Who each record of a file is."""
+    from identity.matching.resolve import match, resolve
+
+    given = pq.read_table(records)
+    pq.write_table(resolve(match(given, by_rules_only=by_rules_only)), links)
+
+
+def load(records: str, first: int, last: int) -> None:
+    """Append rows of a file to the person records, as dbt's materialization writes them."""
+    from identity.matching.person_records import PERSON_RECORDS
+    from lake.writer import append
+
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        rows = connection.sql(f"select * from '{records}' limit {last - first} offset {first}").to_arrow_reader(100_000)
+        append(PERSON_RECORDS, rows, configuration={"delta.dataSkippingStatsColumns": "record_id,source,updated_at"})
+
+
+def write_links(to: str) -> None:
+    """The links that hold now."""
+    from identity.links.as_of import PERSON_LINKS
+    from lake.sql.connections import connect
+    from lake.tables import scan
+
+    with connect() as connection:
+        query = f"select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null"
+        connection.execute(f"copy ({query}) to '{Path(to)}'")
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run one way; `update` prints what it did."""
+    way, *rest = arguments
+    if way == "resolve":
+        resolve_file(rest[0], rest[1], by_rules_only="--rules" in rest)
+    elif way == "load":
+        load(rest[0], int(rest[1]), int(rest[2]))
+    elif way == "links":
+        write_links(rest[0])
+    else:
+        from identity.update import update_identity
+
+        print(json.dumps(asdict(update_identity())))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Person ids, the history of links, and incremental resolution."""

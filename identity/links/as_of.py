@@ -1,0 +1,31 @@
+"""The links as they stood at a moment: what training frames join, so that no later merge leaks into them."""
+
+from datetime import datetime
+
+import pyarrow as pa
+
+from identity.links.link_history import HISTORY
+from lake.sql.connections import connect
+from lake.tables import scan, table_exists
+
+PERSON_LINKS = "identity/person_links"
+
+
+def links_as_of(moment: datetime) -> pa.Table:
+    """The links that held at a moment (timezone-aware): `HISTORY`, at most one row per record, their end not yet known.
+
+    Moments before the last run's clock are final: no later run changes what stands here for them.
+    """
+    if not table_exists(PERSON_LINKS):
+        return HISTORY.empty_table()
+    with connect() as con:
+        found = con.execute(
+            f"select * replace (cast(null as timestamptz) as valid_to) from {scan(PERSON_LINKS)} where {held_at('?')}",
+            [moment, moment],
+        ).to_arrow_table()
+    return found.select(HISTORY.names).cast(HISTORY)
+
+
+def held_at(moment: str) -> str:
+    """SQL: whether a row of `person_links` held at a moment, given as SQL that is written twice."""
+    return f"valid_from <= {moment} and (valid_to is null or valid_to > {moment})"

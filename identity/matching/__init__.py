@@ -1,0 +1,1 @@
+"""Records to people, as pure functions: no lake, no clock, no state."""

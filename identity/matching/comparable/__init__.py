@@ -1,0 +1,1 @@
+"""Values of person records in comparable form."""

@@ -1,0 +1,182 @@
+"""Scored pairs -> people: ties are joined from the strongest down, as long as the whole of both sides agrees.
+
+A tie is a pair above the model's threshold. Chains of ties can lead from one person to another (a record without a
+birth date between father and son), so two parts are joined only while the weights of all pairs across them sum to more
+than nothing: the correlation clustering of Bansal, Blum and Chawla (Machine Learning 2004), greedily from the strongest
+tie down. Sums alone let many records that tell little outvote two that tell the people apart: parts that hold two
+namesakes with birth dates of their own stay two, unless a number that is theirs ties them (`parts_bits`). A record that
+fits two people equally well joins neither. What was refused goes to the review queue.
+
+Tables read: `judged`, `profiles`. Table made: `refused` (l, r, reason).
+"""
+
+from collections import defaultdict
+from itertools import pairwise
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from identity.matching.engine import put
+from identity.matching.groups.components import Ints, connected_components, ints
+
+#: Between parts of one component nobody compared: slightly against.
+UNSEEN_BITS = -1.0
+#: Components up to this many profiles have all their pairs compared.
+MOST_COMPARED = 48
+#: No person makes more different views than this: what ties them is a desk, a shop or a test.
+MOST_PROFILES_PER_PERSON = 100
+#: A record whose best tie to somebody else comes this close to its best tie to its own is nobody's.
+AMBIGUOUS_BITS = 3.0
+#: Weight of what cannot be (two valid national ids): above any sum of evidence.
+CERTAIN_BITS = 10_000.0
+#: Weight of what a person judged: above all else.
+LABEL_BITS = 1_000_000.0
+#: l, r, evidence, weight, is_tie, parts_bits.
+_Pair = tuple[int, int, float, float, bool, float]
+_REFUSED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
+
+
+def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
+    """Table `pairs` anew: the pairs inside a component of ties that are not judged yet, those that no block proposed
+    among them; their number."""
+    _put_components(con, component)
+    con.execute(
+        f"""create or replace table pairs as
+            with members as (
+                select c.component, p.pid, count(*) over (partition by c.component) as size
+                from profiles p join components c on c.node = p.pid),
+            inside as (
+                select l, r, keys from pairs join components a on a.node = l
+                join components b on b.node = r and b.component = a.component
+                union all
+                select a.pid, b.pid, 0 from members a join members b on a.component = b.component and a.pid < b.pid
+                where a.size between 3 and {MOST_COMPARED})
+            select l, r, max(keys) as keys from inside anti join judged using (l, r) group by l, r"""
+    )
+    con.execute("drop table components")
+    return int(con.sql("select count(*) from pairs").fetchall()[0][0])
+
+
+def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
+    """The person of each node: components of ties with the contradicting ones taken apart. Makes `refused`."""
+    _put_components(con, component)
+    con.execute(
+        """create table suspects as
+           with sizes as (
+               select c.component, count(*) as size from profiles p join components c on c.node = p.pid
+               group by c.component having count(*) > 2)
+           select component, size from sizes join (
+               select c.component, count(*) as agreeing from judged s join components c on c.node = s.l
+               join components d on d.node = s.r and d.component = c.component
+               where s.evidence > 0 group by c.component) using (component)
+           where agreeing < size * (size - 1) / 2"""
+    )
+    rows = con.sql(
+        """select c.component, s.l, s.r, s.evidence, s.weight, s.is_tie, s.parts_bits
+           from judged s join components c on c.node = s.l
+           join components d on d.node = s.r and d.component = c.component
+           join suspects u on u.component = c.component order by c.component, s.weight desc, s.l, s.r"""
+    ).fetchnumpy()
+    con.execute("drop table suspects")
+    con.execute("drop table components")
+    result = component.copy()
+    refused: list[tuple[int, int, str]] = []
+    bounds = np.flatnonzero(np.diff(rows["component"], prepend=-1, append=-1)) if len(rows["l"]) else np.array([0])
+    columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie", "parts_bits")]
+    for start, end in pairwise(bounds):
+        pairs = list(zip(*(column[start:end] for column in columns), strict=True))
+        for members in _people(pairs, refused):
+            result[members] = min(members)
+    columns_of = zip(*sorted(set(refused)), strict=True) if refused else ((), (), ())
+    put(con, "refused", pa.table([pa.array(column) for column in columns_of], schema=_REFUSED))
+    return result
+
+
+def _people(pairs: list[_Pair], refused: list[tuple[int, int, str]]) -> list[list[int]]:
+    """One component's profiles as people; `pairs` strongest first."""
+    cross: dict[int, dict[int, float]] = defaultdict(dict)
+    own: dict[int, dict[int, float]] = defaultdict(dict)
+    for left, right, evidence, _, _, bits in pairs:
+        cross[left][right] = cross[right][left] = evidence
+        if bits:
+            own[left][right] = own[right][left] = bits
+    parts = {node: [node] for node in cross}
+    part_of = {node: node for node in cross}
+    sums = {node: dict(others) for node, others in cross.items()}
+    for left, right, _, _, is_tie, _ in pairs:
+        a, b = part_of[left], part_of[right]
+        if not is_tie or a == b:
+            continue
+        if len(parts[a]) + len(parts[b]) > MOST_PROFILES_PER_PERSON:
+            refused.append((left, right, "TOO_LARGE"))
+        elif _between(parts[a], parts[b], sums[a].get(b), cross) <= 0 or _are_namesakes(parts[a], parts[b], own):
+            refused.append((left, right, "CUT_BRIDGE"))
+        else:
+            _merge(a, b, parts, part_of, sums)
+    ambiguous = _ambiguous(pairs, part_of, refused)
+    people = [[node for node in members if node not in ambiguous] for members in parts.values()]
+    return [members for members in people if members] + [[node] for node in sorted(ambiguous)]
+
+
+def _between(a: list[int], b: list[int], seen: float | None, cross: dict[int, dict[int, float]]) -> float:
+    """The sum of weights across two parts; a pair that nobody compared counts slightly against."""
+    if seen is None:
+        return UNSEEN_BITS * len(a) * len(b)
+    if len(a) * len(b) == 1:
+        return seen
+    small, large = sorted((a, b), key=len)
+    compared = sum(1 for node in small for other in large if other in cross[node])
+    return seen + UNSEEN_BITS * (len(a) * len(b) - compared)
+
+
+def _are_namesakes(a: list[int], b: list[int], own: dict[int, dict[int, float]]) -> bool:
+    """Whether two parts show two people of one name, and no number of their own says otherwise."""
+    small, large = sorted((a, b), key=len)
+    return sum(own[node].get(other, 0.0) for node in small if node in own for other in large) < 0
+
+
+def _merge(
+    a: int, b: int, parts: dict[int, list[int]], part_of: dict[int, int], sums: dict[int, dict[int, float]]
+) -> None:
+    if len(parts[a]) < len(parts[b]):
+        a, b = b, a
+    parts[a] += parts.pop(b)
+    for node in parts[a]:
+        part_of[node] = a
+    gone = sums.pop(b)
+    sums[a].pop(b, None)
+    for other, weight in gone.items():
+        if other != a:
+            sums[a][other] = sums[a].get(other, 0.0) + weight
+            sums[other][a] = sums[a][other]
+            sums[other].pop(b, None)
+
+
+def _ambiguous(pairs: list[_Pair], part_of: dict[int, int], refused: list[tuple[int, int, str]]) -> set[int]:
+    """Profiles whose best tie outside their part is nearly as good as their best tie inside it."""
+    inside: dict[int, float] = {}
+    outside: dict[int, tuple[float, int]] = {}
+    for left, right, _, weight, is_tie, _ in pairs:
+        for node, other in ((left, right), (right, left)):
+            if part_of[node] == part_of[other]:
+                inside[node] = max(inside.get(node, weight), weight)
+            elif is_tie and weight > outside.get(node, (0.0, 0))[0]:
+                outside[node] = (weight, other)
+    found = set()
+    for node, (weight, other) in outside.items():
+        if node in inside and inside[node] < CERTAIN_BITS / 2 and inside[node] - weight < AMBIGUOUS_BITS:
+            # Of two that fit each other by mistake only the one in doubt leaves; its partner has better ties.
+            found.add(node)
+            refused.append((min(node, other), max(node, other), "AMBIGUOUS"))
+    return found
+
+
+def tie_components(con: duckdb.DuckDBPyConnection, size: int) -> Ints:
+    """Connected components of all ties in `judged`."""
+    found = con.sql("select l, r from judged where is_tie").fetchnumpy()
+    return connected_components(size, ints(found["l"]), ints(found["r"]))
+
+
+def _put_components(con: duckdb.DuckDBPyConnection, component: Ints) -> None:
+    put(con, "components", pa.table({"node": np.arange(len(component)), "component": component}))

@@ -1,0 +1,254 @@
+"""Records of somebody -> who they are. Pure: no lake, no clock, no state; the pipeline's own matcher on any table.
+
+`person_records -> person_links` · `lake identity resolve --input records.parquet --output links.parquet`
+"""
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from identity.links.person_ids import Mint, assign_ids
+from identity.matching.comparable.normalise import normalise
+from identity.matching.comparable.statistics import Statistics, counted
+from identity.matching.engine import put, scratch
+from identity.matching.groups.clusters import join_parts
+from identity.matching.groups.components import Ints
+from identity.matching.groups.nameless_records import attach
+from identity.matching.groups.neighbourhoods import neighbourhoods
+from identity.matching.pairs import rules
+from identity.matching.pairs.blocking import create_guarded, create_keys, create_profiles
+from identity.matching.pairs.person_model import PersonModel, load_model
+from identity.matching.pairs.ties import find_ties
+from identity.matching.person_records import read_records
+
+LINKS = pa.schema(
+    [
+        ("record_id", pa.string()),
+        ("person_id", pa.string()),
+        ("match_kind", pa.string()),
+        ("match_strength", pa.float64()),
+    ]
+)
+NO_LABELS = pa.schema(
+    [("record_id_l", pa.string()), ("record_id_r", pa.string()), ("label", pa.string())]
+).empty_table()
+
+#: Strength of records that say the same word for word; above any single number.
+SAME_VALUES_BITS = 30.0
+#: A pair this close below the threshold is put to a person.
+DOUBTFUL_BITS = 2.0
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Which records are one person, and why; no ids yet.
+
+    Attributes:
+        record_ids: all records, sorted.
+        component: per record, the place of the first record of the same person.
+        neighbourhood: per record, the place of the first record that can bear on its person (`neighbourhoods`).
+        links: record_id, match_kind, match_strength; the strongest tie of each record, `SINGLETON` and 0 for none.
+        pairs: the ties that hold each person together: record_id_l, record_id_r, match_kind, match_strength, one
+            `weight_…` (bits) per comparison, null where it was not made, and `weight_prior`, what is held before any.
+        reviews: the same pairs of doubtful ties, with their `reason` instead of match_kind (`identity.review.queue`).
+        guarded: kind, reason, records, names, example (a record_id): values that too many share and that tied nobody.
+        statistics: what was counted over all records.
+    """
+
+    record_ids: pa.Array
+    component: Ints
+    neighbourhood: Ints
+    links: pa.Table
+    pairs: pa.Table
+    reviews: pa.Table
+    guarded: pa.Table
+    statistics: Statistics
+
+    @property
+    def persons(self) -> int:
+        """How many people there are."""
+        return int((self.component == range(len(self.component))).sum()) if len(self.component) else 0
+
+
+def match(
+    records: pa.Table,
+    *,
+    labels: pa.Table | None = None,
+    model: PersonModel | None = None,
+    statistics: Statistics | None = None,
+    by_rules_only: bool = False,
+) -> Matching:
+    """Group records by person.
+
+    Args:
+        records: the columns of `person_records` (design.md, section 7); nullable ones may be absent.
+        labels: record_id_l, record_id_r, label (`same`, `different`): judgements of people, which beat the model.
+        model: the person model; the one that is shipped where none is given.
+        statistics: those of an earlier resolution, where the records are a part of what it saw.
+        by_rules_only: tie by rules alone, as where no model can be had.
+
+    Raises:
+        RecordsError: see `identity.matching.person_records.read_records`.
+    """
+    held = read_records(records)
+    with scratch() as con:
+        normalise(con, held, statistics)
+        return match_people(con, labels=labels, model=model, statistics=statistics, by_rules_only=by_rules_only)
+
+
+def match_people(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    labels: pa.Table | None = None,
+    model: PersonModel | None = None,
+    statistics: Statistics | None = None,
+    by_rules_only: bool = False,
+) -> Matching:
+    """As `match`, for records that are normalised: the tables `people` and `holdings` of a scratch connection."""
+    model = model or load_model()
+    records = con.sql("select count(*) from people").fetchall()[0][0]
+    kinds = prepare(con, labels=labels, statistics=statistics)
+    population = records if statistics is None else statistics.population
+    # What is left out could not even be asked of a person.
+    least = model.threshold_bits - DOUBTFUL_BITS
+    component = find_ties(con, model, kinds, population=population, by_rules_only=by_rules_only, least_bits=least)
+    component = attach(con, _with_profiles(con, join_parts(con, component)))
+    return Matching(
+        record_ids=_arrow(con, "select record_id from people order by rid")["record_id"].combine_chunks(),
+        component=component,
+        neighbourhood=neighbourhoods(con),
+        links=_arrow(con, _links_sql()),
+        pairs=_arrow(con, _pairs_sql(model)),
+        reviews=_arrow(con, _reviews_sql(model)),
+        guarded=_arrow(
+            con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
+        ),
+        statistics=statistics or counted(con, population, sorted(set(model.frequencies.values()))),
+    )
+
+
+def prepare(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    labels: pa.Table | None = None,
+    statistics: Statistics | None = None,
+    is_each_alone: bool = False,
+) -> list[str]:
+    """All that pairs are judged by, from `people` and `holdings`: labels, frequencies, keys and profiles; the kinds of
+    identifiers (`blocking.create_keys`).
+
+    Args:
+        labels, statistics: as for `match`.
+        is_each_alone: every record is a profile of its own, also where several say the same.
+    """
+    if statistics is not None:
+        for column, table in statistics.frequencies.items():
+            put(con, f"tf_{column}", table.rename_columns([column, "tf"]))
+    take_labels(con, labels)
+    kinds = create_keys(con)
+    create_guarded(con)
+    if is_each_alone:
+        con.execute("update profile_of set pid = rid")
+    create_profiles(con)
+    return kinds
+
+
+def take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
+    """Table `labelled` (l, r, is_same). A record that was judged is somebody, also without a name, and has a profile of
+    its own."""
+    put(con, "said", (labels if labels is not None else NO_LABELS).select(NO_LABELS.schema.names))
+    con.execute(
+        """create table labelled as
+           select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, bool_or(label = 'same') as is_same
+           from said join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
+           where a.rid <> b.rid group by 1, 2"""
+    )
+    con.execute(
+        """update people set is_somebody = true, is_labelled = true
+           where record_id in (select record_id_l from said union select record_id_r from said)"""
+    )
+    con.execute("drop table said")
+
+
+def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
+    """The person of every record by that of its profile; makes `edges`, the ties that hold each person together."""
+    put(con, "placed", pa.table({"node": np.arange(len(component)), "component": component}))
+    con.execute(
+        """create table edges as
+            select l as left_rid, r as right_rid, kind as rule, weight as strength, columns('weight_.*')
+            from judged join placed a on a.node = l join placed b on b.node = r
+            where is_tie and a.component = b.component"""
+    )
+    con.execute(
+        f"""insert into edges by name
+            select pid as left_rid, rid as right_rid, '{rules.SAME_VALUES}' as rule, {SAME_VALUES_BITS} as strength
+            from profile_of where rid <> pid"""
+    )
+    con.execute("drop table placed")
+    members = con.sql("select rid, pid from profile_of").fetchnumpy()
+    result = component.copy()
+    result[members["rid"]] = component[members["pid"]]
+    return result
+
+
+def resolve(
+    records: "pa.Table | Matching",
+    *,
+    previous: pa.Table | None = None,
+    taken: pa.Array | None = None,
+    mint: Mint | None = None,
+) -> pa.Table:
+    """Who each record is: `LINKS`, exactly one row per record, in the order of record_id.
+
+    Args:
+        records: as for `match`, or what it made of them.
+        previous: `record_id`, `person_id`, `born_at` of the links that there are; ids are carried over from them.
+        taken: ids that were ever given out; none is given again.
+        mint: where new ids come from; random unless seeded.
+    """
+    matching = records if isinstance(records, Matching) else match(records)
+    ids = assign_ids(matching.record_ids, matching.component, previous=previous, taken=taken, mint=mint)
+    return matching.links.add_column(1, "person_id", ids).cast(LINKS)
+
+
+def _links_sql() -> str:
+    return f"""
+        with ends as (
+            select left_rid as rid, rule, strength from edges union all select right_rid, rule, strength from edges),
+        best as (select rid, max(strength) as strength, min_by(rule, (-strength, rule)) as rule from ends group by rid)
+        select p.record_id, coalesce(b.rule, '{rules.SINGLETON}') as match_kind,
+            coalesce(b.strength, 0.0) as match_strength
+        from people p left join best b using (rid) order by p.rid"""
+
+
+def _pairs_sql(model: PersonModel) -> str:
+    names = model.comparisons
+    known = " + ".join(f"coalesce(weight_{name}, 0)" for name in names)
+    weights = ", ".join(f"weight_{name}" for name in names) + f", strength - ({known}) as weight_prior"
+    return f"""
+        select l.record_id as record_id_l, r.record_id as record_id_r, rule as match_kind,
+            strength as match_strength, {weights}
+        from edges join people l on l.rid = left_rid join people r on r.rid = right_rid
+        order by left_rid, right_rid, rule"""
+
+
+def _reviews_sql(model: PersonModel) -> str:
+    """Ties that were refused, and pairs of two people that are nearly ties; what a person judged is not asked again."""
+    weights = ", ".join(f"weight_{name}" for name in model.comparisons)
+    return f"""
+        with doubtful as (
+            select l, r, reason from refused
+            union all
+            select l, r, 'NEAR_THRESHOLD' from judged
+            where not is_tie and not is_contradiction and says_more
+              and weight >= {model.threshold_bits - DOUBTFUL_BITS}),
+        first as (select l, r, min(reason) as reason from doubtful group by l, r)
+        select a.record_id as record_id_l, b.record_id as record_id_r, reason, weight as match_strength, {weights}
+        from first join judged using (l, r) join people a on a.rid = l join people b on b.rid = r
+        where not judged.is_labelled order by abs(weight - {model.threshold_bits}), record_id_l, record_id_r"""
+
+
+def _arrow(con: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
+    return con.sql(sql).to_arrow_table()

@@ -1,0 +1,1 @@
+"""How good the links are: measured against a truth or against the labels of people."""

@@ -1,0 +1,201 @@
+"""What people judged of pairs of records: `identity/person_labels`, append-only. Labels beat the matcher for ever.
+
+A row is one judgement; the newest of a pair holds (`number` tells, for the lake's clock may stand still), one that
+says `withdrawn` ends what was said before. Judgements that contradict each other are refused when they are given, so
+that the matcher never has to choose between people. What the labels do to the links is `resolve`'s affair.
+"""
+
+import getpass
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+
+from contracts.errors import LakeError
+from identity.matching.person_records import PERSON_RECORDS, TIMESTAMP
+from lake import clock
+from lake.sql.connections import connect
+from lake.tables import scan, table_exists
+from lake.writer import append, table_lock
+
+PERSON_LABELS = "identity/person_labels"
+SAME, DIFFERENT, WITHDRAWN = "same", "different", "withdrawn"
+SCHEMA = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("record_id_l", pa.string()),
+        ("record_id_r", pa.string()),
+        ("label", pa.string()),
+        ("labelled_at", TIMESTAMP),
+        ("labelled_by", pa.string()),
+        ("note", pa.string()),
+    ]
+)
+#: What holds now, as the matcher and the gate take it.
+IN_FORCE = pa.schema([("record_id_l", pa.string()), ("record_id_r", pa.string()), ("label", pa.string())])
+#: Notes and names of people stay out of the statistics in the table's log.
+_CONFIGURATION = {"delta.dataSkippingStatsColumns": "number,labelled_at"}
+
+
+class LabelError(LakeError):
+    """A judgement cannot be taken as it was given."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Label:
+    """One judgement in force; `record_id_l` sorts before `record_id_r`."""
+
+    record_id_l: str
+    record_id_r: str
+    label: str
+    labelled_at: datetime
+    labelled_by: str
+    note: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.record_id_l} {self.label} {self.record_id_r} ({self.labelled_by}, {self.labelled_at:%Y-%m-%d})"
+
+
+def read_labels() -> pa.Table:
+    """The labels in force, `IN_FORCE`, in the order of their records; empty where nobody has judged anything."""
+    held = [(one.record_id_l, one.record_id_r, one.label) for one in labels_in_force()]
+    columns = list(zip(*held, strict=True)) or [(), (), ()]
+    return pa.table([pa.array(column, pa.string()) for column in columns], schema=IN_FORCE)
+
+
+def labels_in_force() -> list[Label]:
+    """The newest label of each pair, withdrawn ones left out."""
+    if not table_exists(PERSON_LABELS):
+        return []
+    with connect() as con:
+        rows = con.sql(
+            f"""select record_id_l, record_id_r, label, labelled_at, labelled_by, note from (
+                    select *, row_number() over (partition by record_id_l, record_id_r order by number desc) as age
+                    from {scan(PERSON_LABELS)})
+                where age = 1 and label <> '{WITHDRAWN}' order by record_id_l, record_id_r"""
+        ).fetchall()
+    return [Label(*row) for row in rows]
+
+
+def give_label(record_id: str, other_record_id: str, label: str, *, note: str | None = None) -> Label | None:
+    """Write down that two records are the same person, are different ones, or that nothing is said of them any more.
+
+    Args:
+        label: `same`, `different` or `withdrawn`.
+
+    Returns:
+        The label written; None where it was in force already, with that note, and nothing was written.
+
+    Raises:
+        LabelError: the two are one record, a record is unknown, there is nothing to withdraw, or what others said
+            contradicts it; the chain of labels is named.
+    """
+    left, right = sorted((record_id, other_record_id))
+    if left == right:
+        raise LabelError(f"{left} was given twice", cure="name two records")
+    with table_lock(PERSON_LABELS):
+        held = labels_in_force()
+        before = next((one for one in held if (one.record_id_l, one.record_id_r) == (left, right)), None)
+        if label == WITHDRAWN:
+            if before is None:
+                raise LabelError(
+                    f"there is no label of {left} and {right} to withdraw",
+                    cure="see the labels in force: lake identity labels",
+                )
+        else:
+            _refuse_unknown(left, right)
+            _refuse_contradiction(held, left, right, label)
+            if before is not None and before.label == label and note in (None, before.note):
+                return None
+        given = Label(left, right, label, clock.now(), _who(), note)
+        row = {"number": _last_number() + 1, **vars(given)}
+        append(PERSON_LABELS, pa.Table.from_pylist([row], schema=SCHEMA), configuration=_CONFIGURATION)
+        return given
+
+
+def contradiction(held: Iterable[Label], left: str, right: str, label: str) -> list[Label]:
+    """The labels that a new one of `left` and `right` would contradict, as a chain; empty where it fits. Pure.
+
+    The chain goes from record to record; all of it but one label says `same`.
+    """
+    others = [one for one in held if {one.record_id_l, one.record_id_r} != {left, right}]
+    ties: dict[str, list[tuple[str, Label]]] = {}
+    for one in others:
+        if one.label == SAME:
+            ties.setdefault(one.record_id_l, []).append((one.record_id_r, one))
+            ties.setdefault(one.record_id_r, []).append((one.record_id_l, one))
+    from_left = _chains(ties, left)
+    if label == DIFFERENT:
+        return from_left.get(right, [])
+    from_right = _chains(ties, right)
+    for one in others:
+        for a, b in ((one.record_id_l, one.record_id_r), (one.record_id_r, one.record_id_l)):
+            if one.label == DIFFERENT and a in from_left and b in from_right:
+                return [*from_left[a], one, *reversed(from_right[b])]
+    return []
+
+
+def unknown_records(record_ids: Iterable[str]) -> list[str]:
+    """Those of the record_ids that the lake does not have."""
+    asked = sorted(set(record_ids))
+    if not table_exists(PERSON_RECORDS):
+        raise LabelError("this lake knows no records of anybody yet", cure="fill it first: lake run")
+    with connect() as con:
+        found = con.execute(
+            f"select record_id from {scan(PERSON_RECORDS)} where list_contains(?, record_id)", [asked]
+        ).fetchall()
+    return sorted(set(asked) - {row[0] for row in found})
+
+
+def _chains(ties: dict[str, list[tuple[str, Label]]], start: str) -> dict[str, list[Label]]:
+    """Every record that labels tie to `start`, with the shortest chain of labels to it."""
+    chains: dict[str, list[Label]] = {start: []}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for there, label in ties.get(here, ()):
+            if there not in chains:
+                chains[there] = [*chains[here], label]
+                waiting.append(there)
+    return chains
+
+
+def _refuse_contradiction(held: list[Label], left: str, right: str, label: str) -> None:
+    chain = contradiction(held, left, right, label)
+    if chain:
+        pairs = "; ".join(f"lake identity review {one.record_id_l},{one.record_id_r}" for one in chain[:3])
+        raise LabelError(
+            f"{left} {label} {right} contradicts what was said before: {'; '.join(map(str, chain))}",
+            cure=f"look again ({pairs}), and take back the label that is wrong: "
+            f"lake identity label {chain[0].record_id_l},{chain[0].record_id_r} withdraw",
+        )
+
+
+def _refuse_unknown(*record_ids: str) -> None:
+    unknown = unknown_records(record_ids)
+    if unknown:
+        raise LabelError(
+            f"this lake has no record {' nor '.join(unknown)}",
+            cure="take record_ids from `lake identity review`, `lake profile` or identity/person_records",
+        )
+
+
+def _last_number() -> int:
+    if not table_exists(PERSON_LABELS):
+        return 0
+    with connect() as con:
+        row = con.sql(f"select max(number) from {scan(PERSON_LABELS)}").fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def _who() -> str:
+    """The user of this process; in a container that knows no names, its number."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

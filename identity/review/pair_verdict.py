@@ -1,0 +1,112 @@
+"""What the matcher makes of two records by itself, whether or not it ever held them against each other.
+
+They are compared when somebody asks, without the labels, by the model in use and the lake's frozen counts. Only the two
+are looked at: what others around them add (a third that both are tied to, a record that shows two values of one owner)
+is not in it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from identity.links.person_index import PERSON_INDEX, current_sql
+from identity.matching.comparable.normalise import normalise
+from identity.matching.comparable.statistics import Statistics
+from identity.matching.engine import put, scratch
+from identity.matching.pairs import rules
+from identity.matching.pairs.blocking import create_pairs
+from identity.matching.pairs.person_model import PersonModel, create_frequencies, score
+from identity.matching.pairs.ties import contradicts, judge
+from identity.matching.person_records import read_records
+from identity.matching.resolve import prepare
+from lake.sql.connections import connect
+from lake.tables import table_exists
+
+#: What each column of a record is in comparable form, as columns of `people`.
+_COMPARABLE = {
+    "full_name": "name_key", "given_name": "given", "family_name": "family", "birth_date": "birth_text",
+    "gender": "gender", "email": "email", "phone": "phone", "national_id": "national_id", "street": "street",
+    "city": "city", "postcode": "postcode",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What the matcher says of two records.
+
+    Attributes:
+        same: columns in which both say the same in comparable form, however they are written.
+        match_strength: bits for (above 0) or against one person, None where one of the two tells too little to be held
+            against another; `weights` are the bits of each comparison that was made.
+        tied_by: the rule that ties them, `SIMILAR_PERSON` where it is the model; None where nothing does.
+        contradictions: what shows two people, whatever else agrees.
+    """
+
+    same: list[str] = field(default_factory=list)
+    match_strength: float | None = None
+    weights: dict[str, float] = field(default_factory=dict)
+    tied_by: str | None = None
+    contradictions: list[str] = field(default_factory=list)
+
+
+def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) -> Opinion:
+    """What the matcher says of exactly two person records of the lake.
+
+    Args:
+        records: the two, as `person_records` has them.
+        model, statistics: those in use.
+    """
+    with scratch() as con:
+        normalise(con, read_records(records), statistics)
+        left, right = con.sql(f"select {', '.join(_COMPARABLE.values())} from people order by rid").fetchall()
+        same = [name for name, a, b in zip(_COMPARABLE, left, right, strict=True) if a is not None and a == b]
+        if con.sql("select 1 from people where not is_somebody").fetchall():
+            return Opinion(same)
+        _leave_out_guarded(con, records["record_id"].to_pylist())
+        kinds = prepare(con, statistics=statistics, is_each_alone=True)
+        create_pairs(con, kinds)
+        # Where they share no key, or a crowded one, they were never candidates: held against each other all the same.
+        con.execute("insert into pairs select 0, 1, 0 where not exists (from pairs)")
+        create_frequencies(con, model)
+        score(con, model, population=statistics.population)
+        strength = con.sql("select weight from scored").fetchall()[0][0]  # before rules and contradictions are heard
+        con.execute("drop table scored")
+        judge(con, model, kinds, population=statistics.population)
+        (judged,) = con.sql("from judged").to_arrow_table().to_pylist()
+        return Opinion(
+            same,
+            strength,
+            {name: judged[f"weight_{name}"] for name in model.comparisons if judged[f"weight_{name}"] is not None},
+            judged["kind"] if judged["is_tie"] else None,
+            [name for name, holds in _contradictions(con, model) if holds],
+        )
+
+
+def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]) -> None:
+    """Values that too many of the lake share say nothing of these two either: table `lake_sizes`, as for a part."""
+    guarded: list[Any] = []
+    if table_exists(PERSON_INDEX):
+        with connect() as lake:
+            guarded = lake.execute(
+                f"""select unnest(guarded) from ({current_sql(("record_id", "guarded"))})
+                    where record_id in (select unnest(?))""",
+                [list(record_ids)],
+            ).fetchall()
+    keys = pa.array([key for (key,) in guarded], pa.int64())
+    put(con, "guarded_keys", pa.table({"key": keys}))
+    con.execute(
+        f"""create table lake_sizes as
+            select distinct key, {rules.MOST_NAMES + 1} as names, 0 as records, 0 as profiles from guarded_keys"""
+    )
+
+
+def _contradictions(con: duckdb.DuckDBPyConnection, model: PersonModel) -> list[tuple[str, bool]]:
+    """Each contradiction by its name, once, and whether it holds for the judged pair."""
+    found: dict[str, bool] = {}
+    for one in rules.CONTRADICTIONS:
+        (holds,) = con.sql(f"select {contradicts(model, one)} from judged").fetchall()[0]
+        found[one.name] = found.get(one.name, False) or bool(holds)
+    return list(found.items())

@@ -1,0 +1,1 @@
+"""The simulated people, and how the nine systems see them."""

@@ -1,0 +1,1 @@
+"""What is true about a simulated world, written apart from its systems, and lakes compared with it."""

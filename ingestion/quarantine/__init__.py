@@ -1,0 +1,1 @@
+"""Rejected records: how they are stored, inspected and replayed."""

@@ -1,0 +1,1 @@
+"""Tables and drops in S3: access, objects and leases."""

@@ -1,0 +1,298 @@
+"""One person's file, gathered for those who may see it: golden values, identifiers, journey, and why it is one person.
+
+Reads the restricted tables (`identity/…`) beside the open marts; whom an id or a number leads to is `find`, how a file
+is shown is `cli/profile.py`. Golden columns are taken as the tables have them: what stands before
+`<attribute>_source` is the attribute, whichever it is.
+"""
+
+from collections import Counter
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+
+from identity.links.as_of import PERSON_LINKS
+from identity.links.link_history import PERSON_EVENTS
+from identity.matching.person_records import PERSON_RECORDS
+from lake.sql.connections import connect
+from lake.tables import list_tables, scan, table_exists
+from persons.lookup import former_ids
+
+PERSON_CONTACT = "identity/person_contact"
+PERSON_IDENTIFIERS = "identity/person_identifiers"
+PERSON_HOUSEHOLDS = "marts/person_households"
+PERSON_PROFILE = "marts/person_profile"
+JOURNEY_EVENTS = "marts/journey_events"
+#: What a golden attribute's columns are called after its name, beside `_source`.
+_ABOUT = (
+    "_updated_at", "_is_valid", "_sources_count", "_decided_by",
+    "_runner_up", "_runner_up_source", "_runner_up_updated_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RunnerUp:
+    """What the next best source says otherwise."""
+
+    value: str
+    source: str
+    at: Any
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A golden attribute: its values by column, where they come from and when that source last changed them.
+
+    Attributes:
+        attribute: name, email, phone, address, birth_date, gender, customer.
+        is_valid: False where it stands only because nobody says better (a broken number, a first of January).
+        sources_count: how many systems say the same; None where only one may say it.
+        decided_by: the first criterion of the survivorship table in which it beat the runner-up; None without one.
+        runner_up: None if nobody says otherwise.
+    """
+
+    attribute: str
+    values: dict[str, Any]
+    source: str | None
+    at: Any
+    is_valid: bool | None = None
+    sources_count: int | None = None
+    decided_by: str | None = None
+    runner_up: RunnerUp | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One person's file.
+
+    Attributes:
+        facts: columns of the profile that have no source of their own (counts, consents, tags).
+        identifiers: the values of each kind, each once however it was typed.
+        identifier_rows: the same with kind, value, is_valid, records_count, persons_count (who else shows it), sources,
+            first_seen_at, last_seen_at.
+        sources: the systems that know this person: source, records, events, first_event_at, last_event_at.
+        silent_sources: the other systems of the lake.
+        households: household_id, kind (declared, shared_address), role, members_count, source, valid_from, valid_to
+            (null: still), and `others`: person_id, full_name and role of who else lives there now.
+        records: record_id, source, match_kind, match_strength (bits), valid_from, is_backfilled, updated_at.
+        ledger: births, merges and splits that name this person, oldest first.
+        former_ids: ids that are this person now: person_id, merged_into, event_at, newest first.
+        asked_for: the id that was asked for, where it is a former one; else None.
+    """
+
+    person_id: str
+    golden: list[Golden] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+    identifiers: dict[str, list[str]] = field(default_factory=dict)
+    identifier_rows: list[dict[str, Any]] = field(default_factory=list)
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    silent_sources: list[str] = field(default_factory=list)
+    households: list[dict[str, Any]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    journey: list[dict[str, Any]] = field(default_factory=list)
+    last_events: list[dict[str, Any]] = field(default_factory=list)
+    ledger: list[dict[str, Any]] = field(default_factory=list)
+    former_ids: list[dict[str, Any]] = field(default_factory=list)
+    asked_for: str | None = None
+
+
+def read_profile(
+    person_id: str,
+    *,
+    asked_for: str | None = None,
+    last: int = 10,
+    con: duckdb.DuckDBPyConnection | None = None,
+) -> Profile:
+    """The file of one person (an id from `find_person`), with the last events of the journey.
+
+    `asked_for` is the id that `find_person` was given, if it was an id; `con` a connection to use instead of a new one.
+    """
+    with connect() if con is None else nullcontext(con) as con:
+        golden, facts = _golden(con, person_id)
+        records = _rows(
+            con,
+            f"""select r.record_id, r.source, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled,
+                    r.updated_at
+                from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (record_id)
+                where l.person_id = ? and l.valid_to is null order by r.source, l.match_strength desc, r.record_id""",
+            person_id,
+        )
+        identifiers = _identifiers(con, person_id)
+        journey = _journey(con, person_id)
+        sources = _sources(records, journey)
+        known = {row["source"] for row in sources}
+        return Profile(
+            person_id=person_id,
+            golden=golden,
+            facts=facts,
+            identifiers=_by_kind(identifiers),
+            identifier_rows=identifiers,
+            sources=sources,
+            silent_sources=sorted({name.split("/")[1] for name in list_tables("bronze")} - known),
+            households=_households(con, person_id),
+            records=records,
+            journey=journey,
+            last_events=_last_events(con, person_id, last),
+            ledger=_ledger(con, person_id),
+            former_ids=former_ids(con, person_id),
+            asked_for=asked_for if asked_for != person_id else None,
+        )
+
+
+def _golden(con: duckdb.DuckDBPyConnection, person_id: str) -> tuple[list[Golden], dict[str, Any]]:
+    golden: dict[str, Golden] = {}
+    facts: dict[str, Any] = {}
+    for table in (PERSON_CONTACT, PERSON_PROFILE):
+        if not table_exists(table):
+            continue
+        rows = _rows(con, f"select * from {scan(table)} where person_id = ?", person_id)
+        for row in rows:
+            found, rest = group_golden(row)
+            for item in found:
+                first = golden.setdefault(item.attribute, item)
+                first.values.update({name: value for name, value in item.values.items() if name not in first.values})
+            facts |= rest
+    return list(golden.values()), facts
+
+
+def group_golden(row: dict[str, Any]) -> tuple[list[Golden], dict[str, Any]]:
+    """A row as golden attributes and the rest: `<attribute>_source` closes a group of the columns before it."""
+    found: list[Golden] = []
+    waiting: dict[str, Any] = {}
+    tokens: dict[str, Any] = {}
+    used = {"person_id"}
+    for name, value in row.items():
+        attribute = name.removesuffix("_source")
+        if name in used:
+            continue
+        if name.endswith("_token"):
+            tokens[name] = value
+        elif attribute == name:
+            waiting[name] = value
+        else:
+            about = {ending: row[attribute + ending] for ending in _ABOUT if attribute + ending in row}
+            used.update(attribute + ending for ending in about)
+            found.append(_golden_of(attribute, waiting, value, about))
+            waiting = {}
+    return found, waiting | tokens
+
+
+def _golden_of(attribute: str, values: dict[str, Any], source: str | None, about: dict[str, Any]) -> Golden:
+    other = about.get("_runner_up")
+    return Golden(
+        attribute,
+        values,
+        source,
+        about.get("_updated_at"),
+        is_valid=about.get("_is_valid"),
+        sources_count=about.get("_sources_count"),
+        decided_by=about.get("_decided_by"),
+        runner_up=None
+        if other is None
+        else RunnerUp(str(other), about["_runner_up_source"], about["_runner_up_updated_at"]),
+    )
+
+
+def _identifiers(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    """Every identifier with where and when it was seen."""
+    if not table_exists(PERSON_IDENTIFIERS):
+        return []
+    return _rows(
+        con,
+        f"""select kind, value, is_valid, records_count, persons_count, sources, first_seen_at, last_seen_at
+            from {scan(PERSON_IDENTIFIERS)} where person_id = ? order by kind, records_count desc, value""",
+        person_id,
+    )
+
+
+def _by_kind(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["kind"], []).append(row["value"])
+    return found
+
+
+def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    """The households of a person, those that hold first, each with who else lives there now."""
+    if not table_exists(PERSON_HOUSEHOLDS):
+        return []
+    found = _rows(
+        con,
+        f"""select household_id, kind, role, members_count, source, valid_from, valid_to
+            from {scan(PERSON_HOUSEHOLDS)} where person_id = ?
+            order by valid_to is not null, kind, valid_from desc, household_id""",
+        person_id,
+    )
+    if not found:
+        return []
+    others = _rows(
+        con,
+        f"""with them as (
+                select distinct household_id, person_id, role from {scan(PERSON_HOUSEHOLDS)}
+                where household_id in (select unnest($homes)) and person_id <> $person and valid_to is null)
+            select them.*, c.full_name from them left join {scan(PERSON_CONTACT)} c using (person_id) order by all""",
+        {"person": person_id, "homes": [row["household_id"] for row in found]},
+    )
+    names = ("person_id", "full_name", "role")
+    return [
+        row | {"others": [{n: o[n] for n in names} for o in others if o["household_id"] == row["household_id"]]}
+        for row in found
+    ]
+
+
+def _sources(records: list[dict[str, Any]], journey: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What each system knows, of what has been read: its records, its events and when they began and ended."""
+    held = Counter(record["source"] for record in records)
+    found = []
+    for source in sorted({*held, *(line["source"] for line in journey)}):
+        lines = [line for line in journey if line["source"] == source]
+        found.append(
+            {
+                "source": source,
+                "records": held[source],
+                "events": sum(line["events"] for line in lines),
+                "first_event_at": min((line["first_event_at"] for line in lines), default=None),
+                "last_event_at": max((line["last_event_at"] for line in lines), default=None),
+            }
+        )
+    return found
+
+
+def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    if not table_exists(JOURNEY_EVENTS):
+        return []
+    return _rows(
+        con,
+        f"""select source, event_type, count(*) as events, min(event_at) as first_event_at,
+                max(event_at) as last_event_at
+            from {scan(JOURNEY_EVENTS)} where person_id = ? group by all order by source, events desc, event_type""",
+        person_id,
+    )
+
+
+def _last_events(con: duckdb.DuckDBPyConnection, person_id: str, last: int) -> list[dict[str, Any]]:
+    if not last or not table_exists(JOURNEY_EVENTS):
+        return []
+    return _rows(
+        con,
+        f"select * from {scan(JOURNEY_EVENTS)} where person_id = ? order by event_at desc, event_id limit {int(last)}",
+        person_id,
+    )
+
+
+def _ledger(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+    if not table_exists(PERSON_EVENTS):
+        return []
+    return _rows(
+        con,
+        f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
+            where $person in (person_id, other_person_id) order by event_at, event_type""",
+        {"person": person_id},
+    )
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: str | dict[str, Any]) -> list[dict[str, Any]]:
+    found = con.execute(sql, [parameters] if isinstance(parameters, str) else parameters)
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]

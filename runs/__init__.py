@@ -1,0 +1,1 @@
+"""What a run is, without Dagster: its ledger, what changed, its lock, status, summary and maintenance."""

@@ -1,0 +1,96 @@
+"""The pairs of the review queue that concern a person: where the matcher is unsure, and who should say."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from identity.links.as_of import PERSON_LINKS
+from identity.review.labels import read_labels
+from identity.review.queue import OPEN, PERSON_REVIEWS
+from lake.tables import scan
+from web.person.reading import Row, rows_of
+from web.person.waterfall import Step, Waterfall, pour
+
+MOST = 20
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A pair that waits for a judgement. `other_person_id` is None where both records are this person's."""
+
+    pair_id: str
+    record_id_l: str
+    record_id_r: str
+    reason: str
+    other_person_id: str | None
+    first_seen_at: datetime
+    waterfall: Waterfall
+
+
+def read_doubts(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Doubt]:
+    """The open pairs with a record of a person, the least sure first; `MOST` at most."""
+    found = rows_of(
+        con,
+        (PERSON_REVIEWS, PERSON_LINKS),
+        f"""with links as (select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
+            select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at,
+                case when l.person_id = $person then r.person_id else l.person_id end as other_person_id
+            from {scan(PERSON_REVIEWS)}
+                left join links l on l.record_id = record_id_l left join links r on r.record_id = record_id_r
+            where state = '{OPEN}' and $person in (l.person_id, r.person_id)
+            order by abs(match_strength), pair_id""",
+        {"person": person_id},
+    )
+    if not found:
+        return []
+    judged = read_labels()
+    labelled = set(zip(judged["record_id_l"].to_pylist(), judged["record_id_r"].to_pylist(), strict=True))
+    return [_doubt(row, person_id) for row in found if (row["record_id_l"], row["record_id_r"]) not in labelled][:MOST]
+
+
+def _doubt(row: Row, person_id: str) -> Doubt:
+    steps = sorted(row["weights"] or [], key=lambda step: -step["weight_bits"])
+    return Doubt(
+        pair_id=row["pair_id"],
+        record_id_l=row["record_id_l"],
+        record_id_r=row["record_id_r"],
+        reason=row["reason"],
+        other_person_id=None if row["other_person_id"] == person_id else row["other_person_id"],
+        first_seen_at=row["first_seen_at"],
+        waterfall=pour([Step(s["comparison"], s["weight_bits"]) for s in steps], row["match_strength"]),
+    )
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A pair of the queue seen from outside: the persons of its two records (None: the record is gone), no values."""
+
+    pair_id: str
+    reason: str
+    match_strength: float
+    person_id_l: str | None
+    person_id_r: str | None
+
+
+def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[Waiting]]:
+    """How many pairs wait for a judgement, and the ten of which the matcher is least sure."""
+    counted = rows_of(
+        con, (PERSON_REVIEWS,), f"select count(*) as pairs from {scan(PERSON_REVIEWS)} where state = '{OPEN}'"
+    )
+    found = rows_of(
+        con,
+        (PERSON_REVIEWS, PERSON_LINKS),
+        f"""with least_sure as (
+                select * from {scan(PERSON_REVIEWS)} where state = '{OPEN}'
+                order by abs(match_strength), pair_id limit 10),
+                links as (
+                select record_id, person_id from {scan(PERSON_LINKS)}
+                where valid_to is null and record_id in
+                    (select record_id_l from least_sure union all select record_id_r from least_sure))
+            select pair_id, reason, match_strength, l.person_id as person_id_l, r.person_id as person_id_r
+            from least_sure left join links l on l.record_id = record_id_l
+                left join links r on r.record_id = record_id_r
+            order by abs(match_strength), pair_id""",
+    )
+    return counted[0]["pairs"] if counted else 0, [Waiting(**row) for row in found]

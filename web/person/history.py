@@ -1,0 +1,95 @@
+"""The past of a person's id: births, merges and splits told in words, and whose the records were on a chosen day."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+import duckdb
+
+from identity.links.as_of import PERSON_LINKS, held_at
+from identity.links.link_history import PERSON_EVENTS
+from lake.tables import scan
+from web.person.reading import Row, rows, rows_of
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The links around a person as they held at the end of a day.
+
+    Attributes:
+        day: the day that was chosen (UTC).
+        records: the records that were this person's then: record_id, match_kind, match_strength, valid_from, and
+            `person_id_now`, null where the record is no longer there.
+        elsewhere: the records that are this person's now and were another's or nobody's then: record_id,
+            `person_id_then` (null: not yet known).
+    """
+
+    day: date
+    records: list[Row]
+    elsewhere: list[Row]
+
+    @property
+    def is_as_now(self) -> bool:
+        """Whether the day's graph is the one of now."""
+        return not self.elsewhere and all(row["person_id_now"] == row["person_id"] for row in self.records)
+
+
+def read_graph(con: duckdb.DuckDBPyConnection, person_id: str, day: date) -> Graph:
+    """The links around a person at the end of a day."""
+    moment = datetime.combine(day, time.max, tzinfo=UTC)
+    asked = {"person": person_id, "moment": moment}
+    links = scan(PERSON_LINKS)
+    records = rows(
+        con,
+        f"""with at_day as (select * from {links} where person_id = $person and {held_at("$moment")}),
+                 now_ as (select record_id, person_id from {links} where valid_to is null)
+            select a.record_id, a.person_id, a.match_kind, a.match_strength, a.valid_from,
+                n.person_id as person_id_now
+            from at_day a left join now_ n using (record_id) order by a.record_id""",
+        asked,
+    )
+    elsewhere = rows(
+        con,
+        f"""with mine as (select record_id from {links} where person_id = $person and valid_to is null)
+            select m.record_id, l.person_id as person_id_then
+            from mine m left join (select * from {links} where {held_at("$moment")}) l using (record_id)
+            where l.person_id is distinct from $person order by m.record_id""",
+        asked,
+    )
+    return Graph(day, records, elsewhere)
+
+
+def last_changes(con: duckdb.DuckDBPyConnection, limit: int = 20) -> list[Row]:
+    """The newest merges, splits, moves and ends of the whole lake."""
+    return rows_of(
+        con,
+        (PERSON_EVENTS,),
+        f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
+            where event_type <> 'birth' order by event_at desc, event_id limit {limit}""",
+    )
+
+
+def words(event: Row, person_id: str | None = None) -> list[tuple[str, Any]]:
+    """An event of the ledger as parts of a sentence, seen from a person or from outside: (`text` or `person`, what)."""
+    subject, other = ("person", event["person_id"]), ("person", event["other_person_id"])
+    records = f"{event['records']:,} record{'s' * (event['records'] != 1)}"
+    if person_id is not None and event["other_person_id"] == person_id:
+        told: dict[str, list[tuple[str, Any]]] = {
+            "merge": [("text", f"Became part of another file, with {records}:"), subject],
+            "split": [("text", f"Gave {records} to the new"), subject],
+            "move": [("text", f"Gave {records} to"), subject],
+        }
+    else:
+        told = {
+            "birth": [("text", f"First seen, with {records}")],
+            "merge": [("text", f"Took in {records} of"), other],
+            "split": [("text", f"Parted off with {records} of"), other],
+            "move": [("text", f"Received {records} of"), other],
+            "end": [("text", f"Ended: the last of {records} was withdrawn")],
+        }
+    said = told.get(event["event_type"], [("text", event["event_type"])])
+    return said if person_id is not None else [subject, *((kind, _lower(part)) for kind, part in said)]
+
+
+def _lower(part: Any) -> Any:
+    return part[:1].lower() + part[1:] if isinstance(part, str) and not part.startswith("p_") else part

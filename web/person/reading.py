@@ -1,0 +1,49 @@
+"""How the page reads the lake: one DuckDB for the process, a cursor per request, every table at its newest version.
+
+Nothing is kept between requests but the engine itself (20 ms to make), so that a run's results are seen at the next
+load of the page.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from contracts.settings import load_settings
+from lake.sql.connections import connect
+from lake.tables import table_exists
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def reader() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A cursor of this request."""
+    cursor = _engine(load_settings().home).cursor()
+    try:
+        yield cursor
+    finally:
+        cursor.close()
+
+
+@lru_cache(maxsize=1)
+def _engine(home: Path) -> duckdb.DuckDBPyConnection:
+    """The engine of the lake at `home`: it spills into that lake's folder."""
+    return connect()
+
+
+def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
+    """What a query finds, as one dictionary per row."""
+    found = con.execute(sql, parameters or {})
+    names = [column[0] for column in found.description or []]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def rows_of(
+    con: duckdb.DuckDBPyConnection, tables: tuple[str, ...], sql: str, parameters: dict[str, Any] | None = None
+) -> list[Row]:
+    """The same where all of `tables` have been made, else nothing: a young lake lacks some."""
+    return rows(con, sql, parameters) if all(table_exists(name) for name in tables) else []

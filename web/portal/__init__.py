@@ -1,0 +1,1 @@
+"""The quality portal for governance staff."""

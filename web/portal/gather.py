@@ -1,0 +1,163 @@
+"""Gathers what the quality portal shows: newest results, counts of tables, days, reason codes and contracts.
+
+Reads counts and codes only. What the facts mean is in `portal_facts.py`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+
+import duckdb
+
+from contracts.contract_file import Contract, Entity, load_contracts
+from expectations import history, suite_files
+from expectations.check import failing_first
+from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, NEWEST_ROWS, UNUSUAL_DAYS, measure_delivery
+from lake import clock
+from lake.landing_state import Counted
+from lake.sql.connections import connect
+from lake.tables import list_tables, scan
+from web.portal.facts import CheckFacts, Day, Page, Past, Refused, SourceFacts, TableFacts
+from web.portal.link_quality import measure_linkage
+
+RUNS_SHOWN = 20
+REASONS_SHOWN = 400
+
+
+def gather(counters: Iterable[Counted] = ()) -> Page:
+    """Gather the page from the lake as it is now; works on an empty lake."""
+    contracts = load_contracts()
+    entities = [entity for contract in contracts for entity in contract.entities.values()]
+    names = list_tables()
+    with connect() as connection:
+        connection.execute(f"create macro lake_now() as timestamptz '{clock.now().isoformat()}'")
+        rows = _rows(connection, names)
+        checks = _checks(connection)
+        quarantined = {n: r for n, r in rows.items() if n.startswith("quarantine/")}
+        return Page(
+            now=clock.now(),
+            checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
+            tables=_tables(contracts, rows, checks),
+            sources=_sources(connection, contracts, rows, checks, list(counters)),
+            refused=_refused(connection, entities, quarantined),
+            entities=tuple(entities),
+            linkage=measure_linkage(connection),
+        )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, int]:
+    if not names:
+        return {}
+    counts = " union all ".join(f"select '{name}', count(*) from {scan(name)}" for name in names)
+    return dict(connection.execute(counts).fetchall())
+
+
+def _checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[CheckFacts]]:
+    past: dict[tuple[str, str | None, str], list[Past]] = {}
+    for table, column, name, checked_at, passed, measured in history.past(connection, RUNS_SHOWN):
+        past.setdefault((table, column, name), []).append(Past(checked_at, passed, measured))
+    found: dict[str, list[CheckFacts]] = {}
+    for result in failing_first(history.newest_results(connection)):
+        own = past.get((result.table, result.column, result.name), [])
+        found.setdefault(result.table, []).append(CheckFacts(result, tuple(own), _failing_since(own)))
+    return found
+
+
+def _failing_since(past: Sequence[Past]) -> datetime | None:
+    since = None
+    for outcome in reversed(past):
+        if outcome.passed:
+            break
+        since = outcome.checked_at
+    return since
+
+
+def _tables(
+    contracts: Sequence[Contract], rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]
+) -> tuple[TableFacts, ...]:
+    bronze = {e.table: (c, e) for c in contracts for e in c.entities.values()}
+    there = {name for name in rows if not name.startswith(("quarantine/", "ops/"))}
+    # A table that was renamed leaves results behind; only one that a suite still asks for is missed.
+    shown = sorted(there | (set(checks) & set(suite_files.discover_suites())))
+    tables = []
+    for name in shown:
+        contract, entity = bronze.get(name, (None, None))
+        tables.append(
+            TableFacts(
+                name=name,
+                zone=name.partition("/")[0],
+                rows=rows.get(name, 0),
+                owner=contract.owner if contract else suite_files.owner_of(name),
+                steward=contract.steward if contract else "",
+                description=entity.grain if entity else suite_files.description_of(name),
+                checks=tuple(checks.get(name, ())),
+            )
+        )
+    return tuple(tables)
+
+
+def _sources(
+    connection: duckdb.DuckDBPyConnection,
+    contracts: Sequence[Contract],
+    rows: Mapping[str, int],
+    checks: Mapping[str, list[CheckFacts]],
+    counters: Sequence[Counted],
+) -> tuple[SourceFacts, ...]:
+    there = {c.source: [e.table for e in c.entities.values() if e.table in rows] for c in contracts}
+    for name in (name for names in there.values() for name in names):
+        connection.execute(f'create view "{name}" as select * from {scan(name)}')
+    measure_delivery(connection, {source: names for source, names in there.items() if names})
+    newest = dict(connection.execute(f"select source, newest from {NEWEST_ROWS}").fetchall())
+    days = _days(connection)
+    found = []
+    for contract in contracts:
+        own = [counter for counter in counters if counter.source == contract.source]
+        quarantine = [rows.get(e.quarantine_table, 0) for e in contract.entities.values()]
+        moment = newest.get(contract.source)
+        results = [c.result for name in there[contract.source] for c in checks.get(name, ())]
+        found.append(
+            SourceFacts(
+                contract=contract,
+                age=clock.now() - moment if moment else None,
+                received=sum(c.received for c in own) if own else None,
+                landed=sum(c.landed for c in own) if own else sum(rows[name] for name in there[contract.source]),
+                quarantined=sum(c.quarantined for c in own) if own else sum(quarantine),
+                doubled=sum(c.doubled for c in own) if own else None,
+                days=days.get(contract.source, ()),
+                results=tuple(results),
+            )
+        )
+    return tuple(found)
+
+
+def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Day, ...]]:
+    counted: dict[str, dict[date, tuple[int, bool]]] = {}
+    for source, day, rows, is_unusual in connection.execute(
+        f"""select split_part(d.table_name, '/', 2), coalesce(d.day, u.day), sum(coalesce(d.rows, 0)),
+                bool_or(u.day is not null)
+            from {DAILY_ROWS} as d full join {UNUSUAL_DAYS} as u
+                on d.table_name = u.table_name and d.day = u.day
+            where d.table_name is not null group by 1, 2
+            union all
+            select split_part(table_name, '/', 2), day, 0, true from {UNUSUAL_DAYS} where rows = 0"""
+    ).fetchall():
+        before = counted.setdefault(source, {}).get(day, (0, False))
+        counted[source][day] = (before[0] + int(rows), before[1] or is_unusual)
+    last = clock.today() - timedelta(days=1)
+    calendar = [last - timedelta(days=n) for n in range(CHARTED_DAYS - 1, -1, -1)]
+    return {
+        source: tuple(Day(place, day, *own.get(day, (0, False))) for place, day in enumerate(calendar))
+        for source, own in counted.items()
+    }
+
+
+def _refused(
+    connection: duckdb.DuckDBPyConnection, entities: Sequence[Entity], quarantined: Mapping[str, int]
+) -> tuple[Refused, ...]:
+    found: list[Refused] = []
+    for entity in entities:
+        if not quarantined.get(entity.quarantine_table):
+            continue
+        sql = f"select reason, coalesce(column_name, ''), count(*) from {scan(entity.quarantine_table)} group by 1, 2"
+        found += [Refused(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
+    largest = sorted(found, key=lambda r: -r.rows)[:REASONS_SHOWN]
+    return tuple(sorted(largest, key=lambda r: (r.source, -r.rows)))
