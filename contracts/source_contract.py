@@ -18,7 +18,7 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "timestamp": TIMESTAMP,
     "date": pa.date32(),
 }
-#: What landing adds to every row (design.md, section 6). `event_at` is a column of every contract.
+#: What landing adds to every row. `event_at` is a column of every contract.
 LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("record_id", pa.string()),
     ("known_at", TIMESTAMP),

@@ -1,4 +1,4 @@
-"""The dbt-duckdb plugin: prepares the connection, registers the lake, and writes models as Delta tables (D2, D3).
+"""The dbt-duckdb plugin: prepares the connection, registers the lake, and writes models as Delta tables (ADR 12).
 
 dbt-duckdb loads the class `Plugin` (profiles.yml). What is written, and how much of it changed, is kept in `WRITES`
 for the caller of dbt. How a model is written is decided by the materializations in macros/materializations.
@@ -118,7 +118,7 @@ def _create(cursor: duckdb.DuckDBPyConnection, target: _Target) -> Write:
 
 
 def _statistics(schema: pa.Schema, personal: tuple[str, ...]) -> dict[str, str]:
-    """Table properties that keep personal values out of the log, where min and max would stay for ever (D14)."""
+    """Table properties that keep personal values out of the log, where min and max would stay for ever (ADR 9)."""
     if not personal:
         return {}
     plain = [f.name for f in schema if f.name not in personal and not pa.types.is_nested(f.type)]

@@ -1,7 +1,7 @@
 """What a check is and what comes of one. Pure data: nothing here reads a table or imports Great Expectations.
 
 A check measures one number in SQL (rows that break a rule, hours since the last row) and holds it to bounds. Because a
-result can only be a number, no value of any row can reach a result, a log or the portal (design decision D14).
+result can only be a number, no value of any row can reach a result, a log or the portal (ADR 9).
 """
 
 from collections.abc import Iterable, Mapping

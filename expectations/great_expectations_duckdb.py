@@ -1,4 +1,4 @@
-"""Great Expectations inside DuckDB, in one process, over views on `delta_scan` (D12). No pandas frame, no telemetry.
+"""Great Expectations inside DuckDB, in one process, over views on `delta_scan` (ADR 14). No pandas frame, no telemetry.
 
 Everything that depends on how Great Expectations 1.24 is built stands here, and its canaries in
 `tests/unit/test_expectations_engine.py`. Three things are not obvious:

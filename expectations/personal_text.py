@@ -1,4 +1,4 @@
-"""How personal values look, as regular expressions of RE2 (DuckDB): the guard of the open zones (D13).
+"""How personal values look, as regular expressions of RE2 (DuckDB): the guard of the open zones (ADR 9).
 
 They look for identifiers that have a shape. Names and streets have none; those are compared with what the lake knows
 of people (`known_values` in a suite file). A token is one run of 32 hex digits, so that no shape fits inside it.

@@ -1,4 +1,4 @@
-"""The only "now" of the project (design decision D16).
+"""The only "now" of the project (ADR 9).
 
 `LAKE_NOW`, else the sandbox's clock (`clock.json` beside its systems, moved by `lake sandbox advance`), else
 the machine's UTC clock. Freshness, feature windows, TTL and real data of years ago all use it.

@@ -102,7 +102,7 @@ def copy_into(
     """Run a query and write its rows as Parquet files (one per thread) into a folder; files without rows are removed.
 
     Args:
-        bounded: columns whose min and max go to Delta's log; never a personal one (D14).
+        bounded: columns whose min and max go to Delta's log; never a personal one (ADR 9).
         has_floats: whether a column is a floating-point number.
     """
     written = connection.execute(

@@ -1,4 +1,4 @@
-"""What a landing table knows of its own past: cursors and counters, kept in its Delta commits (D6).
+"""What a landing table knows of its own past: cursors and counters, kept in its Delta commits (ADR 3).
 
 One JSON document under one metadata key rides in the same commit as the rows it describes, so that a crash can
 never part the two. The newest commit that carries the key holds; commits without it (compaction, erasure) are

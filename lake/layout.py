@@ -1,4 +1,4 @@
-"""The lake's layout version (D18): an older lake is migrated or refused with the cure, never misread.
+"""The lake's layout version (ADR 9): an older lake is migrated or refused with the cure, never misread.
 
 The version is the only row of `ops/layout`. Raise `LAYOUT` when the meaning or place of a table changes in a way
 older code would misread, and give `MIGRATIONS` the step from the version before.

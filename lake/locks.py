@@ -1,4 +1,4 @@
-"""A lock per table (D7): writers of one table take turns, across processes and threads, with or without Dagster.
+"""A lock per table (ADR 9): writers of one table take turns, across processes and threads, with or without Dagster.
 
 The lock is an advisory `flock` on a file below `LAKE_HOME/locks`, so a killed writer never leaves it taken. It is
 re-entrant within a thread: landing holds a table from reading its cursor to committing the batch, and the writer

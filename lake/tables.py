@@ -1,6 +1,6 @@
 """Delta tables by name: `<zone>/<…>`, as `bronze/crm/customers` or `marts/person_profile`.
 
-Zones and who may read them are decision D13: `bronze`, `quarantine` and `identity` are restricted, `marts`,
+Zones and who may read them are in ADR 9: `bronze`, `quarantine` and `identity` are restricted, `marts`,
 `features` and `ops` are open.
 """
 

@@ -1,4 +1,4 @@
-"""The only code that writes Delta tables (D2). One writer per table, enforced by a lock per table (D7).
+"""The only code that writes Delta tables (ADR 1). One writer per table, enforced by a lock per table (ADR 9).
 
 Rows come as Arrow (`append`, `overwrite`, `merge`) or as Parquet files that DuckDB has written into the table's
 own folder (`lake.data_files.copy_into`, then `commit_files`): the second way costs a third less, and is landing's.
@@ -142,7 +142,7 @@ def overwrite(
     predicate: str | None = None,
     configuration: Mapping[str, str] | None = None,
 ) -> None:
-    """Replace the table, or with `predicate` only the rows it names (never a personal value: D14).
+    """Replace the table, or with `predicate` only the rows it names (never a personal value: ADR 9).
 
     Raises:
         ConflictError: the table is not the one that the rows were made from (`Commit.made_from`).
@@ -209,7 +209,7 @@ def merge(
 
 
 def delete(name: str, predicate: str, *, commit: Commit = NO_BATCH) -> int:
-    """Delete the rows a predicate names (never a personal value: D14); returns how many."""
+    """Delete the rows a predicate names (never a personal value: ADR 9); returns how many."""
     with table_lock(name):
         table = open_table(name)
         if table is None:

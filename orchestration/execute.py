@@ -35,7 +35,7 @@ class RunFailedError(LakeError):
 
 
 def silence() -> None:
-    """No telemetry, no calls outside, from any part, whatever the user's own settings are (D15)."""
+    """No telemetry, no calls outside, from any part, whatever the user's own settings are (ADR 9)."""
     for name, value in {
         "DO_NOT_TRACK": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false", "FEAST_USAGE": "False",
         "GX_ANALYTICS_ENABLED": "false", "DAGSTER_DISABLE_TELEMETRY": "true", "HF_HUB_OFFLINE": "1",

@@ -13,7 +13,7 @@ UNRESOLVED_TABLE = "marts/unresolved_records"
 
 
 def status() -> dict[str, Any]:
-    """The document of `lake status --json` (design.md, section 7)."""
+    """The document of `lake status --json`."""
     tables = all_facts()
     rows = {facts.name: facts.rows for facts in tables}
     last = ledger.last_run()

@@ -83,7 +83,7 @@ def match(
     """Group records by person.
 
     Args:
-        records: the columns of `person_records` (design.md, section 7); nullable ones may be absent.
+        records: the columns of `person_records`; nullable ones may be absent.
         labels: record_id_l, record_id_r, label (`same`, `different`): judgements of people, which beat the model.
         model: the person model; the one that is shipped where none is given.
         statistics: those of an earlier resolution, where the records are a part of what it saw.

@@ -80,7 +80,7 @@ def write_drops(root: Path, source: str, entity_name: str, table: pa.Table) -> N
 
 
 def write_clock(root: Path, now: datetime) -> None:
-    """Set the root's present moment, which the lake takes as its own (D16)."""
+    """Set the root's present moment, which the lake takes as its own (ADR 9)."""
     (root / "clock.json").write_text(json.dumps({"now": now.isoformat()}))
 
 

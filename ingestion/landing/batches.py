@@ -1,4 +1,4 @@
-"""One batch after the other of one stream of one entity, each landed exactly once (D6).
+"""One batch after the other of one stream of one entity, each landed exactly once (ADR 3).
 
 A batch goes: read -> stage as Parquet beside the table -> commit refused rows to quarantine -> commit good rows,
 cursor and counters to bronze -> acknowledge to the source. All of it happens under the table's lock, and the batch
@@ -39,7 +39,7 @@ CRASH_POINTS = (
 )
 #: How often a batch is read anew because another machine came first, before that is told.
 _CONFLICTS = 5
-#: Only times may stand in the statistics of Delta's log (D14).
+#: Only times may stand in the statistics of Delta's log (ADR 9).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": ",".join(staging.BOUNDED)}
 
 

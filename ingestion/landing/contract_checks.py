@@ -100,7 +100,7 @@ def typed(column: Column, raw: str, raw_type: str) -> str:
         return f"case when regexp_full_match({text}, '{_DATE}') then try_cast({text} as date) end"
     if kind == "timestamp":
         # A digit first: no `epoch`, `infinity` or `now`. A digit, Z or UTC last: no `CST`, which is China's time here
-        # and Chicago's there. No offset of a day. Digits beyond the microsecond are cut (D8).
+        # and Chicago's there. No offset of a day. Digits beyond the microsecond are cut (ADR 9).
         # Most times end in one of three ways; asking for the last characters of the others costs as much as the cast.
         usual = " or ".join(f"ends_with({text}, '{end}')" for end in ("Z", "+00:00", "+00"))
         is_time = (
@@ -208,7 +208,7 @@ def verdict_case(blocking: Sequence[Rule], unreadable: Mapping[int, str] | None 
 
 
 def record_id(entity: Entity) -> str:
-    """SQL of `<source>:<entity>:<natural key>`, with tokens for key columns that are personal (D17)."""
+    """SQL of `<source>:<entity>:<natural key>`, with tokens for key columns that are personal (ADR 5)."""
     parts = [
         f"lake_token({quoted(name)}::varchar)" if entity.column(name).is_personal else f"{quoted(name)}::varchar"
         for name in entity.primary_key

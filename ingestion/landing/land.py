@@ -1,4 +1,4 @@
-"""Landing: every new row of a source into bronze or quarantine, exactly once (D6).
+"""Landing: every new row of a source into bronze or quarantine, exactly once (ADR 3).
 
 A source is landed entity by entity, an entity stream by stream, a stream batch by batch (`ingestion.landing.batches`).
 What is wrong with one of them is reported, with its cure, and the others go on.

@@ -20,7 +20,7 @@ from ingestion.connectors.base import Delivery, literal, quoted
 from ingestion.landing import contract_checks, rejected_rows
 from lake.data_files import DataFile, copy_into
 
-#: Times that may stand in Delta's statistics (D14), so that readers skip files.
+#: Times that may stand in Delta's statistics (ADR 9), so that readers skip files.
 BOUNDED = ("event_at", "known_at", "landed_at")
 #: Columns of a raw row on its way: why it is refused, the record whole, where it stood, the keys of its JSON.
 VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"

@@ -1,4 +1,4 @@
-"""Out of quarantine into bronze: each record exactly once, under an app id of its own (D6).
+"""Out of quarantine into bronze: each record exactly once, under an app id of its own (ADR 3).
 
 A replay takes three commits, and a crash between any two is finished or undone by the next replay:
 1. quarantine: the records that now keep their contract are marked with the number of the replay;

@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
         ("replay", pa.int64()),  # number of the replay that is taking the record out
     ]
 )
-#: The only columns whose values may stand in the statistics of Delta's log (D14).
+#: The only columns whose values may stand in the statistics of Delta's log (ADR 9).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch_id,refused_at,replay"}
 #: Rows in memory at once: a record may be 8 MB.
 _ROWS = 10_000

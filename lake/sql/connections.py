@@ -1,4 +1,4 @@
-"""DuckDB as the lake's compute: connections that read Delta offline and never call outside (D1, D2, D15)."""
+"""DuckDB as the lake's compute: connections that read Delta offline and never call outside (ADR 1, ADR 9)."""
 
 from importlib.resources import files
 from pathlib import Path

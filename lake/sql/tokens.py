@@ -1,4 +1,4 @@
-"""Keyed tokens for personal natural keys (design decision D17).
+"""Keyed tokens for personal natural keys (ADR 5).
 
 A token is the first 32 hex digits of HMAC-SHA256 (RFC 2104) of the UTF-8 value, under a key that lives outside
 `LAKE_HOME`. The same token is made in Python and, by the macro `lake_token(value)`, inside DuckDB.

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 #: `dbt`, `dagster`, `feast`, `dlt` as a folder shadow the package; `utils` and `helpers` say nothing.
 NEVER_A_FOLDER = {"dbt", "dagster", "feast", "dlt", "utils", "helpers", "misc", "common"}
@@ -121,3 +122,19 @@ def test_lock_holds_every_package_that_pyproject_names(root: Path, lock: str) ->
     wanted = {normal(name) for name in named}
     held = {normal(n) for n in re.findall(r"^([A-Za-z0-9][^=#\n]*)==", lock, re.MULTILINE)}
     assert not wanted - held
+
+
+def test_pre_commit_runs_what_make_check_runs(root: Path) -> None:
+    """The two lists of checks name the same tools with the same arguments."""
+    hooks = yaml.safe_load((root / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    committed = {hook["entry"].removeprefix(".venv/bin/") for hook in hooks}
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (root / "Makefile").read_text(), re.MULTILINE)
+    assert recipe
+    arguments = r"^\t@\$\(BIN\)/| \.$| dbt_project/models dbt_project/tests$"
+    checked = {re.sub(arguments, "", line) for line in recipe[1].splitlines()}
+    assert committed == checked
+
+
+def test_continuous_integration_runs_the_checks_and_the_tests(root: Path) -> None:
+    commands = [line for line in (root / ".ci" / "run").read_text().splitlines() if "make" in line and "#" not in line]
+    assert commands == ["make check", "exec make test"]

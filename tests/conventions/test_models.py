@@ -17,7 +17,7 @@ NAMES = {
     "marts": re.compile(r"(int_[a-z_]+__[a-z_]+)|(?!stg_)[a-z][a-z_]*[a-z]"),
     "features": re.compile(r"(int_[a-z_]+__[a-z_]+)|(?!stg_)[a-z][a-z_]*[a-z]"),
 }
-#: SQL that one of the two engines does not run, or runs otherwise (design decision D4), and what to write instead.
+#: SQL that one of the two engines does not run, or runs otherwise (ADR 9), and what to write instead.
 NOT_ON_BOTH_ENGINES = {
     r"\bqualify\b": "row_number() in a subquery",
     r"\bgroup\s+by\s+all\b": "the columns",

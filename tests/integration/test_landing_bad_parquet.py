@@ -84,7 +84,7 @@ EXACT: dict[str, list[tuple[pa.Array, Any]]] = {
     ),
 )
 def test_value_of_another_type_is_exact_or_refused(parquet: Shop, column: str, values: pa.Array, expected: Any) -> None:
-    """Times are cut to microseconds (D8)."""
+    """Times are cut to microseconds (ADR 9)."""
     parquet.columns["pieces"]["logicalTypeOptions"] = {}
     parquet.declare()
     deliver(parquet, "a.parquet", **{column: values})

@@ -62,7 +62,7 @@ BARE = {"NaN", "Infinity", "1e400", "-1e400", "9223372036854775808", "1844674407
 @pytest.mark.parametrize("file_format", ["csv", "jsonl"])
 @pytest.mark.parametrize("column", NUMBERS)
 def test_value_is_exactly_of_its_type_or_refused(shop: Shop, file_format: str, column: str) -> None:
-    """A time is cut to microseconds (D8), which is said; nothing else is rounded, wrapped or guessed."""
+    """A time is cut to microseconds (ADR 9), which is said; nothing else is rounded, wrapped or guessed."""
     shop.declare(file_format=file_format)
     rows = [sale(number) | {column: text} for number, text in enumerate(NUMBERS[column])]
     rows += [sale(100 + number) | {column: None} for number in range(30 if column != "event_at" else 0)]

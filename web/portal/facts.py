@@ -188,5 +188,5 @@ def worst(results: Iterable[CheckResult]) -> str:
 
 
 def is_open(zone: str) -> bool:
-    """Whether a zone may be read by modellers (D13)."""
+    """Whether a zone may be read by modellers (ADR 9)."""
     return zone in OPEN_ZONES

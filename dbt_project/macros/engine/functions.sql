@@ -1,4 +1,4 @@
-{#- What DuckDB and Spark say differently (design.md, section 9). Everything else in the models is common SQL. -#}
+{#- What DuckDB and Spark say differently. Everything else in the models is common SQL. -#}
 
 {#- The keyed token of a personal value. Both engines' connections provide the function; the key is never in SQL text. -#}
 {% macro lake_token(expression) %}lake_token({{ expression }}){% endmacro %}

@@ -30,7 +30,7 @@
 {%- endmacro %}
 
 
-{#- The text columns of person_records, as received (design.md, section 7). -#}
+{#- The text columns of person_records, as received. -#}
 {% macro person_texts() %}
     {{ return([
         'full_name', 'given_name', 'family_name', 'birth_date', 'gender', 'email', 'phone', 'national_id',

@@ -1,6 +1,6 @@
 """Which files have landed: the cursor of a drop folder, 24 letters per file that is still there.
 
-It rides in every commit (D6), so it has to be small: with names and hashes in full, 10,000 files made it 800 KB.
+It rides in every commit (ADR 3), so it has to be small: with names and hashes in full, 10,000 files made it 800 KB.
 """
 
 import hashlib
