@@ -23,11 +23,12 @@ from pydantic import BaseModel, ValidationError
 
 from contracts.deletes import parse_deletes
 from contracts.errors import LakeError
+from contracts.logical_types import ARROW_TYPES
 from contracts.settings import PROJECT_ROOT, load_settings
-from contracts.source_contract import ARROW_TYPES, LANDING_COLUMNS, TIMESTAMP, Column, Contract, Entity
+from contracts.source_contract import LANDING_COLUMNS, Column, Contract, Entity
 
 __all__ = [
-    "ARROW_TYPES", "CLASSIFICATIONS", "IDENTIFIER_KINDS", "LANDING_COLUMNS", "TIMESTAMP",
+    "CLASSIFICATIONS", "IDENTIFIER_KINDS", "LANDING_COLUMNS",
     "Column", "Contract", "ContractError", "Entity", "UnknownSourceError",
     "broken_contracts", "discover_sources", "load_contract", "load_contracts", "parse_contract", "server_options",
     "sources_root",

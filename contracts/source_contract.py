@@ -8,16 +8,8 @@ import pyarrow as pa
 from open_data_contract_standard.model import Server
 
 from contracts.deletes import IS_DELETED, Deletes
+from contracts.logical_types import ARROW_TYPES, TIMESTAMP
 
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-ARROW_TYPES: dict[str, pa.DataType] = {
-    "string": pa.string(),
-    "integer": pa.int64(),
-    "number": pa.float64(),
-    "boolean": pa.bool_(),
-    "timestamp": TIMESTAMP,
-    "date": pa.date32(),
-}
 #: What landing adds to every row. `event_at` is a column of every contract.
 LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("record_id", pa.string()),

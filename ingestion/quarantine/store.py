@@ -10,7 +10,8 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from contracts.contract_file import TIMESTAMP, Contract, Entity
+from contracts.contract_file import Contract, Entity
+from contracts.logical_types import TIMESTAMP
 from ingestion.connectors.base import literal
 from ingestion.landing.staging import ESCAPED, UNREADABLE, Staged
 from lake import writer

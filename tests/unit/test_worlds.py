@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from contracts.contract_file import TIMESTAMP, load_contract
+from contracts.contract_file import load_contract
+from contracts.logical_types import TIMESTAMP
 from identity.matching.person_records import read_records
 from infra.worlds import WorldError, create_world, discover_worlds, febrl
 from infra.worlds.source_root import write_clock, write_database, write_drops

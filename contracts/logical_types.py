@@ -1,0 +1,26 @@
+"""The types that a contract and the catalogue may name, and the Arrow type of each in the lake's tables.
+
+What an engine calls them (DuckDB, Spark, dbt's yml) is `lake.sql.types`.
+"""
+
+import pyarrow as pa
+
+#: An instant: microseconds since 1970, UTC. The only type of a time in the lake's tables.
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": TIMESTAMP,
+    "date": pa.date32(),
+}
+
+
+def logical_type(arrow_type: pa.DataType) -> str:
+    """The logical type whose Arrow type this is. ValueError where no logical type has it."""
+    for name, own in ARROW_TYPES.items():
+        if own == arrow_type:
+            return name
+    raise ValueError(f"{arrow_type} is the Arrow type of none of {', '.join(ARROW_TYPES)}")
