@@ -1,9 +1,9 @@
 """The `lake` command: one thin module per verb, found in this folder.
 
 A module `<verb>.py` exposes `register(app)` and adds its command; nothing lists the verbs. Modules that start with an
-underscore hold what verbs share, or parts of one that has many. Everything heavy (pyarrow, dagster, dbt, ...) is
-imported inside the functions that need it, so that `lake --help` answers in half a second. No logic of the pipeline
-lives here.
+underscore, and the packages, hold what verbs share, or parts of one that has many. Everything heavy (pyarrow, dagster,
+dbt, ...) is imported inside the functions that need it, so that `lake --help` answers in half a second. No logic of the
+pipeline lives here.
 """
 
 import sys
@@ -32,14 +32,14 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     for module in sorted(iter_modules(__path__), key=lambda m: m.name):
-        if not module.name.startswith("_"):
+        if not (module.ispkg or module.name.startswith("_")):
             import_module(f"{__name__}.{module.name}").register(app)
     return app
 
 
 def main() -> None:
     """Entry point of `lake`. Ends the process with 0 done, 1 the pipeline failed, 2 wrong usage or settings."""
-    from cli._screen import harmless
+    from cli.screens.printing import harmless
 
     try:
         _refuse_broken(sys.argv[1:])

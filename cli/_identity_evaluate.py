@@ -41,7 +41,7 @@ def evaluate(
 
 def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -> None:
     from cli._files import read
-    from cli._screen import print_json
+    from cli.screens.printing import print_json
     from identity.quality.evaluate import evaluate as evaluate_links
 
     found = evaluate_links(
@@ -56,7 +56,7 @@ def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -
 
 
 def _print(found: "Evaluation") -> None:
-    from cli._screen import print_table
+    from cli.screens.printing import print_table
 
     of = found.all
     print_table(
@@ -100,7 +100,7 @@ def _print(found: "Evaluation") -> None:
 def _evaluate_lake(json: bool) -> None:
     from dataclasses import asdict
 
-    from cli._screen import print_json
+    from cli.screens.printing import print_json
     from contracts.settings import load_settings
     from identity.quality.figures import history, judge_published
     from identity.review.labels import read_labels
@@ -131,7 +131,7 @@ def _evaluate_lake(json: bool) -> None:
 
 
 def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
-    from cli._screen import harmless, print_table
+    from cli.screens.printing import harmless, print_table
 
     rows = [("all", "", gate)] + [
         (group.replace("_", " "), value or "not known", own)
@@ -164,7 +164,7 @@ def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
 
 
 def _print_runs(runs: "list[Quality]") -> None:
-    from cli._screen import print_table
+    from cli.screens.printing import print_table
     from contracts.settings import load_settings
 
     print()

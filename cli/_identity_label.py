@@ -27,7 +27,7 @@ def label(
     """A person's judgement on two records. It beats the matcher, for ever, from the next run on."""
     from dataclasses import asdict
 
-    from cli._screen import harmless, print_json
+    from cli.screens.printing import harmless, print_json
     from identity.review.labels import WITHDRAWN, give_label
     from identity.review.queue import find_pair
 
@@ -53,7 +53,7 @@ def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
     """The labels in force: who said what of which pair, and when."""
     from dataclasses import asdict
 
-    from cli._screen import print_json, print_table
+    from cli.screens.printing import print_json, print_table
     from identity.review.labels import labels_in_force
 
     held = labels_in_force()

@@ -60,7 +60,7 @@ def review(
 def _list(reason: str | None, most: int, json: bool) -> None:
     from dataclasses import asdict
 
-    from cli._screen import print_json, print_table
+    from cli.screens.printing import print_json, print_table
     from identity.review.queue import count_open, open_reviews
 
     waiting = count_open()
@@ -100,7 +100,7 @@ def _list(reason: str | None, most: int, json: bool) -> None:
 
 
 def _list_sample(size: int, json: bool) -> None:
-    from cli._screen import harmless, print_json, print_table
+    from cli.screens.printing import harmless, print_json, print_table
     from identity.review.sampling import sample_of_links
 
     drawn = sample_of_links(size)
@@ -122,7 +122,7 @@ def _show(text: str, json: bool) -> None:
 
     from rich.console import Console
 
-    from cli._screen import harmless, print_json
+    from cli.screens.printing import harmless, print_json
     from identity.review.queue import find_pair
     from identity.review.side_by_side import side_by_side
 

@@ -14,7 +14,7 @@ def train(
 ) -> None:
     """Train the matcher's model anew, without labels. The next run looks at every record again with it."""
     from cli._files import must_be_writable, read, whole
-    from cli._progress import steps
+    from cli.screens.progress import steps
     from identity.matching.pairs.training import train as train_model
     from identity.matching.person_records import PERSON_RECORDS, RecordsError
     from identity.review.trained_models import keep_model, lake_model

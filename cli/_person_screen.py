@@ -11,8 +11,8 @@ from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
 
-from cli._panels import cell, many, panel, short, table, when
 from cli._person_why import history, why
+from cli.screens.panels import cell, many, panel, short, table, when
 
 if TYPE_CHECKING:
     from persons.profile import Golden, Profile

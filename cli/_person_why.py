@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli._panels import many, panel, table, when
-from cli._screen import harmless
+from cli.screens.panels import many, panel, table, when
+from cli.screens.printing import harmless
 
 if TYPE_CHECKING:
     from identity.review.explain import Tie

@@ -14,8 +14,8 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
     """Look at the machine; ends with 1 where something that is needed is missing."""
     from dataclasses import asdict
 
-    from cli._screen import print_json
-    from orchestration.doctor import examine
+    from cli.machine.checks import examine
+    from cli.screens.printing import print_json
 
     findings = examine()
     is_fit = all(finding.is_ok for finding in findings if finding.is_needed)

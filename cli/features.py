@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 
 def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Every feature with its group, unit, owner and the purposes it may be used for."""
-    from cli._screen import print_json, print_table
+    from cli.screens.printing import print_json, print_table
     from features import catalogue
 
     found = catalogue.list_features()

@@ -38,8 +38,8 @@ def resolve(
     import time
 
     from cli._files import must_be_writable, read, write
-    from cli._progress import steps
-    from cli._screen import harmless, print_json
+    from cli.screens.printing import harmless, print_json
+    from cli.screens.progress import steps
     from identity.matching.pairs.person_model import load_model
     from identity.matching.resolve import match
     from identity.matching.resolve import resolve as resolve_records

@@ -10,7 +10,7 @@ def register(app: typer.Typer) -> None:
 
 def maintain() -> None:
     """Compact, checkpoint and vacuum every table by policy; waits for no run, and refuses while one is at work."""
-    from cli._progress import steps
+    from cli.screens.progress import steps
     from runs.maintenance import maintain_lake
 
     with steps() as step:

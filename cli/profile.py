@@ -40,7 +40,7 @@ def profile(
 
     found = read_profile(find_person(person_id=person_id, email=email, phone=phone), asked_for=person_id)
     if json:
-        from cli._screen import print_json
+        from cli.screens.printing import print_json
 
         print_json(asdict(found))
         return
@@ -50,7 +50,7 @@ def profile(
     from rich.console import Console
 
     from cli._person_screen import draw
-    from cli._screen import harmless
+    from cli.screens.printing import harmless
 
     # In a pipe rich would fold at 80 columns; who wants another width says so as everywhere, with COLUMNS.
     is_free = sys.stdout.isatty() or "COLUMNS" in os.environ

@@ -22,7 +22,7 @@ def list_records(
     from collections import Counter
     from dataclasses import asdict
 
-    from cli._screen import print_json, print_table
+    from cli.screens.printing import print_json, print_table
     from ingestion.quarantine.records import list_refused
 
     records = list_refused(source)
@@ -50,7 +50,7 @@ def show(
     """One refused record with its content as it came: personal values, for those who may see them."""
     import sys
 
-    from cli._screen import harmless, print_json
+    from cli.screens.printing import harmless, print_json
     from ingestion.quarantine.records import raw_bytes
     from ingestion.quarantine.records import show as show_record
 
@@ -73,7 +73,7 @@ def replay(
     """Hold refused records to the contracts as they are now; what fits moves to bronze, the rest stays."""
     from dataclasses import asdict
 
-    from cli._screen import print_json, print_table
+    from cli.screens.printing import print_json, print_table
     from ingestion.quarantine.records import replay as replay_records
 
     done = [asdict(one) for one in replay_records(source)]

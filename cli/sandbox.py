@@ -31,7 +31,7 @@ def create(
     world: Annotated[str, typer.Option(help="`sandbox`, or a real data set such as `complete-journey`.")] = SIMULATED,
 ) -> None:
     """Make the systems and their truth under LAKE_HOME/sandbox. One that is there is kept."""
-    from cli._progress import steps
+    from cli.screens.progress import steps
 
     root = _root()
     if (root / "clock.json").exists():
@@ -51,7 +51,7 @@ def create(
 
 def advance(days: Annotated[int, typer.Option(min=1, help="Days to pass.")] = 1) -> None:
     """Let days pass: new rows, late rows, corrections, and once a changed schema."""
-    from cli._progress import steps
+    from cli.screens.progress import steps
     from lake.clock import today
 
     root = _root()

@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Tables, rows, versions, freshness, checks and the last run."""
-    from cli._screen import print_json, print_table
+    from cli.screens.printing import print_json, print_table
     from ingestion.landing.land import counters
     from runs.status import status as gather
 

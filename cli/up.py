@@ -23,7 +23,7 @@ def up(
 ) -> None:
     """Start the Dagster UI, the quality portal, the person page and the Feast server; Ctrl-C stops them all."""
     from cli._log import start_log
-    from orchestration.servers import check_host, check_ports, log_of, serving
+    from cli.machine.servers import check_host, check_ports, log_of, serving
 
     start_log()
     check_host(host)

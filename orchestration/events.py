@@ -14,7 +14,7 @@ import dagster as dg
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as _QUIET
 
 from expectations.check import CheckResult, failing_first
-from orchestration.pictures import bars
+from runs.pictures import bars
 from runs.table_facts import rows_per_day, table_facts
 
 #: The check of every table that has a suite. One, not one per rule: Dagster keeps some ten rows for each check of each

@@ -1,7 +1,7 @@
 """Executes the whole job in this process, on the persistent instance, and tells step by step what happens.
 
 The run is recorded as if the UI had launched it, so that it can be looked at and started again there. What the steps do
-is in `defs/`; what comes of the run is in `ledger`.
+is in `defs/`; what comes of the run is in `runs/ledger.py`.
 """
 
 import logging

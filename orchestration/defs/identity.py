@@ -10,8 +10,8 @@ from lake.sql.connections import connect
 from lake.tables import scan, table_exists, table_version
 from orchestration.events import AssetEvent, asset_key, written
 from orchestration.instance import POOL
-from orchestration.pictures import bars, intervals
 from orchestration.session import BY_HAND, Session
+from runs.pictures import bars, intervals
 
 RECORDS_TABLE = "identity/person_records"
 LINKS_TABLE, EVENTS_TABLE = "identity/person_links", "identity/person_events"

@@ -15,7 +15,7 @@ HOUSE = (
 #: These surround the product: they may import any room, and no room may import them.
 SURROUNDINGS = ("infra", "benchmarks", "tests")
 #: Still to be turned round: a run knows the simulated company.
-KNOWS_THE_SANDBOX = {"cli/sandbox.py", "orchestration/doctor.py", "runs/run_lock.py", "runs/summary.py"}
+KNOWS_THE_SANDBOX = {"cli/sandbox.py", "cli/machine/checks.py", "runs/run_lock.py", "runs/summary.py"}
 #: Package -> rooms that may import it. Packages not named here are free.
 HOME_OF_PACKAGE: dict[str, set[str]] = {
     "dagster": {"orchestration"},

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from cli._identity_review import bars
 from identity.review.side_by_side import Step
-from orchestration.pictures import intervals
+from runs.pictures import intervals
 
 
 def test_intervals_lie_on_one_axis_that_ends_at_one() -> None:

@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 from cli import main
-from cli._panels import table
-from cli._screen import harmless, print_json, print_table
+from cli.screens.panels import table
+from cli.screens.printing import harmless, print_json, print_table
 
 HOSTILE = "\x1b[31mred\x1b]0;title\x07 [/b] [red]x[/red] \u202eevil\u202c \u200bgap\x9b2J\n"
 SEEN = "␛[31mred␛]0;title␇ [/b] [red]x[/red] <202E>evil<202C> <200B>gap<009B>2J␊"

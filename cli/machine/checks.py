@@ -117,7 +117,7 @@ def _check_token_key() -> Iterator[Finding]:
 
 
 def _check_ports() -> Iterator[Finding]:
-    from orchestration.servers import PortTakenError, check_ports
+    from cli.machine.servers import PortTakenError, check_ports
 
     try:
         check_ports("127.0.0.1")

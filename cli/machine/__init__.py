@@ -1,0 +1,1 @@
+"""This machine: what it lacks (`lake doctor`), and the servers that it runs for the lake (`lake up`)."""

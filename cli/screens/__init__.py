@@ -1,0 +1,1 @@
+"""What verbs print with: one JSON document, tables, titled panels, the progress of a long command."""
