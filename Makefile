@@ -1,7 +1,7 @@
 # Everything starts here. `make demo` and `make test` set up all they need, from a bare machine.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test prove up bench check format lock
+.PHONY: help setup setup-test demo test prove up bench check format changelog lock
 
 WORLD ?= sandbox
 WORKERS ?= 2
@@ -46,6 +46,9 @@ check: setup ## ruff, mypy, sqlfluff and the house's conventions
 format: setup
 	@$(BIN)/ruff check -q --fix .
 	@$(BIN)/ruff format -q .
+
+changelog: setup ## what the next release will say (docs/changes)
+	@$(BIN)/towncrier build --draft --version unreleased
 
 lock: setup ## resolve requirements.lock again (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -1,6 +1,7 @@
 """Names of folders and files say what they hold; documents do not lie; the lock is whole."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -138,3 +139,13 @@ def test_pre_commit_runs_what_make_check_runs(root: Path) -> None:
 def test_continuous_integration_runs_the_checks_and_the_tests(root: Path) -> None:
     commands = [line for line in (root / ".ci" / "run").read_text().splitlines() if "make" in line and "#" not in line]
     assert commands == ["make check", "exec make test"]
+
+
+def test_every_change_is_a_fragment_of_a_known_kind(root: Path) -> None:
+    kinds = {
+        kind["directory"] for kind in tomllib.loads((root / "pyproject.toml").read_text())["tool"]["towncrier"]["type"]
+    }
+    fragments = [path for path in (root / "docs" / "changes").iterdir() if path.name != "README.md"]
+    wrong = [path.name for path in fragments if path.suffix != ".md" or path.stem.rpartition(".")[2] not in kinds]
+    wrong += [path.name for path in fragments if not path.read_text(encoding="utf-8").strip()]
+    assert not wrong, f"`docs/changes/<what>.<{'|'.join(sorted(kinds))}>.md`, not {wrong}"
