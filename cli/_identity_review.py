@@ -1,6 +1,5 @@
 """`lake identity review`: the pairs that wait for a judgement, and one of them side by side with its waterfall."""
 
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -205,15 +204,13 @@ def _waterfall(found: "SideBySide") -> "Table":
 
 def bars(steps: "list[Step]", width: int = _BAR) -> list[str]:
     """The waterfall as text, a line per step: bars on one axis that holds zero and every sum on the way."""
-    ends = [0.0]
-    for step in steps:
-        ends.append(ends[-1] + step.weight_bits)
-    low, high = min(ends), max(ends)
-    scale = width / (high - low) if high > low else 0.0
-    zero = round(-low * scale)
+    from identity.review.waterfall import waterfall
+
+    drawn = waterfall([step.weight_bits for step in steps])
+    zero = round(drawn.zero * width)
     lines = []
-    for begin, end in pairwise(ends):
-        first, last = sorted((round((begin - low) * scale), round((end - low) * scale)))
+    for bar in drawn.bars:
+        first, last = sorted((round(bar.begin * width), round(bar.end * width)))
         line = [" "] * (width + 1)
         line[zero] = "│"
         line[first : max(last, first + 1)] = "█" * max(last - first, 1)

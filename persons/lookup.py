@@ -15,7 +15,11 @@ from lake.tables import scan, table_exists
 
 
 class UnknownPersonError(LakeError):
-    """Nobody in the lake is the person asked for."""
+    """Nobody in the lake is the person asked for; `reason`: empty_lake, ended, person_id, email or phone."""
+
+    def __init__(self, message: str, *, cure: str, reason: str) -> None:
+        super().__init__(message, cure=cure)
+        self.reason = reason
 
 
 class AmbiguousPersonError(LakeError):
@@ -43,39 +47,43 @@ def find_person(
         AmbiguousPersonError: several people do.
     """
     if not table_exists(PERSON_LINKS):
-        raise UnknownPersonError("this lake knows nobody yet", cure="fill it first: lake run")
+        raise UnknownPersonError("this lake knows nobody yet", cure="fill it first: lake run", reason="empty_lake")
     with connect() if con is None else nullcontext(con) as using:
         if person_id is not None:
-            found = _by_id(using, person_id)
-            asked, cure = "id", "take an id from marts/person_profile, or look up by --email or --phone"
+            person_ids = _by_id(using, person_id)
+            reason, asked = "person_id", "id"
+            cure = "take an id from marts/person_profile, or look up by --email or --phone"
         elif email is not None:
-            found = _by_email(using, email)
-            asked, cure = "e-mail", "check its spelling; an address that many share, or a placeholder, leads to nobody"
+            person_ids = _by_email(using, email)
+            reason, asked = "email", "e-mail"
+            cure = "check its spelling; an address that many share, or a placeholder, leads to nobody"
         else:
-            found = _by_phone(using, phone or "")
-            asked, cure = "phone number", "give it with its country code; a number that many share leads to nobody"
-        is_gone = not found and person_id is not None and _was_somebody(using, person_id)
-    if not found:
-        if is_gone:
+            person_ids = _by_phone(using, phone or "")
+            reason, asked = "phone", "phone number"
+            cure = "give it with its country code; a number that many share leads to nobody"
+        has_ended = not person_ids and person_id is not None and _was_somebody(using, person_id)
+    if not person_ids:
+        if has_ended:
             raise UnknownPersonError(
                 "nobody in this lake has that id any more: the person's last record was withdrawn",
                 cure=f"see what became of it: the rows of identity/person_events that name {person_id}",
+                reason="ended",
             )
-        raise UnknownPersonError(f"nobody in this lake has that {asked}", cure=cure)
-    if len(found) > 1:
+        raise UnknownPersonError(f"nobody in this lake has that {asked}", cure=cure, reason=reason)
+    if len(person_ids) > 1:
         raise AmbiguousPersonError(
-            f"{len(found)} people show that {asked}",
-            cure=f"look one of them up by id: {', '.join(found[:5])}",
-            person_ids=found,
+            f"{len(person_ids)} people show that {asked}",
+            cure=f"look one of them up by id: {', '.join(person_ids[:5])}",
+            person_ids=person_ids,
         )
-    return found[0]
+    return person_ids[0]
 
 
 def former_ids(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
     """Ids that were merged into this person, also by way of others: person_id, merged_into, event_at, newest first."""
     if not table_exists(PERSON_EVENTS):
         return []
-    found = con.execute(
+    merged = con.execute(
         f"""with recursive merges as (
                 select other_person_id as person_id, person_id as merged_into, event_at from {scan(PERSON_EVENTS)}
                 where event_type = 'merge'),
@@ -86,7 +94,7 @@ def former_ids(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str,
             select person_id, merged_into, event_at from former order by event_at desc, person_id""",
         [person_id],
     ).fetchall()
-    return [{"person_id": was, "merged_into": into, "event_at": at} for was, into, at in found]
+    return [{"person_id": was, "merged_into": into, "event_at": at} for was, into, at in merged]
 
 
 def _was_somebody(con: duckdb.DuckDBPyConnection, person_id: str) -> bool:

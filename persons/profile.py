@@ -1,8 +1,8 @@
 """One person's file, gathered for those who may see it: golden values, identifiers, journey, and why it is one person.
 
-Reads the restricted tables (`identity/…`) beside the open marts; whom an id or a number leads to is `find`, how a file
-is shown is `cli/profile.py`. Golden columns are taken as the tables have them: what stands before
-`<attribute>_source` is the attribute, whichever it is.
+Reads the restricted tables (`identity/…`) as well as the open marts. Whom an id or a number leads to is `lookup`, how
+a file is shown is `cli/profile.py` and `web/person`. Golden columns are taken as the tables have them: what stands
+before `<attribute>_source` is the attribute, whichever it is.
 """
 
 from collections import Counter
@@ -13,11 +13,12 @@ from typing import Any
 import duckdb
 
 from identity.links.as_of import PERSON_LINKS
-from identity.links.link_history import PERSON_EVENTS
 from identity.matching.person_records import PERSON_RECORDS
 from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_exists
+from persons.history import read_ledger
 from persons.lookup import former_ids
+from persons.reading import Row, rows, rows_of
 
 PERSON_CONTACT = "identity/person_contact"
 PERSON_IDENTIFIERS = "identity/person_identifiers"
@@ -85,15 +86,15 @@ class Profile:
     golden: list[Golden] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     identifiers: dict[str, list[str]] = field(default_factory=dict)
-    identifier_rows: list[dict[str, Any]] = field(default_factory=list)
-    sources: list[dict[str, Any]] = field(default_factory=list)
+    identifier_rows: list[Row] = field(default_factory=list)
+    sources: list[Row] = field(default_factory=list)
     silent_sources: list[str] = field(default_factory=list)
-    households: list[dict[str, Any]] = field(default_factory=list)
-    records: list[dict[str, Any]] = field(default_factory=list)
-    journey: list[dict[str, Any]] = field(default_factory=list)
-    last_events: list[dict[str, Any]] = field(default_factory=list)
-    ledger: list[dict[str, Any]] = field(default_factory=list)
-    former_ids: list[dict[str, Any]] = field(default_factory=list)
+    households: list[Row] = field(default_factory=list)
+    records: list[Row] = field(default_factory=list)
+    journey: list[Row] = field(default_factory=list)
+    last_events: list[Row] = field(default_factory=list)
+    ledger: list[Row] = field(default_factory=list)
+    former_ids: list[Row] = field(default_factory=list)
     asked_for: str | None = None
 
 
@@ -110,13 +111,14 @@ def read_profile(
     """
     with connect() if con is None else nullcontext(con) as con:
         golden, facts = _golden(con, person_id)
-        records = _rows(
+        records = rows(
             con,
             f"""select r.record_id, r.source, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled,
                     r.updated_at
                 from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (record_id)
-                where l.person_id = ? and l.valid_to is null order by r.source, l.match_strength desc, r.record_id""",
-            person_id,
+                where l.person_id = $person and l.valid_to is null
+                order by r.source, l.match_strength desc, r.record_id""",
+            {"person": person_id},
         )
         identifiers = _identifiers(con, person_id)
         journey = _journey(con, person_id)
@@ -134,7 +136,7 @@ def read_profile(
             records=records,
             journey=journey,
             last_events=_last_events(con, person_id, last),
-            ledger=_ledger(con, person_id),
+            ledger=read_ledger(con, person_id),
             former_ids=former_ids(con, person_id),
             asked_for=asked_for if asked_for != person_id else None,
         )
@@ -146,10 +148,9 @@ def _golden(con: duckdb.DuckDBPyConnection, person_id: str) -> tuple[list[Golden
     for table in (PERSON_CONTACT, PERSON_PROFILE):
         if not table_exists(table):
             continue
-        rows = _rows(con, f"select * from {scan(table)} where person_id = ?", person_id)
-        for row in rows:
-            found, rest = group_golden(row)
-            for item in found:
+        for row in rows(con, f"select * from {scan(table)} where person_id = $person", {"person": person_id}):
+            attributes, rest = group_golden(row)
+            for item in attributes:
                 first = golden.setdefault(item.attribute, item)
                 first.values.update({name: value for name, value in item.values.items() if name not in first.values})
             facts |= rest
@@ -158,7 +159,7 @@ def _golden(con: duckdb.DuckDBPyConnection, person_id: str) -> tuple[list[Golden
 
 def group_golden(row: dict[str, Any]) -> tuple[list[Golden], dict[str, Any]]:
     """A row as golden attributes and the rest: `<attribute>_source` closes a group of the columns before it."""
-    found: list[Golden] = []
+    attributes: list[Golden] = []
     waiting: dict[str, Any] = {}
     tokens: dict[str, Any] = {}
     used = {"person_id"}
@@ -173,12 +174,12 @@ def group_golden(row: dict[str, Any]) -> tuple[list[Golden], dict[str, Any]]:
         else:
             about = {ending: row[attribute + ending] for ending in _ABOUT if attribute + ending in row}
             used.update(attribute + ending for ending in about)
-            found.append(_golden_of(attribute, waiting, value, about))
+            attributes.append(_golden_of(attribute, values=waiting, source=value, about=about))
             waiting = {}
-    return found, waiting | tokens
+    return attributes, waiting | tokens
 
 
-def _golden_of(attribute: str, values: dict[str, Any], source: str | None, about: dict[str, Any]) -> Golden:
+def _golden_of(attribute: str, *, values: dict[str, Any], source: str | None, about: dict[str, Any]) -> Golden:
     other = about.get("_runner_up")
     return Golden(
         attribute,
@@ -194,105 +195,86 @@ def _golden_of(attribute: str, values: dict[str, Any], source: str | None, about
     )
 
 
-def _identifiers(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+def _identifiers(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     """Every identifier with where and when it was seen."""
-    if not table_exists(PERSON_IDENTIFIERS):
-        return []
-    return _rows(
+    return rows_of(
         con,
+        (PERSON_IDENTIFIERS,),
         f"""select kind, value, is_valid, records_count, persons_count, sources, first_seen_at, last_seen_at
-            from {scan(PERSON_IDENTIFIERS)} where person_id = ? order by kind, records_count desc, value""",
-        person_id,
+            from {scan(PERSON_IDENTIFIERS)} where person_id = $person order by kind, records_count desc, value""",
+        {"person": person_id},
     )
 
 
-def _by_kind(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for row in rows:
-        found.setdefault(row["kind"], []).append(row["value"])
-    return found
+def _by_kind(identifiers: list[Row]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for row in identifiers:
+        values.setdefault(row["kind"], []).append(row["value"])
+    return values
 
 
-def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
+def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     """The households of a person, those that hold first, each with who else lives there now."""
-    if not table_exists(PERSON_HOUSEHOLDS):
-        return []
-    found = _rows(
+    households = rows_of(
         con,
+        (PERSON_HOUSEHOLDS,),
         f"""select household_id, kind, role, members_count, source, valid_from, valid_to
-            from {scan(PERSON_HOUSEHOLDS)} where person_id = ?
+            from {scan(PERSON_HOUSEHOLDS)} where person_id = $person
             order by valid_to is not null, kind, valid_from desc, household_id""",
-        person_id,
+        {"person": person_id},
     )
-    if not found:
+    if not households:
         return []
-    others = _rows(
+    others = rows(
         con,
         f"""with them as (
                 select distinct household_id, person_id, role from {scan(PERSON_HOUSEHOLDS)}
                 where household_id in (select unnest($homes)) and person_id <> $person and valid_to is null)
             select them.*, c.full_name from them left join {scan(PERSON_CONTACT)} c using (person_id) order by all""",
-        {"person": person_id, "homes": [row["household_id"] for row in found]},
+        {"person": person_id, "homes": [row["household_id"] for row in households]},
     )
     names = ("person_id", "full_name", "role")
     return [
         row | {"others": [{n: o[n] for n in names} for o in others if o["household_id"] == row["household_id"]]}
-        for row in found
+        for row in households
     ]
 
 
-def _sources(records: list[dict[str, Any]], journey: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sources(records: list[Row], journey: list[Row]) -> list[Row]:
     """What each system knows, of what has been read: its records, its events and when they began and ended."""
-    held = Counter(record["source"] for record in records)
-    found = []
-    for source in sorted({*held, *(line["source"] for line in journey)}):
+    records_of = Counter(record["source"] for record in records)
+    sources = []
+    for source in sorted({*records_of, *(line["source"] for line in journey)}):
         lines = [line for line in journey if line["source"] == source]
-        found.append(
+        sources.append(
             {
                 "source": source,
-                "records": held[source],
+                "records": records_of[source],
                 "events": sum(line["events"] for line in lines),
                 "first_event_at": min((line["first_event_at"] for line in lines), default=None),
                 "last_event_at": max((line["last_event_at"] for line in lines), default=None),
             }
         )
-    return found
+    return sources
 
 
-def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
-    if not table_exists(JOURNEY_EVENTS):
-        return []
-    return _rows(
+def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
+    return rows_of(
         con,
+        (JOURNEY_EVENTS,),
         f"""select source, event_type, count(*) as events, min(event_at) as first_event_at,
                 max(event_at) as last_event_at
-            from {scan(JOURNEY_EVENTS)} where person_id = ? group by all order by source, events desc, event_type""",
-        person_id,
-    )
-
-
-def _last_events(con: duckdb.DuckDBPyConnection, person_id: str, last: int) -> list[dict[str, Any]]:
-    if not last or not table_exists(JOURNEY_EVENTS):
-        return []
-    return _rows(
-        con,
-        f"select * from {scan(JOURNEY_EVENTS)} where person_id = ? order by event_at desc, event_id limit {int(last)}",
-        person_id,
-    )
-
-
-def _ledger(con: duckdb.DuckDBPyConnection, person_id: str) -> list[dict[str, Any]]:
-    if not table_exists(PERSON_EVENTS):
-        return []
-    return _rows(
-        con,
-        f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
-            where $person in (person_id, other_person_id) order by event_at, event_type""",
+            from {scan(JOURNEY_EVENTS)} where person_id = $person
+            group by all order by source, events desc, event_type""",
         {"person": person_id},
     )
 
 
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: str | dict[str, Any]) -> list[dict[str, Any]]:
-    found = con.execute(sql, [parameters] if isinstance(parameters, str) else parameters)
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+def _last_events(con: duckdb.DuckDBPyConnection, person_id: str, last: int) -> list[Row]:
+    return rows_of(
+        con,
+        (JOURNEY_EVENTS,),
+        f"""select * from {scan(JOURNEY_EVENTS)} where person_id = $person
+            order by event_at desc, event_id limit {int(last)}""",
+        {"person": person_id},
+    )

@@ -16,13 +16,12 @@ from identity.review.labels import Label, labels_in_force
 from identity.review.pair_verdict import Opinion, opinion
 from identity.review.queue import PERSON_REVIEWS, pair_id
 from identity.review.trained_models import lake_model
+from identity.review.waterfall import PRIOR, prior_bits
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 
 #: Said of a record by the table itself, not by its source.
 _OURS = {"record_id", "content_hash", "batch_id", "first_known_at", "landed_at"}
-#: What the matcher holds before anything is compared.
-_PRIOR = "prior"
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _steps(weights: dict[str, float], strength: float | None) -> list[Step]:
     """The weights, after what is in the strength beside them: how likely any two records are one person."""
     if strength is None or not weights:
         return []
-    compared = {name: bits for name, bits in weights.items() if name != _PRIOR}
-    prior = strength - sum(compared.values())
-    first = [Step(_PRIOR, prior)] if abs(prior) >= 0.05 else []
+    compared = {name: bits for name, bits in weights.items() if name != PRIOR}
+    prior = prior_bits(list(compared.values()), strength)
+    first = [] if prior is None else [Step(PRIOR, prior)]
     return first + [Step(*item) for item in sorted(compared.items(), key=lambda item: -item[1])]

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from identity.review.explain import Comparison, Tie
+from persons.records import Record
 from tests.integration import person_lake
 from tests.integration.person_lake import BUSY, BUSY_EVENTS, FORMER, HOSTILE, MEI, PARTED, PERSONAL, TWIN, Served, plain
 from tests.small_lake import SmallLake
 from web.person import words
-from web.person.records import Record
 from web.person.waterfall import Step, pour
 from web.person.why import explain
 
@@ -253,9 +253,9 @@ def test_lake_without_tables_says_how_to_fill_it(tmp_path: Path) -> None:
 
 def test_pipelines_own_lake_is_shown_and_agrees_with_its_marts(small_lake: SmallLake) -> None:
     from lake.tables import scan
-    from web.person.consents import read_consents
-    from web.person.person import View, read_person
-    from web.person.reading import reader, rows
+    from persons.consents import read_consents
+    from persons.person_file import View, read_person_file
+    from persons.reading import reader, rows
 
     with small_lake.opened(), reader() as con:
         profiles = rows(
@@ -269,10 +269,7 @@ def test_pipelines_own_lake_is_shown_and_agrees_with_its_marts(small_lake: Small
                 f"{c.purpose}:{c.channel}" for c in read_consents(con, profile["person_id"]) if c.state == "granted"
             ]
             assert sorted(granted) == profile["consents"], profile["person_id"]
-        shown = read_person(profiles[0]["person_id"], View())
+        shown = read_person_file(profiles[0]["person_id"], View())
         assert shown.name
         assert shown.records_count == profiles[0]["records_count"]
-        assert (
-            sum(lane.events for lane in shown.journey.picture.lanes if shown.journey.picture)
-            == profiles[0]["events_count"]
-        )
+        assert sum(hour["events"] for hour in shown.journey.hours) == profiles[0]["events_count"]

@@ -25,16 +25,17 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from contracts.errors import LakeError
 from governance import access_log
 from lake import clock
+from persons.journey import read_journey
 from persons.lookup import UnknownPersonError, find_person
+from persons.overview import read_overview
+from persons.person_file import View, read_person_file
+from persons.reading import reader
+from persons.records import read_records
+from persons.search import Choice, NoPerson, search_person
 from web.loopback_guard import Guard
-from web.person.front import read_front
-from web.person.journey import read_journey
-from web.person.person import View, read_person
-from web.person.reading import reader
-from web.person.records import read_records
-from web.person.search import Choice, Unknown, look_up
+from web.person.journey_picture import draw
 from web.person.why import LINE, REACH, read_why
-from web.person.words import environment
+from web.person.words import NO_PERSON, environment
 
 LONGEST_FORM = 4096
 #: The portal's style sheet comes first: the pages of one product look alike. Ours adds what a person's page needs.
@@ -92,21 +93,22 @@ async def find(request: Request) -> Response:
 
 def _find(request: Request, typed: str) -> Response:
     with reader() as con:
-        found = look_up(con, typed)
-    if isinstance(found, str):
-        return RedirectResponse(f"/person/{found}", status_code=303)
-    if isinstance(found, Choice):
-        for one in found.persons:
+        outcome = search_person(con, typed)
+    if isinstance(outcome, str):
+        return RedirectResponse(f"/person/{outcome}", status_code=303)
+    if isinstance(outcome, Choice):
+        for one in outcome.persons:
             access_log.note(one["person_id"], "choice", request.state.viewer)
-    return _front(typed, found)
+    return _front(typed, outcome)
 
 
-def _front(typed: str = "", found: Choice | Unknown | None = None) -> Response:
+def _front(typed: str = "", outcome: Choice | NoPerson | None = None) -> Response:
     with reader() as con:
-        shown = read_front(con)
-    status = 404 if isinstance(found, Unknown) else 200
-    is_choice = isinstance(found, Choice)
-    return _page("front.html.j2", status, front=shown, typed=typed, found=found, is_choice=is_choice)
+        overview = read_overview(con)
+    choice = outcome if isinstance(outcome, Choice) else None
+    problem = NO_PERSON[outcome.reason] if isinstance(outcome, NoPerson) else None
+    status = 404 if problem else 200
+    return _page("front.html.j2", status, overview=overview, typed=typed, choice=choice, problem=problem)
 
 
 def person(
@@ -118,30 +120,31 @@ def person(
     day: date | None = None,
 ) -> Response:
     """One person's file."""
-    found = _known(person_id)
-    access_log.note(found, f"as_of:{day}" if day else "file", request.state.viewer)
+    known_id = _known(person_id)
+    access_log.note(known_id, f"as_of:{day}" if day else "file", request.state.viewer)
     view = View(source=source, number=page, span=span, day=day)
-    shown = read_person(found, view, asked_for=person_id)
-    return _page("person.html.j2", person=shown, view=view, today=clock.today(), strongest=shown.strongest)
+    file = read_person_file(known_id, view, asked_for=person_id)
+    picture = draw(file.journey.hours, span)
+    return _page("person.html.j2", person=file, picture=picture, view=view, today=clock.today())
 
 
 def journey(request: Request, person_id: str, source: Source = None, page: Number = 1, span: Span = None) -> Response:
     """The journey of a person alone."""
-    found = _known(person_id)
-    access_log.note(found, "journey", request.state.viewer)
+    known_id = _known(person_id)
+    access_log.note(known_id, "journey", request.state.viewer)
     with reader() as con:
-        shown = read_journey(con, found, source=source, number=page, span=span)
-    return _page("journey.html.j2", person_id=found, picture=shown.picture, page=shown.page)
+        read = read_journey(con, known_id, source=source, number=page)
+    return _page("journey.html.j2", person_id=known_id, picture=draw(read.hours, span), page=read.page)
 
 
 def ties(request: Request, person_id: str, part: bool = False) -> Response:
     """The ties of a person, each with its waterfall."""
-    found = _known(person_id)
-    access_log.note(found, "explanation", request.state.viewer)
+    known_id = _known(person_id)
+    access_log.note(known_id, "explanation", request.state.viewer)
     with reader() as con:
-        shown = read_why(found, read_records(con, found))
+        why = read_why(known_id, read_records(con, known_id))
     template = "ties_part.html.j2" if part else "ties.html.j2"
-    return _page(template, person_id=found, why=shown, line=LINE, reach=REACH)
+    return _page(template, person_id=known_id, why=why, line=LINE, reach=REACH)
 
 
 def asset(name: str) -> Response:
@@ -169,7 +172,7 @@ def _page(template: str, status: int = 200, **shown: Any) -> Response:
     return HTMLResponse(_templates.get_template(template).render(**shown), status_code=status)
 
 
-_TOLD = {
+_PROBLEMS = {
     404: ("There is nothing here", "Nobody in this lake has that id, or the address is wrong. Search again below."),
     405: ("That cannot be done here", "Search again below."),
     413: ("That is too long", "An id, an e-mail address or a telephone number has at most 320 characters."),
@@ -180,19 +183,18 @@ _TOLD = {
 def _refused(request: Request, error: Exception) -> Response:
     """A page that says what is wrong and how to go on, with the search; the address is not repeated."""
     status = error.status_code if isinstance(error, HTTPException) else 422
-    reason, cure = _TOLD.get(status, _TOLD[404])
-    return _page("refused.html.j2", status, found=Unknown(reason, cure))
+    return _page("refused.html.j2", status, problem=_PROBLEMS.get(status, _PROBLEMS[404]))
 
 
 def _failed(request: Request, error: Exception) -> Response:
     """The lake cannot be read as it is; its errors name the cure and no values."""
     if not isinstance(error, LakeError):
         raise error
-    return _page("refused.html.j2", 503, found=Unknown(str(error.args[0]), error.cure))
+    return _page("refused.html.j2", 503, problem=(str(error.args[0]), error.cure))
 
 
 def _broken(request: Request, error: Exception) -> Response:
     """Our own mistake. The guard writes its kind and place to the log."""
     reason = "Something went wrong here"
     cure = "Try again; if it stays, tell the data platform team. Kind and place are in the server's log."
-    return _page("refused.html.j2", 500, found=Unknown(reason, cure))
+    return _page("refused.html.j2", 500, problem=(reason, cure))

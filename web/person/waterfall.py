@@ -1,25 +1,25 @@
-"""How bits add up to a match strength, as bars: each begins where the one before it ended."""
+"""How bits add up to a match strength, as bars of an SVG. `identity.review.waterfall` computes where a bar lies."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-_LEAST = 0.05
+from identity.review import waterfall
+from identity.review.waterfall import PRIOR
+
+#: The name of the last bar.
+TOTAL = "total"
 
 
 @dataclass(frozen=True)
 class Step:
-    """What speaks, how many bits for (or against) one person, and the level and values that were compared, if told."""
+    """A comparison: how many bits it speaks for (or against) one person, and what was compared where it is known."""
 
     name: str
     bits: float
     level: str = ""
     value_l: Any = None
     value_r: Any = None
-
-
-#: What is in a strength beside the comparisons: how likely any two records are one person before they are compared.
-PRIOR = "prior"
 
 
 @dataclass(frozen=True)
@@ -42,18 +42,14 @@ class Waterfall:
 
 def pour(steps: Iterable[Step], total: float) -> Waterfall:
     """The waterfall of steps that add up to a total; what they lack to it is the prior."""
-    told = list(steps)
-    rest = total - sum(step.bits for step in told)
-    if told and abs(rest) >= _LEAST:
-        told.insert(0, Step(PRIOR, rest))
-    ends = [0.0]
-    for step in told:
-        ends.append(ends[-1] + step.bits)
-    lowest, highest = min(*ends, total, 0.0), max(*ends, total, 0.0)
-    length = (highest - lowest) or 1.0
+    compared = list(steps)
+    prior = waterfall.prior_bits([step.bits for step in compared], total)
+    if prior is not None:
+        compared.insert(0, Step(PRIOR, prior))
+    drawn = waterfall.waterfall([step.bits for step in compared], total)
+    bars = [_percent(step, bar) for step, bar in zip(compared, drawn.bars, strict=True)]
+    return Waterfall(bars, _percent(Step(TOTAL, total), drawn.total), 100 * drawn.zero)
 
-    def bar(step: Step, begin: float) -> Bar:
-        return Bar(step, 100 * (min(begin, begin + step.bits) - lowest) / length, 100 * abs(step.bits) / length)
 
-    bars = [bar(step, begin) for step, begin in zip(told, ends, strict=False)]
-    return Waterfall(bars, bar(Step("all together", total), 0.0), 100 * -lowest / length)
+def _percent(step: Step, bar: waterfall.Bar) -> Bar:
+    return Bar(step, 100 * bar.left, 100 * bar.width)

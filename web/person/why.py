@@ -7,7 +7,7 @@ kept.
 from dataclasses import dataclass
 
 from identity.review.explain import Tie, ties_of
-from web.person.records import Record
+from persons.records import Record
 from web.person.waterfall import Step, Waterfall, pour
 
 MOST_OTHERS = 40

@@ -9,7 +9,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from identity.links.link_history import BEGINNING
-from web.person import history, journey
+from persons.journey import TROUBLES
+from persons.reading import Row
+from persons.reviews import OpenReview
+from web.person.journey_picture import SPAN_WORDS, about
+from web.person.waterfall import Step, Waterfall, pour
 
 LONGEST_VALUE = 160
 _SHOWN_OF_ID = 4
@@ -19,6 +23,30 @@ REASONS = {
     "CUT_BRIDGE": "A tie that was cut: its two sides contradict each other, or hang by it alone",
     "AMBIGUOUS": "A record that fits two people about equally well",
     "TOO_LARGE": "A tie inside a cluster too large to be believed",
+}
+#: Why nobody was found, and what to do.
+NO_PERSON = {
+    "not_understood": (
+        "That is no id, no e-mail address and no telephone number",
+        "Type one of the three: p_…, somebody@somewhere, or a number with its country code, as +86 136 0000 0000.",
+    ),
+    "empty_lake": ("This lake knows nobody yet", "Fill it first: lake run"),
+    "person_id": (
+        "Nobody in this lake has that id",
+        "Ids are written p_ and twenty letters and digits.",
+    ),
+    "ended": (
+        "Nobody in this lake has that id any more: the person's last record was withdrawn",
+        "The list of changes below says what became of it.",
+    ),
+    "email": (
+        "Nobody in this lake has that e-mail",
+        "Check its spelling. A placeholder, or an address that many share, leads to nobody: try the telephone number.",
+    ),
+    "phone": (
+        "Nobody in this lake has that phone number",
+        "Give it with its country code, as +86. A number that many share leads to nobody: try the e-mail address.",
+    ),
 }
 _HERE = Path(__file__).parent
 
@@ -37,7 +65,12 @@ def environment() -> Environment:
         value=value, held=held, moment=moment, day=day, spoken=spoken, number=number, bits=bits, share=share, tie=tie
     )
     made.globals.update(
-        span_words=journey.SPAN_WORDS, troubles=journey.TROUBLES, ledger_words=history.words, reasons=REASONS
+        span_words=SPAN_WORDS,
+        troubles=TROUBLES,
+        ledger_words=ledger_words,
+        reasons=REASONS,
+        about=about,
+        waterfall_of=waterfall_of,
     )
     return made
 
@@ -122,3 +155,34 @@ def share(part: float, whole: float) -> str:
 def tie(kind: str) -> str:
     """`SAME_ACCOUNT_ID` as a reader says it."""
     return "by itself" if kind == "SINGLETON" else kind.replace("_", " ").lower()
+
+
+def waterfall_of(review: OpenReview) -> Waterfall:
+    """The waterfall of a pair that waits for a judgement."""
+    return pour([Step(*weight) for weight in review.weights], review.match_strength)
+
+
+def ledger_words(event: Row, person_id: str | None = None) -> list[tuple[str, Any]]:
+    """An event of the ledger as parts of a sentence, seen from a person or from outside: (`text` or `person`, what)."""
+    subject, other = ("person", event["person_id"]), ("person", event["other_person_id"])
+    records = f"{event['records']:,} record{'s' * (event['records'] != 1)}"
+    if person_id is not None and event["other_person_id"] == person_id:
+        sentences: dict[str, list[tuple[str, Any]]] = {
+            "merge": [("text", f"Became part of another file, with {records}:"), subject],
+            "split": [("text", f"Gave {records} to the new"), subject],
+            "move": [("text", f"Gave {records} to"), subject],
+        }
+    else:
+        sentences = {
+            "birth": [("text", f"First seen, with {records}")],
+            "merge": [("text", f"Took in {records} of"), other],
+            "split": [("text", f"Parted off with {records} of"), other],
+            "move": [("text", f"Received {records} of"), other],
+            "end": [("text", f"Ended: the last of {records} was withdrawn")],
+        }
+    sentence = sentences.get(event["event_type"], [("text", event["event_type"])])
+    return sentence if person_id is not None else [subject, *((kind, _lower(part)) for kind, part in sentence)]
+
+
+def _lower(part: Any) -> Any:
+    return part[:1].lower() + part[1:] if isinstance(part, str) and not part.startswith("p_") else part

@@ -1,25 +1,27 @@
-"""The past of a person's id: births, merges and splits told in words, and whose the records were on a chosen day."""
+"""The past of a person's id: births, merges and splits, and whose the records were on a chosen day.
+
+`lake profile` and the person page both read the past here.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
 
 import duckdb
 
 from identity.links.as_of import PERSON_LINKS, held_at
 from identity.links.link_history import PERSON_EVENTS
 from lake.tables import scan
-from web.person.reading import Row, rows, rows_of
+from persons.reading import Row, rows, rows_of
 
 
 @dataclass(frozen=True)
-class Graph:
+class LinksOnDay:
     """The links around a person as they held at the end of a day.
 
     Attributes:
         day: the day that was chosen (UTC).
         records: the records that were this person's then: record_id, match_kind, match_strength, valid_from, and
-            `person_id_now`, null where the record is no longer there.
+            `person_id_now`, null where the record no longer exists.
         elsewhere: the records that are this person's now and were another's or nobody's then: record_id,
             `person_id_then` (null: not yet known).
     """
@@ -30,11 +32,11 @@ class Graph:
 
     @property
     def is_as_now(self) -> bool:
-        """Whether the day's graph is the one of now."""
+        """Whether the links of the day are those of now."""
         return not self.elsewhere and all(row["person_id_now"] == row["person_id"] for row in self.records)
 
 
-def read_graph(con: duckdb.DuckDBPyConnection, person_id: str, day: date) -> Graph:
+def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date) -> LinksOnDay:
     """The links around a person at the end of a day."""
     moment = datetime.combine(day, time.max, tzinfo=UTC)
     asked = {"person": person_id, "moment": moment}
@@ -56,40 +58,26 @@ def read_graph(con: duckdb.DuckDBPyConnection, person_id: str, day: date) -> Gra
             where l.person_id is distinct from $person order by m.record_id""",
         asked,
     )
-    return Graph(day, records, elsewhere)
+    return LinksOnDay(day, records, elsewhere)
+
+
+def read_ledger(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
+    """The births, merges, splits, moves and ends that name a person, oldest first: event_type, person_id,
+    other_person_id, records, event_at."""
+    return rows_of(
+        con,
+        (PERSON_EVENTS,),
+        f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
+            where $person in (person_id, other_person_id) order by event_at, event_type""",
+        {"person": person_id},
+    )
 
 
 def last_changes(con: duckdb.DuckDBPyConnection, limit: int = 20) -> list[Row]:
-    """The newest merges, splits, moves and ends of the whole lake."""
+    """The newest merges, splits, moves and ends of the whole lake, in the columns of `read_ledger`."""
     return rows_of(
         con,
         (PERSON_EVENTS,),
         f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
             where event_type <> 'birth' order by event_at desc, event_id limit {limit}""",
     )
-
-
-def words(event: Row, person_id: str | None = None) -> list[tuple[str, Any]]:
-    """An event of the ledger as parts of a sentence, seen from a person or from outside: (`text` or `person`, what)."""
-    subject, other = ("person", event["person_id"]), ("person", event["other_person_id"])
-    records = f"{event['records']:,} record{'s' * (event['records'] != 1)}"
-    if person_id is not None and event["other_person_id"] == person_id:
-        told: dict[str, list[tuple[str, Any]]] = {
-            "merge": [("text", f"Became part of another file, with {records}:"), subject],
-            "split": [("text", f"Gave {records} to the new"), subject],
-            "move": [("text", f"Gave {records} to"), subject],
-        }
-    else:
-        told = {
-            "birth": [("text", f"First seen, with {records}")],
-            "merge": [("text", f"Took in {records} of"), other],
-            "split": [("text", f"Parted off with {records} of"), other],
-            "move": [("text", f"Received {records} of"), other],
-            "end": [("text", f"Ended: the last of {records} was withdrawn")],
-        }
-    said = told.get(event["event_type"], [("text", event["event_type"])])
-    return said if person_id is not None else [subject, *((kind, _lower(part)) for kind, part in said)]
-
-
-def _lower(part: Any) -> Any:
-    return part[:1].lower() + part[1:] if isinstance(part, str) and not part.startswith("p_") else part

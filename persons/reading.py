@@ -1,7 +1,6 @@
-"""How the page reads the lake: one DuckDB for the process, a cursor per request, every table at its newest version.
+"""How a server reads persons: one DuckDB for the process, a cursor per request, every table at its newest version.
 
-Nothing is kept between requests but the engine itself (20 ms to make), so that a run's results are seen at the next
-load of the page.
+Only the engine itself (20 ms to make) outlives a request, so that a run's results are seen at the next one.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The pairs of the review queue that concern a person: where the matcher is unsure, and who should say."""
+"""The pairs of the review queue that concern a person: where the matcher is unsure, and who should decide."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,15 +9,20 @@ from identity.links.as_of import PERSON_LINKS
 from identity.review.labels import read_labels
 from identity.review.queue import OPEN, PERSON_REVIEWS
 from lake.tables import scan
-from web.person.reading import Row, rows_of
-from web.person.waterfall import Step, Waterfall, pour
+from persons.reading import Row, rows_of
 
-MOST = 20
+MAX_PAIRS = 20
+_QUEUE_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """A pair that waits for a judgement. `other_person_id` is None where both records are this person's."""
+class OpenReview:
+    """A pair that waits for a judgement.
+
+    Attributes:
+        other_person_id: the person of the other record; None where both records are this person's.
+        match_strength: bits; `weights`: comparison and bits, what says most for one person first.
+    """
 
     pair_id: str
     record_id_l: str
@@ -25,12 +30,24 @@ class Doubt:
     reason: str
     other_person_id: str | None
     first_seen_at: datetime
-    waterfall: Waterfall
+    match_strength: float
+    weights: list[tuple[str, float]]
 
 
-def read_doubts(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Doubt]:
-    """The open pairs with a record of a person, the least sure first; `MOST` at most."""
-    found = rows_of(
+@dataclass(frozen=True)
+class QueuedPair:
+    """A pair of the queue without any value: the persons of its two records (None: the record no longer exists)."""
+
+    pair_id: str
+    reason: str
+    match_strength: float
+    person_id_l: str | None
+    person_id_r: str | None
+
+
+def read_reviews(con: duckdb.DuckDBPyConnection, person_id: str) -> list[OpenReview]:
+    """The open pairs with a record of a person, the least sure first; `MAX_PAIRS` at most."""
+    pairs = rows_of(
         con,
         (PERSON_REVIEWS, PERSON_LINKS),
         f"""with links as (select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
@@ -42,48 +59,39 @@ def read_doubts(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Doubt]:
             order by abs(match_strength), pair_id""",
         {"person": person_id},
     )
-    if not found:
+    if not pairs:
         return []
-    judged = read_labels()
-    labelled = set(zip(judged["record_id_l"].to_pylist(), judged["record_id_r"].to_pylist(), strict=True))
-    return [_doubt(row, person_id) for row in found if (row["record_id_l"], row["record_id_r"]) not in labelled][:MOST]
+    labels = read_labels()
+    labelled = set(zip(labels["record_id_l"].to_pylist(), labels["record_id_r"].to_pylist(), strict=True))
+    unlabelled = [row for row in pairs if (row["record_id_l"], row["record_id_r"]) not in labelled]
+    return [_review(row, person_id) for row in unlabelled[:MAX_PAIRS]]
 
 
-def _doubt(row: Row, person_id: str) -> Doubt:
-    steps = sorted(row["weights"] or [], key=lambda step: -step["weight_bits"])
-    return Doubt(
+def _review(row: Row, person_id: str) -> OpenReview:
+    weights = sorted(row["weights"] or [], key=lambda weight: -weight["weight_bits"])
+    return OpenReview(
         pair_id=row["pair_id"],
         record_id_l=row["record_id_l"],
         record_id_r=row["record_id_r"],
         reason=row["reason"],
         other_person_id=None if row["other_person_id"] == person_id else row["other_person_id"],
         first_seen_at=row["first_seen_at"],
-        waterfall=pour([Step(s["comparison"], s["weight_bits"]) for s in steps], row["match_strength"]),
+        match_strength=row["match_strength"],
+        weights=[(weight["comparison"], weight["weight_bits"]) for weight in weights],
     )
 
 
-@dataclass(frozen=True)
-class Waiting:
-    """A pair of the queue seen from outside: the persons of its two records (None: the record is gone), no values."""
-
-    pair_id: str
-    reason: str
-    match_strength: float
-    person_id_l: str | None
-    person_id_r: str | None
-
-
-def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[Waiting]]:
+def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[QueuedPair]]:
     """How many pairs wait for a judgement, and the ten of which the matcher is least sure."""
     counted = rows_of(
         con, (PERSON_REVIEWS,), f"select count(*) as pairs from {scan(PERSON_REVIEWS)} where state = '{OPEN}'"
     )
-    found = rows_of(
+    least_sure = rows_of(
         con,
         (PERSON_REVIEWS, PERSON_LINKS),
         f"""with least_sure as (
                 select * from {scan(PERSON_REVIEWS)} where state = '{OPEN}'
-                order by abs(match_strength), pair_id limit 10),
+                order by abs(match_strength), pair_id limit {_QUEUE_SHOWN}),
                 links as (
                 select record_id, person_id from {scan(PERSON_LINKS)}
                 where valid_to is null and record_id in
@@ -93,4 +101,4 @@ def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[Waiting]]:
                 left join links r on r.record_id = record_id_r
             order by abs(match_strength), pair_id""",
     )
-    return counted[0]["pairs"] if counted else 0, [Waiting(**row) for row in found]
+    return counted[0]["pairs"] if counted else 0, [QueuedPair(**row) for row in least_sure]

@@ -12,7 +12,7 @@ import duckdb
 from identity.links.as_of import PERSON_LINKS
 from lake import clock
 from lake.tables import scan
-from web.person.reading import rows_of
+from persons.reading import rows_of
 
 CONSENTS = "bronze/crm/consents"
 

@@ -1,4 +1,4 @@
-"""Everything that one person's page shows, gathered in one go."""
+"""One person's whole file as a page shows it, read in one call."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
+from persons.consents import Consent, read_consents
+from persons.history import LinksOnDay, read_links_on_day
+from persons.journey import Journey, read_journey
 from persons.profile import Golden, Profile, read_profile
-from web.person.consents import Consent, read_consents
-from web.person.doubts import Doubt, read_doubts
-from web.person.history import Graph, read_graph
-from web.person.journey import Journey, read_journey
-from web.person.reading import reader
-from web.person.records import Record, name_in_other_script, read_records
+from persons.reading import reader
+from persons.records import Record, name_in_other_script, read_records
+from persons.reviews import OpenReview, read_reviews
 
 
 @dataclass(frozen=True)
 class View:
-    """What of a person's page was asked for: a system and a page of the journey, its span, a day of the past."""
+    """What of a file was asked for: a system and a page of the journey, the span of its picture, a day of the past."""
 
     source: str | None = None
     number: int = 1
@@ -26,15 +26,15 @@ class View:
 
 
 @dataclass(frozen=True)
-class Person:
-    """One person's page. `graph` is None where no day of the past was asked for."""
+class PersonFile:
+    """One person's file. `on_day` is None where no day of the past was asked for."""
 
     profile: Profile
     consents: list[Consent]
     records: dict[str, list[Record]]
-    doubts: list[Doubt]
+    reviews: list[OpenReview]
     journey: Journey
-    graph: Graph | None
+    on_day: LinksOnDay | None
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -44,11 +44,11 @@ class Person:
     @property
     def golden(self) -> list[tuple[Golden, list[tuple[str, Any]]]]:
         """The golden attributes that have a value, each with its columns that have one."""
-        told = (
-            (item, [(name, held) for name, held in item.values.items() if held not in (None, "", [])])
+        with_values = (
+            (item, [(name, value) for name, value in item.values.items() if value not in (None, "", [])])
             for item in self.profile.golden
         )
-        return [(item, values) for item, values in told if values]
+        return [(item, values) for item, values in with_values if values]
 
     @property
     def name(self) -> str | None:
@@ -72,18 +72,21 @@ class Person:
         return max((record.match_strength for of_source in self.records.values() for record in of_source), default=0.0)
 
 
-def read_person(person_id: str, view: View, *, asked_for: str | None = None) -> Person:
-    """The page of a person (an id from `find_person`). Two threads read, each on its own connection: 190 ms of
-    the profile's queries beside 110 of all others (2,000 persons)."""
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        profile = beside.submit(_profile, person_id, asked_for)
+def read_person_file(person_id: str, view: View, *, asked_for: str | None = None) -> PersonFile:
+    """The file of a person (an id from `find_person`).
+
+    Two threads read, each on its own connection: 190 ms of the profile's queries while the other reads all the rest in
+    110 ms (2,000 persons).
+    """
+    with ThreadPoolExecutor(max_workers=1) as other_thread:
+        profile = other_thread.submit(_profile, person_id, asked_for)
         with reader() as con:
             consents = read_consents(con, person_id)
             records = read_records(con, person_id)
-            doubts = read_doubts(con, person_id)
-            journey = read_journey(con, person_id, source=view.source, number=view.number, span=view.span)
-            graph = read_graph(con, person_id, view.day) if view.day is not None else None
-        return Person(profile.result(), consents, records, doubts, journey, graph)
+            reviews = read_reviews(con, person_id)
+            journey = read_journey(con, person_id, source=view.source, number=view.number)
+            on_day = read_links_on_day(con, person_id, view.day) if view.day is not None else None
+        return PersonFile(profile.result(), consents, records, reviews, journey, on_day)
 
 
 def _profile(person_id: str, asked_for: str | None) -> Profile:

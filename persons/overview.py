@@ -1,4 +1,4 @@
-"""What stands on the first page beside the search: how many, what changed last, and where a false merge would show."""
+"""What is known of all persons together: how many, what changed last, and where a false merge would show."""
 
 from dataclasses import dataclass
 
@@ -6,34 +6,35 @@ import duckdb
 
 from identity.links.as_of import PERSON_LINKS
 from lake.tables import scan
+from persons.history import last_changes
 from persons.profile import PERSON_PROFILE
-from web.person.doubts import Waiting, read_queue
-from web.person.history import last_changes
-from web.person.reading import Row, rows_of
+from persons.reading import Row, rows_of
+from persons.reviews import QueuedPair, read_queue
 
-LARGEST = 10
+LARGEST_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Front:
-    """The first page: ids and counts, no values.
+class Overview:
+    """Ids and counts, no values of anybody.
 
     Attributes:
-        changes: the newest of the ledger, as `history.last_changes` gives them.
+        persons, records: how many there are as of now.
+        changes: the newest merges and splits, as `history.last_changes` gives them.
         largest: person_id, records_count, sources_count, events_count of those with the most records.
-        doubts: how many pairs wait for a judgement; `queue` are those of which the matcher is least sure.
+        open_reviews: how many pairs wait for a judgement; `queue` are those of which the matcher is least sure.
     """
 
     persons: int
     records: int
     changes: list[Row]
     largest: list[Row]
-    doubts: int
-    queue: list[Waiting]
+    open_reviews: int
+    queue: list[QueuedPair]
 
 
-def read_front(con: duckdb.DuckDBPyConnection) -> Front:
-    """The first page as the lake stands now; an empty lake has nobody."""
+def read_overview(con: duckdb.DuckDBPyConnection) -> Overview:
+    """The overview of the lake as it is now; an empty lake has nobody."""
     counted = rows_of(
         con,
         (PERSON_LINKS,),
@@ -44,14 +45,14 @@ def read_front(con: duckdb.DuckDBPyConnection) -> Front:
         con,
         (PERSON_PROFILE,),
         f"""select person_id, records_count, sources_count, events_count from {scan(PERSON_PROFILE)}
-            order by records_count desc, person_id limit {LARGEST}""",
+            order by records_count desc, person_id limit {LARGEST_SHOWN}""",
     )
-    doubts, queue = read_queue(con)
-    return Front(
+    open_reviews, queue = read_queue(con)
+    return Overview(
         persons=counted[0]["persons"] if counted else 0,
         records=counted[0]["records"] if counted else 0,
         changes=last_changes(con),
         largest=largest,
-        doubts=doubts,
+        open_reviews=open_reviews,
         queue=queue,
     )

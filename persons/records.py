@@ -10,7 +10,7 @@ import duckdb
 from identity.links.as_of import PERSON_LINKS
 from identity.matching.person_records import PERSON_RECORDS, TEXTS
 from lake.tables import scan
-from web.person.reading import Row, rows_of
+from persons.reading import Row, rows_of
 
 #: Han characters; a name in them and the same in Latin letters are both shown.
 _HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U0003134f]")
@@ -32,7 +32,7 @@ class Record:
 
 def read_records(con: duckdb.DuckDBPyConnection, person_id: str) -> dict[str, list[Record]]:
     """The records of a person by source, the most strongly tied first."""
-    found = rows_of(
+    rows = rows_of(
         con,
         (PERSON_LINKS, PERSON_RECORDS),
         f"""select r.*, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled
@@ -42,15 +42,15 @@ def read_records(con: duckdb.DuckDBPyConnection, person_id: str) -> dict[str, li
         {"person": person_id},
     )
     records: dict[str, list[Record]] = {}
-    for row in found:
+    for row in rows:
         records.setdefault(row["source"], []).append(_record(row))
     return records
 
 
 def _record(row: Row) -> Record:
     plain = [(name, row[name]) for name in TEXTS if row[name] is not None]
-    told = {value for _, value in plain}
-    held = [(item["kind"], item["value"]) for item in row["identifiers"] or [] if item["value"] not in told]
+    in_columns = {value for _, value in plain}
+    others = [(item["kind"], item["value"]) for item in row["identifiers"] or [] if item["value"] not in in_columns]
     return Record(
         record_id=row["record_id"],
         source=row["source"],
@@ -59,7 +59,7 @@ def _record(row: Row) -> Record:
         since=row["valid_from"],
         is_backfilled=row["is_backfilled"],
         updated_at=row["updated_at"],
-        says=plain + held,
+        says=plain + others,
     )
 
 

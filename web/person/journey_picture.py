@@ -1,4 +1,4 @@
-"""A person's journey: lanes over time for the picture, and the list of events page by page.
+"""A person's journey as a picture: one lane per system over time.
 
 The picture is made of counts per step of time, never of events, so that it weighs the same for a hundred events and for
 a hundred thousand. What stands far before the rest (a customer since 2003) would flatten it: the span shown is the
@@ -10,26 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import duckdb
+from persons.journey import TROUBLES
+from persons.reading import Row
 
-from lake.tables import scan, table_exists
-from persons.profile import JOURNEY_EVENTS
-from web.person.reading import Row, rows
-
-PAGE_ROWS = 25
+#: How many steps of time a lane has.
 STEPS = 90
 #: Name of a span and its days; the shortest that holds `_ENOUGH` of the events is shown first.
 SPANS = {"90d": 90, "1y": 366, "2y": 731, "5y": 1827}
 SPAN_WORDS = {"90d": "90 days", "1y": "a year", "2y": "two years", "5y": "five years", "all": "all"}
 _ENOUGH = 0.8
-#: Events at which a front line looks first: somebody was let down, or left.
-TROUBLES = frozenset(
-    {
-        "app_crashed", "app_error_shown", "claim_opened", "complaint_made", "order_returned", "person_unsubscribed",
-        "service_cancelled", "supervisor_requested",
-    }
-)  # fmt: skip
-_SHOWN = "amount_cny, branch_id, campaign_id, case_id, delay_minutes, duration_ms, order_id, product_category, score"
 
 
 @dataclass(frozen=True)
@@ -77,51 +66,10 @@ class Picture:
     spans: list[str]
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page of the list of events, newest first."""
-
-    source: str | None
-    number: int
-    pages: int
-    events: int
-    rows: list[Row]
-
-
-@dataclass(frozen=True)
-class Journey:
-    """The journey as it was asked for. `picture` is None where nothing has happened."""
-
-    picture: Picture | None
-    page: Page
-
-
-def read_journey(
-    con: duckdb.DuckDBPyConnection, person_id: str, *, source: str | None, number: int, span: str | None
-) -> Journey:
-    """The lanes of all systems, and a page of the events of one system or of all.
-
-    A number beyond the last page gives the last. The table is read once (27 ms for 67,000 events of 2,000 persons).
-    """
-    if not table_exists(JOURNEY_EVENTS):
-        return Journey(None, Page(source, 1, 1, 0, []))
-    con.execute(
-        f"""create or replace temp table journey as
-            select event_id, event_at, known_at, source, event_type, channel, detail, {_SHOWN}
-            from {scan(JOURNEY_EVENTS)} where person_id = ?""",
-        [person_id],
-    )
-    hours = rows(
-        con,
-        """select source, event_type, date_trunc('hour', event_at) as event_at, count(*) as events,
-               min(event_at) as first_at, max(event_at) as last_at
-           from journey group by all order by source""",
-    )
-    return Journey(draw(hours, span) if hours else None, _read_page(con, source, number))
-
-
-def draw(hours: list[Row], span: str | None = None) -> Picture:
-    """The picture of counted events: source, event_type, event_at, events, first_at, last_at per row; one at least."""
+def draw(hours: list[Row], span: str | None = None) -> Picture | None:
+    """The picture of the counted events of `persons.journey.Journey.hours`; None where nothing has happened."""
+    if not hours:
+        return None
     first, last = min(row["first_at"] for row in hours), max(row["last_at"] for row in hours)
     spans = [*(name for name, days in SPANS.items() if timedelta(days=days) < last - first), "all"]
     span = span if span in spans else _span_that_holds_most(hours, last, spans)
@@ -188,21 +136,7 @@ def _ticks(since: datetime, until: datetime) -> list[Tick]:
     return ticks
 
 
-def _read_page(con: duckdb.DuckDBPyConnection, source: str | None, number: int) -> Page:
-    of_source = "from journey where $source is null or source = $source"
-    events = rows(con, f"select count(*) as events {of_source}", {"source": source})[0]["events"]
-    pages = max(1, -(-events // PAGE_ROWS))
-    number = min(max(1, number), pages)
-    found = rows(
-        con,
-        f"""select * {of_source} order by event_at desc, event_id
-            limit {PAGE_ROWS} offset {(number - 1) * PAGE_ROWS}""",
-        {"source": source},
-    )
-    return Page(source, number, pages, events, [row | {"about": _about(row)} for row in found])
-
-
-def _about(row: Row) -> list[str]:
+def about(row: Row) -> list[str]:
     """What an event says beside its kind, shortest words."""
 
     def told(name: str, words: str, *, none: Any = None) -> str | None:
