@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from contracts.contract_file import Column, Contract, Entity, load_contracts
+from contracts.version_order import version_order
 
 SCHEMA = "bronze"
 #: Logical types of a contract in the words of dbt model yml (see macros/engine/types.sql).
@@ -91,7 +92,7 @@ def _table(entity: Entity) -> dict[str, Any]:
         "config": {
             "meta": {
                 "delta_table": entity.table,
-                "watermark": entity.watermark,
+                "version_order": list(version_order(entity)),
                 "deletes": entity.deletes.mode,
                 "purposes": list(entity.purposes),
             }

@@ -9,6 +9,7 @@ import duckdb
 
 from contracts.contract_file import Entity
 from contracts.deletes import IS_DELETED
+from contracts.version_order import version_order
 from ingestion.connectors.base import quoted
 from ingestion.landing.staging import SEQ, Staged
 from lake.tables import open_table, scan
@@ -16,12 +17,6 @@ from lake.tables import open_table, scan
 #: End of a query of bronze's versions: only those that no delete has followed.
 SINCE_DELETED = "left join buried using (record_id) where buried_at is null or known_at >= buried_at"
 _MICROSECOND = "interval 1 microsecond"
-
-
-def version_order(entity: Entity) -> list[str]:
-    """What a record's versions in bronze are ordered by, the newest last, as in the staging models
-    (`latest_versions`)."""
-    return ["known_at", *([quoted(entity.watermark)] if entity.watermark else []), "content_hash", "batch_id"]
 
 
 def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, follows: bool) -> bool:
@@ -62,7 +57,8 @@ def order_changes(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
         return 0, 0, 0
     newest = "(select null::varchar as record_id, null::bigint as content_hash, null::bigint as known_us where false)"
     if open_table(entity.table) is not None:
-        newest = f"""(select record_id, max_by(content_hash, row({", ".join(version_order(entity))})) as content_hash,
+        order = ", ".join(quoted(column) for column in version_order(entity))
+        newest = f"""(select record_id, max_by(content_hash, row({order})) as content_hash,
                 epoch_us(max(known_at)) as known_us
             from {scan(entity.table)} where record_id in (select record_id from {staged.scan()}) group by record_id)"""
     connection.execute(

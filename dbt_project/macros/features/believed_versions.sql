@@ -1,7 +1,6 @@
-{#- Every version of a bronze table's rows and when the next one replaced it, in the order of `latest_versions`. A delete
+{#- Every version of a bronze table's rows and when the next one replaced it (`version_order`). A delete
     replaces the version before it, and is itself nothing to believe. -#}
 {% macro believed_versions(source_name, entity) %}
-    {%- set watermark = source_node(source_name, entity).config.meta.watermark -%}
     select
         record_id,
         {% for column in source_columns(source_name, entity) -%}
@@ -19,7 +18,7 @@
             coalesce(
                 lead(known_at) over (
                     partition by record_id
-                    order by known_at, {{ watermark ~ ', ' if watermark }}content_hash, batch_id
+                    order by {{ version_order(source_name, entity) }}
                 ),
                 {{ feature_instant('9999-12-31T00:00:00+00:00') }}
             ) as replaced_at

@@ -1,13 +1,10 @@
 {#- The newest version of every key of a bronze table, with the contract's columns, in the contract's order.
 
-    Newest is what the source made available last (known_at, then its own clock of changes); a tie is broken by the
-    content's hash, so that the order of arrival never matters. `first_known_at` is when the key was first known:
-    what never changes on a row was known from then on. A key whose newest version is a delete is not shown. -#}
+    Which version is the newest is decided by `version_order`. `first_known_at` is when the key was first known: what
+    never changes on a row was known from then on. A key whose newest version is a delete is not shown. -#}
 {% macro latest_versions(source_name, entity) %}
     {%- set relation = source(source_name, entity) -%}
-    {%- set node = source_node(source_name, entity) -%}
     {%- set columns = source_columns(source_name, entity) -%}
-    {%- set watermark = (node.config.meta.watermark if node else none) -%}
     select
         record_id,
         {% for column in columns -%}
@@ -23,7 +20,7 @@
             min(known_at) over (partition by record_id) as first_known_at,
             row_number() over (
                 partition by record_id
-                order by known_at desc, {{ watermark ~ ' desc, ' if watermark }}content_hash desc, batch_id desc
+                order by {{ version_order(source_name, entity, newest_first=true) }}
             ) as version_rank
         from {{ relation }}
     ) as versions

@@ -13,12 +13,12 @@ import duckdb
 
 from contracts.contract_file import Entity
 from contracts.deletes import IS_DELETED
+from contracts.version_order import version_order
 from ingestion.connectors.base import Cursor, Delivery, SourceError, literal, quoted
 from ingestion.connectors.databases.dialects import Columns, Dialect
 from ingestion.connectors.databases.sql import DatabaseConnector, mark_of
 from ingestion.landing import contract_checks
 from ingestion.landing.drift import DriftError
-from ingestion.landing.versions import version_order
 from lake import clock
 from lake.tables import open_table, scan
 
@@ -172,4 +172,4 @@ class KeysConnector(DatabaseConnector):
 
     def _newest(self) -> str:
         """Newest version first."""
-        return ", ".join(f"{column} desc" for column in version_order(self.entity))
+        return ", ".join(f"{quoted(column)} desc" for column in version_order(self.entity))
