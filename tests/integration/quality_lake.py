@@ -68,6 +68,12 @@ def make() -> None:
         [{"person_id": p, "household_id": "H1", "kind": "declared", "source": "crm", "members_count": len(PERSONS),
           "valid_from": early, "valid_to": None} for p in PERSONS],
     )  # fmt: skip
+    write(
+        "marts/person_consents",
+        [{"person_id": p, "purpose": "service", "channel": "any", "consent_record_id": "crm:consents:1",
+          "state": "granted", "valid_from": early, "known_from": early,
+          "declared_from": early} for p in PERSONS],
+    )  # fmt: skip
     write("marts/journey_events", [_event(number) for number in range(40)])
     write(
         "marts/unresolved_records",

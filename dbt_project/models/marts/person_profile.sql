@@ -48,20 +48,8 @@ customers as (
     {{ golden('customer_rows', 'customer') }}
 ),
 
--- Per customer, purpose and channel the last declaration counts; what has run out by now does not.
-declared as (
-    select
-        links.person_id,
-        consents.purpose,
-        consents.channel,
-        consents.is_granted and consents.valid_from <= {{ lake_now() }}
-        and (consents.valid_to is null or consents.valid_to > {{ lake_now() }}) as holds,
-        row_number() over (
-            partition by links.person_id, consents.purpose, consents.channel
-            order by consents.valid_from desc, consents.updated_at desc, consents.record_id asc
-        ) as place
-    from links
-    inner join {{ ref('stg_crm__consents') }} as consents on links.record_id = consents.person_record_id
+consents_now as (
+    {{ consents_at(lake_now()) }}
 ),
 
 consents as (
@@ -71,8 +59,8 @@ consents as (
         max(case when purpose = '{{ purpose }}' then 1 else 0 end) = 1 as has_{{ purpose }}_consent,
         {% endfor -%}
         {{ sorted_values("purpose || ':' || channel") }} as consents
-    from declared
-    where place = 1 and holds
+    from consents_now
+    where state = 'granted'
     group by person_id
 ),
 
