@@ -1,9 +1,10 @@
-"""The `lake` command: one thin module per verb, found in this folder.
+"""The `lake` command: one thin module per verb, found in this folder, and the verbs of plug-ins.
 
-A module `<verb>.py` exposes `register(app)` and adds its command; nothing lists the verbs. Modules that start with an
-underscore, and the packages, hold what verbs share, or parts of one that has many. Everything heavy (pyarrow, dagster,
-dbt, ...) is imported inside the functions that need it, so that `lake --help` answers in half a second. No logic of the
-pipeline lives here.
+A module `<verb>.py` exposes `register(app)` and adds its command; nothing lists the verbs. A plug-in does the same: an
+entry point of the group `customer_lake.verbs` bears the verb's name and names a function `register`. Modules that start
+with an underscore, and the packages, hold what verbs share, or parts of one that has many. Everything heavy (pyarrow,
+dagster, dbt, ...) is imported inside the functions that need it, so that `lake --help` answers in half a second. No
+logic of the pipeline lives here.
 """
 
 import sys
@@ -13,6 +14,10 @@ from pkgutil import iter_modules
 import typer
 
 from contracts.errors import LakeError
+from runs.plug_ins import load_plug_ins
+
+#: Entry points of the verbs that other packages add.
+PLUG_INS = "customer_lake.verbs"
 
 
 class ArgumentError(LakeError):
@@ -21,8 +26,15 @@ class ArgumentError(LakeError):
     exit_code = 2
 
 
-def build_app() -> typer.Typer:
-    """The command with every verb that the folder holds, in alphabetical order."""
+def build_app(verb: str | None = None) -> typer.Typer:
+    """The command with every verb that the folder holds or a plug-in adds, in alphabetical order.
+
+    Args:
+        verb: the one that will be called. Where it is the folder's own, nothing else is imported or looked for.
+
+    Raises:
+        PlugInError: a plug-in is installed and cannot be imported.
+    """
     app = typer.Typer(
         name="lake",
         help="Customer Lake: nine systems in, one file per person and served features out.",
@@ -31,9 +43,13 @@ def build_app() -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for module in sorted(iter_modules(__path__), key=lambda m: m.name):
-        if not (module.ispkg or module.name.startswith("_")):
-            import_module(f"{__name__}.{module.name}").register(app)
+    app.callback()(lambda: None)  # with one verb alone, Typer would take the verb's name for an argument
+    own = {module.name for module in iter_modules(__path__) if not (module.ispkg or module.name.startswith("_"))}
+    verbs = {} if verb in own else load_plug_ins(PLUG_INS)
+    for name in own if verb not in own else own & {verb}:
+        verbs[name] = import_module(f"{__name__}.{name}").register
+    for _, register in sorted(verbs.items()):
+        register(app)
     return app
 
 
@@ -43,7 +59,7 @@ def main() -> None:
 
     try:
         _refuse_broken(sys.argv[1:])
-        build_app()()
+        build_app(*sys.argv[1:2])()
     except LakeError as error:
         print("\n".join(map(harmless, f"error: {error}".split("\n"))), file=sys.stderr)
         sys.exit(error.exit_code)

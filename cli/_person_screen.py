@@ -12,7 +12,8 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cli._person_why import history, why
-from cli.screens.panels import cell, many, panel, short, table, when
+from cli.screens.panels import cell, panel, short, table, when
+from contracts.wording import many
 
 if TYPE_CHECKING:
     from persons.profile import Golden, Profile

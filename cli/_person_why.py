@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from cli.screens.panels import many, panel, table, when
+from cli.screens.panels import panel, table, when
 from cli.screens.printing import harmless
+from contracts.wording import many
 
 if TYPE_CHECKING:
     from identity.review.explain import Tie

@@ -26,14 +26,15 @@ def run(
     from cli._log import start_log
     from contracts.contract_file import discover_sources, load_contract
     from runs.changes import find_changes
-    from runs.run_lock import run_lock, source_systems
+    from runs.run_lock import run_lock
     from runs.summary import idle_summary, print_summary
+    from runs.worlds import source_servers
 
     started = time.monotonic()
     log = start_log()
     for name in source or []:
         load_contract(name)  # an unknown source is refused, with the names there are
-    with run_lock(), source_systems():
+    with run_lock(), source_servers():
         changes = find_changes(source or discover_sources())
         if changes.nothing and not full_refresh:
             print(idle_summary(changes, time.monotonic() - started))

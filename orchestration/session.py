@@ -1,4 +1,4 @@
-"""What the steps of one run share: its options, what it is compared with, the sandbox's servers, one run lock.
+"""What the steps of one run share: its options, what it is compared with, servers of its sources, one run lock.
 
 A Dagster resource, made once per run and closed at its end, whoever started the run (`lake run`, schedule, sensor, UI).
 """
@@ -16,7 +16,8 @@ from lake.tables import table_version
 from runs import ledger
 from runs.changes import Changes, code_fingerprint, compare, table_versions
 from runs.ledger import Failure, Run
-from runs.run_lock import run_lock, source_systems
+from runs.run_lock import run_lock
+from runs.worlds import source_servers
 
 #: What people change at any time, by `lake identity label` and `train`.
 BY_HAND = ("identity/person_labels", "identity/person_models")
@@ -40,10 +41,10 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Session"]:
-        """Take the run lock, note what the lake is compared with, start the sandbox's servers."""
+        """Take the run lock, note what the lake is compared with, start the servers of its sources."""
         with ExitStack() as stack:
             stack.enter_context(run_lock(patience=_PATIENCE_SECONDS))
-            stack.enter_context(source_systems())
+            stack.enter_context(source_servers())
             self._baseline = None if self.full_refresh else ledger.last_complete_run()
             self._code = code_fingerprint()
             self._by_hand = {name: version for name in BY_HAND if (version := table_version(name)) is not None}

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lake.sql.connections import connect
-from lake.tables import list_tables, scan, table_exists
+from lake.tables import list_tables
 from runs import ledger
 from runs.table_facts import TableFacts, table_facts
 
@@ -89,16 +89,3 @@ def rows_by_zone(facts: Iterable[TableFacts]) -> dict[str, int]:
         if zone in sums:
             sums[zone] += table.rows
     return sums
-
-
-def quarantined_by_reason() -> dict[str, int]:
-    """How many records wait in quarantine, by reason code, most first."""
-    tables = [name for name in list_tables("quarantine") if table_exists(name)]
-    if not tables:
-        return {}
-    union = " union all ".join(f"select reason from {scan(name)}" for name in tables)
-    with connect() as connection:
-        rows = connection.execute(
-            f"select reason, count(*) from ({union}) group by reason order by 2 desc, 1"
-        ).fetchall()
-    return dict(rows)

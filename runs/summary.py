@@ -1,6 +1,9 @@
-"""What a person reads at the end of `lake run`: what came in, what was refused, who was found, what to open next."""
+"""What a person reads at the end of `lake run`: what came in, what was rejected, how many persons, what to open."""
+
+from typing import TYPE_CHECKING
 
 from contracts.settings import load_settings
+from contracts.wording import many
 from lake.clock import today
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
@@ -12,10 +15,13 @@ from runs.status import (
     UNRESOLVED_TABLE,
     all_facts,
     check_counts,
-    quarantined_by_reason,
     rows_by_zone,
     source_counters,
 )
+from runs.worlds import World, load_worlds
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def idle_summary(changes: Changes, seconds: float) -> str:
@@ -25,22 +31,25 @@ def idle_summary(changes: Changes, seconds: float) -> str:
 
 
 def print_summary(run: Run, seconds: float, log: str) -> None:
-    """The end of a run in plain lines; figures come from the tables themselves, not from what steps said."""
+    """The end of a run in plain lines; figures come from the tables themselves, not from what steps reported."""
+    from ingestion.quarantine.records import count_by_reason
+
     facts = all_facts()
     rows = {table.name: table.rows for table in facts}
     lines = [""]
     lines += ["rows         " + "   ".join(f"{zone} {count:,}" for zone, count in rows_by_zone(facts).items())]
-    refused = quarantined_by_reason()
-    lines += ["quarantined  " + ("   ".join(f"{reason} {count:,}" for reason, count in refused.items()) or "nothing")]
+    rejected = count_by_reason()
+    lines += ["quarantined  " + ("   ".join(f"{reason} {count:,}" for reason, count in rejected.items()) or "nothing")]
     lines += [_reconciliation(run.sources)]
-    lines += [f"persons      {rows.get(PERSONS_TABLE, 0):,}{_against_truth()}"]
-    lines += [f"unresolved   {rows.get(UNRESOLVED_TABLE, 0):,} records reach no person (listed in {UNRESOLVED_TABLE})"]
+    lines += [f"persons      {rows.get(PERSONS_TABLE, 0):,}" + "".join(map(_against_truth, load_worlds()))]
+    unresolved = many(rows.get(UNRESOLVED_TABLE, 0), "record")
+    lines += [f"unresolved   {unresolved} without a person (listed in {UNRESOLVED_TABLE})"]
     lines += [_checks(run)]
     slowest = sorted(run.steps.items(), key=lambda step: -step[1])
     lines += [
         "seconds      "
         + f"{seconds:.1f} in all: "
-        + ", ".join(f"{s.replace('_', ' ')} {t:.1f}" for s, t in slowest[:8])
+        + ", ".join(f"{name.replace('_', ' ')} {duration:.1f}" for name, duration in slowest[:8])
     ]
     if run.state == "failed":
         lines += ["", "FAILED"]
@@ -53,12 +62,13 @@ def print_summary(run: Run, seconds: float, log: str) -> None:
 
 def _checks(run: Run) -> str:
     counts = check_counts()
-    dbt = run.checks.get("passed", 0) + run.checks.get("failed", 0)
+    results = run.checks.get("passed", 0) + run.checks.get("failed", 0)
     blocked = ""
     if counts["failed"]:
         blocked = f"; blocking: {', '.join(counts['blocked'])}" if counts["blocked"] else "; none of them blocks"
     return (
-        f"checks       {counts['passed']:,} passed, {counts['failed']:,} failed{blocked} ({dbt:,} results in this run)"
+        f"checks       {counts['passed']:,} passed, {counts['failed']:,} failed{blocked}"
+        f" ({many(results, 'result')} in this run)"
     )
 
 
@@ -68,41 +78,39 @@ def _reconciliation(asked: list[str]) -> str:
     is_exact = all(c["received"] == c["landed"] + c["quarantined"] + c["doubled"] for c in counters)
     text = (
         f"reconciled   received {total['received']:,} = bronze {total['landed']:,} + quarantined"
-        f" {total['quarantined']:,} + doubles {total['doubled']:,}: {'exact' if is_exact else 'NOT EXACT'}"
+        f" {total['quarantined']:,} + duplicates {total['doubled']:,}: {'exact' if is_exact else 'NOT EXACT'}"
     )
-    return text + _against_production(asked)
+    return text + "".join(_against_production(world, asked) for world in load_worlds())
 
 
-def _against_production(asked: list[str]) -> str:
-    """What the simulated systems say they produced, where there are such systems."""
-    root = load_settings().sources_root
-    if not (root / "truth" / "produced.parquet").exists():
-        return ""
-    from infra.sandbox.truth.reconcile import differences
+def _against_production(world: World, asked: list[str]) -> str:
+    """How the counts compare with what the systems produced; empty where the world does not know."""
     from ingestion.landing.land import counters
 
-    found = [row for row in differences(root, counters()).to_pylist() if not asked or row["source"] in asked]
-    if not found:
+    entities = world.miscounted_entities(counters())
+    if entities is None:
+        return ""
+    places = [f"{source}/{entity}" for source, entity in entities if not asked or source in asked]
+    if not places:
         return "; what the systems produced: exact"
-    places = sorted({f"{row['source']}/{row['entity']}" for row in found})
     shown = ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
     return f"; NOT what the systems produced in {shown}"
 
 
-def _against_truth() -> str:
-    """How well people were found, where the truth is known."""
-    root = load_settings().sources_root
-    if not (root / "truth" / "records.parquet").exists() or not table_exists(EVENTS_TABLE):
+def _against_truth(world: World) -> str:
+    """How well people were found; empty where the world does not know the truth."""
+    accuracy = world.accuracy(_events) if table_exists(EVENTS_TABLE) else None
+    if accuracy is None:
         return ""
-    from infra.sandbox.truth.score import from_record_ids, score
-
-    with connect() as connection:
-        events = connection.execute(f"select event_id, person_id from {scan(EVENTS_TABLE)}").to_arrow_table()
-    found = score(root, from_record_ids(events, "event_id"))
     return (
-        f"; against the truth of {found.true_persons:,} people: precision {found.precision:.3f}, recall"
-        f" {found.recall:.3f} (pairs of records), {found.over_merged:,} merged too much, {found.split:,} split"
+        f"; against the truth of {many(accuracy.true_persons, 'person')}: precision {accuracy.precision:.3f}, recall"
+        f" {accuracy.recall:.3f} (pairs of records), {accuracy.over_merged:,} merged too much, {accuracy.split:,} split"
     )
+
+
+def _events() -> "pa.Table":
+    with connect() as connection:
+        return connection.execute(f"select event_id, person_id from {scan(EVENTS_TABLE)}").to_arrow_table()
 
 
 def _next_steps() -> list[str]:
@@ -110,18 +118,18 @@ def _next_steps() -> list[str]:
     steps = ["next         lake up                     Dagster UI, quality page, Feast server"]
     if page.exists():
         steps.append(f"             {page}")
-    if person := _someone_well_known():
+    if person := _well_known_person():
         steps.append(f"             lake profile {person}  one person's file")
     steps.append("             lake status                 tables, sources, checks")
     return steps
 
 
-def _someone_well_known() -> str | None:
-    """An example to look at: the person whom most systems know."""
+def _well_known_person() -> str | None:
+    """An example to look at: the id of the person whom most systems know; None where there is no person yet."""
     if not table_exists(PERSONS_TABLE):
         return None
     best_known = "sources_count desc, events_count desc, person_id"
     query = f"select person_id from {scan(PERSONS_TABLE)} order by {best_known} limit 1"
     with connect() as connection:
-        found = connection.execute(query).fetchone()
-    return found[0] if found else None
+        row = connection.execute(query).fetchone()
+    return row[0] if row else None

@@ -9,7 +9,6 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
@@ -17,21 +16,11 @@ from packaging.requirements import Requirement
 
 from contracts.errors import LakeError
 from contracts.settings import load_settings
+from runs.worlds import Finding, load_worlds
 
 #: A lake of 2,000 persons x 180 days takes 0.2 GB; a run needs room to spill.
 _DISK_NEEDED_GB = 2.0
 _PYTHONS = ((3, 11), (3, 12))
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing looked at. `is_needed` is false for what only some uses need: it never makes the machine unfit."""
-
-    subject: str
-    is_ok: bool
-    found: str
-    cure: str = ""
-    is_needed: bool = True
 
 
 def examine() -> list[Finding]:
@@ -136,12 +125,9 @@ def _check_chromium() -> Iterator[Finding]:
     )
 
 
-def _check_services() -> Iterator[Finding]:
-    from infra.services.servers import missing
-
-    lacking = missing()
-    cure = f"for LAKE_SERVICES=1: apt install {' '.join(lacking)}"
-    yield Finding("services", not lacking, ", ".join(lacking) or "all there", cure, is_needed=load_settings().services)
+def _check_worlds() -> Iterator[Finding]:
+    for world in load_worlds():
+        yield from world.findings()
 
 
 def _check_sources() -> Iterator[Finding]:

@@ -56,11 +56,6 @@ def short(words: Sequence[str], most: int) -> str:
     return ", ".join(words[:most]) + (", …" if len(words) > most else "")
 
 
-def many(count: int, what: str) -> str:
-    """A number of things."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def cell(value: Any) -> str:
     """A value as text."""
     if isinstance(value, bool):

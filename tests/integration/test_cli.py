@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from contracts.contract_file import discover_sources
 from contracts.settings import PROJECT_ROOT
@@ -44,13 +45,20 @@ def test_help_imports_nothing_heavy_and_is_quick(tmp_path: Path) -> None:
     assert usage.ru_utime + usage.ru_stime < 0.5  # of processor time: other tests may be at work beside this one
 
 
-def test_every_module_of_the_folder_is_a_verb() -> None:
-    from cli import build_app
+def test_every_module_of_the_folder_and_every_plug_in_is_a_verb() -> None:
+    from cli import PLUG_INS, build_app
+    from runs.plug_ins import load_plug_ins
 
+    plug_ins = set(load_plug_ins(PLUG_INS))
+    assert "sandbox" in plug_ins
     verbs = {path.stem for path in (PROJECT_ROOT / "cli").glob("[!_]*.py")}
-    app = build_app()
-    named = {group.name for group in app.registered_groups} | {command.name for command in app.registered_commands}
-    assert named == verbs
+    assert _verbs(build_app()) == verbs | plug_ins
+    for verb in verbs:
+        assert _verbs(build_app(verb)) == {verb}
+
+
+def _verbs(app: typer.Typer) -> set[str | None]:
+    return {group.name for group in app.registered_groups} | {command.name for command in app.registered_commands}
 
 
 def test_unknown_verb_option_and_source_are_wrong_usage(empty: SmallLake) -> None:
@@ -85,7 +93,7 @@ def test_unexpected_error_is_short_and_keeps_its_traceback_without_values(tmp_pa
     code = (
         "import sys; sys.argv = ['lake', 'status']\n"
         "import cli, typer\n"
-        "def broken():\n"
+        "def broken(verb):\n"
         "    app = typer.Typer()\n"
         "    @app.command()\n"
         "    def status(): raise RuntimeError('no row for zhang.wei@example.com or +86 139 1234 5678')\n"

@@ -23,7 +23,7 @@ from infra.sandbox.world import advance, create
 from infra.services import databases, live, servers
 from infra.services.stand_in import StandIn, serve
 from ingestion.landing.land import counters, land_source
-from runs.run_lock import source_systems
+from runs.worlds import source_servers
 from tests.unit import sandbox_worlds
 
 absent = servers.missing()
@@ -77,7 +77,7 @@ def test_a_run_lands_the_devices_last_day_at_once_and_the_next_one_nothing(
     try:
         states = []
         for _ in range(2):
-            with source_systems():
+            with source_servers():
                 states.append(land_source(live.SOURCE).state)
         found = counters()
     finally:

@@ -1,19 +1,10 @@
-"""`lake sandbox`: make the simulated company, or let time pass in it. What it holds is `infra/sandbox`'s affair."""
+"""`lake sandbox`: make the simulated company, or let time pass in it. A plug-in of the group `customer_lake.verbs`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from contracts.errors import LakeError
-
 SIMULATED = "sandbox"
-
-
-class SandboxError(LakeError):
-    """The sandbox cannot be made or moved as asked."""
-
-    exit_code = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -30,12 +21,13 @@ def create(
     seed: Annotated[int, typer.Option(help="The same seed makes the same company.")] = 7,
     world: Annotated[str, typer.Option(help="`sandbox`, or a real data set such as `complete-journey`.")] = SIMULATED,
 ) -> None:
-    """Make the systems and their truth under LAKE_HOME/sandbox. One that is there is kept."""
+    """Make the systems and their truth under LAKE_HOME/sandbox. An existing sandbox is kept as it is."""
     from cli.screens.progress import steps
+    from contracts.settings import load_settings
 
-    root = _root()
+    root = load_settings().sources_root
     if (root / "clock.json").exists():
-        print(f"kept: {root} is there already; delete it to make another")
+        print(f"kept: {root} exists already; delete it to make another")
         return
     with steps() as step:
         if world == SIMULATED:
@@ -52,19 +44,11 @@ def create(
 def advance(days: Annotated[int, typer.Option(min=1, help="Days to pass.")] = 1) -> None:
     """Let days pass: new rows, late rows, corrections, and once a changed schema."""
     from cli.screens.progress import steps
+    from contracts.settings import load_settings
+    from infra.sandbox.world import advance as advance_sandbox
     from lake.clock import today
 
-    root = _root()
-    if not (root / "clock.json").exists():
-        raise SandboxError(f"there is no sandbox in {root}", cure="make it: lake sandbox create")
-    from infra.sandbox.world import advance as advance_sandbox
-
+    root = load_settings().sources_root
     with steps():
         advance_sandbox(root, days=days)
     print(f"now: {today()} in {root}\nnext: lake run")
-
-
-def _root() -> Path:
-    from contracts.settings import load_settings
-
-    return load_settings().sources_root
