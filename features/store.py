@@ -146,7 +146,7 @@ def _digest(groups: list[FeatureGroup], configured: str) -> str:
     """Changes when a declaration, the code that reads it, or the place or the columns of a table do."""
     columns = [feature.name for group in groups for feature in group.features]
     digest = hashlib.sha256(orjson.dumps([configured, columns]))
-    ours = [path for name in ("catalog.py", "definitions.py") if (path := Path(str(files("features"))) / name)]
+    ours = [path for name in ("catalogue.py", "feast_definitions.py") if (path := Path(str(files("features"))) / name)]
     for path in [*sorted(MODELS_ROOT.glob("**/*.yml")), *ours]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
