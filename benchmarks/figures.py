@@ -35,8 +35,8 @@ class Figure:
 
     def as_dict(self) -> dict[str, Any]:
         """As `--json` prints it."""
-        kept = {key: value for key, value in asdict(self).items() if key not in {"higher_is_better", "goal"}}
-        rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in kept.items()}
+        published = {key: value for key, value in asdict(self).items() if key not in {"higher_is_better", "goal"}}
+        rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in published.items()}
         return {**rounded, "ratio": round(self.ratio, 3), "goal": self.goal, "ok": self.ratio <= self.goal}
 
 

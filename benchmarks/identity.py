@@ -37,7 +37,7 @@ def _accuracy(folder: Path, quick: bool) -> list[Figure]:
     from benchmarks.identity_speed import process
     from infra.worlds import febrl
 
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for name, (persons, days) in list(WORLDS.items())[: 1 if quick else None]:
         (folder / name).mkdir()
         say(f"{name}: {persons:,} people live through {days} days")
@@ -45,33 +45,33 @@ def _accuracy(folder: Path, quick: bool) -> list[Figure]:
             [sys.executable, "-m", "benchmarks.inputs.identity_inputs", folder / name, persons, days], folder / name
         )
         scores = identity_accuracy.compare(name, folder / name)
-        found += identity_accuracy.figures(name, scores, folder / name, SANDBOX_GOAL)
+        figures += identity_accuracy.figures(name, scores, folder / name, SANDBOX_GOAL)
     for number in (1, 2) if quick else (1, 2, 3, 4):
         place = folder / f"FEBRL {number}"
         febrl.write(number, place)
         scores = identity_accuracy.compare(place.name, place)
         # The goal is for 1 and 2; the model was never shown 3 and 4.
-        found += identity_accuracy.figures(place.name, scores, place, FEBRL_GOAL if number < 3 else None)
-    return found
+        figures += identity_accuracy.figures(place.name, scores, place, FEBRL_GOAL if number < 3 else None)
+    return figures
 
 
 def _costs(folder: Path, quick: bool) -> list[Figure]:
     from benchmarks.identity_speed import speed
     from benchmarks.inputs import identity_inputs
 
-    found: list[Figure] = []
+    figures: list[Figure] = []
     sizes, times = ((20_000,), 1) if quick else ((200_000, 1_000_000), 2)
     for size in sizes:
         people = folder / f"people-{size}"
         people.mkdir()
         identity_inputs.write_people(people, size)
-        found += speed(f"{size:,} people records", people, size, times=times, is_followed=size == sizes[-1])
+        figures += speed(f"{size:,} people records", people, size, times=times, is_followed=size == sizes[-1])
     if not quick:
         cut = folder / "cut"
         cut.mkdir()
         identity_inputs.cut(folder / "sandbox of 200,000", CUT, cut / "records.parquet")
-        found += speed(f"{CUT:,} sandbox records", cut, CUT, times=times, is_followed=False)
-    return found
+        figures += speed(f"{CUT:,} sandbox records", cut, CUT, times=times, is_followed=False)
+    return figures
 
 
 if __name__ == "__main__":

@@ -37,19 +37,19 @@ class Score:
     over_merged_percent: float
 
     def __str__(self) -> str:
-        found = f"P {self.precision:.4f}  R {self.recall:.4f}  F1 {self.f1:.4f}  of all pairs {self.f1_of_all:.4f}"
-        return f"{found}  over-merged {self.over_merged_percent:.3f} %"
+        shown = f"P {self.precision:.4f}  R {self.recall:.4f}  F1 {self.f1:.4f}  of all pairs {self.f1_of_all:.4f}"
+        return f"{shown}  over-merged {self.over_merged_percent:.3f} %"
 
 
 def score(links: pa.Table, truth: pa.Table) -> Score:
     """Hold links (`record_id`, `person_id`) against `record_id`, `truth` and perhaps `evident`."""
     people = links.select(["record_id", "person_id"])
     of_all = evaluate(people, truth.select(["record_id", "truth"])).all
-    found = of_all
+    of_evident = of_all
     if "evident" in truth.column_names:
-        found = evaluate(people, truth.select(["record_id", "evident"]).rename_columns(["record_id", "truth"])).all
-    both = f1(of_all.precision, found.recall)
-    return Score(of_all.precision, found.recall, both, of_all.f1, 100 * of_all.over_merged_share)
+        of_evident = evaluate(people, truth.select(["record_id", "evident"]).rename_columns(["record_id", "truth"])).all
+    both = f1(of_all.precision, of_evident.recall)
+    return Score(of_all.precision, of_evident.recall, both, of_all.f1, 100 * of_all.over_merged_share)
 
 
 def run(module: str, *arguments: object) -> None:
@@ -87,24 +87,30 @@ def compare(name: str, folder: Path) -> dict[str, Score]:
 def figures(name: str, scores: Mapping[str, Score], folder: Path, goal: float | None) -> list[Figure]:
     """One set's figures. Every F1 has a goal against the rules alone and the exact rule: ours must not be below."""
     ours, splink = scores[OURS], scores[SPLINK]
-    found = [_rate(f"F1, {name}", ours.f1, goal, "the goal")] if goal else []
+    rates = [_rate(f"F1, {name}", ours.f1, goal, "the goal")] if goal else []
     for way, other in scores.items():
         if way != OURS:
             # No promise is made against Splink at a threshold that the truth has chosen; a hundredth is worth a look.
-            found.append(_rate(f"F1, {name}", ours.f1, other.f1, way, 1.01 if "Splink" in way else 1.0))
-    found.append(_rate(f"precision, {name}", ours.precision, PRECISION, "the goal"))
-    found.append(_rate(f"recall, {name}", ours.recall, splink.recall, SPLINK, 1.01))
-    found.append(
+            rates.append(_rate(f"F1, {name}", ours.f1, other.f1, way, 1.01 if "Splink" in way else 1.0))
+    rates.append(_rate(f"precision, {name}", ours.precision, PRECISION, "the goal"))
+    rates.append(_rate(f"recall, {name}", ours.recall, splink.recall, SPLINK, 1.01))
+    rates.append(
         Figure(f"over-merged, {name}", "% of persons", ours.over_merged_percent, OVER_MERGED_PERCENT, "the limit", 1.0)
     )
     truth = pq.read_table(folder / "truth.parquet")
     if "evident" in truth.column_names:
         evident = truth.select(["record_id", "evident"]).rename_columns(["record_id", "person_id"])
-        told = score(evident.filter(evident["person_id"].is_valid()), truth)
-        found.append(
-            _rate(f"F1 of all true pairs, {name}", ours.f1_of_all, told.f1_of_all, "exactly the evident pairs", 1.01)
+        evident_score = score(evident.filter(evident["person_id"].is_valid()), truth)
+        rates.append(
+            _rate(
+                f"F1 of all true pairs, {name}",
+                ours.f1_of_all,
+                evident_score.f1_of_all,
+                "exactly the evident pairs",
+                1.01,
+            )
         )
-    return found
+    return rates
 
 
 def _rate(name: str, ours: float, reference: float, reference_name: str, goal: float = 1.0) -> Figure:

@@ -49,7 +49,7 @@ def speed(name: str, folder: Path, size: int, *, times: int, is_followed: bool) 
     for way, cost in best.items():
         say(f"{name}: {way} {cost.seconds:.1f} s, {cost.cpu:.1f} CPU s, {cost.peak_mb:,.0f} MB")
     full, trained, bare = best["ours"], best["trained"], best["model"]
-    found = [
+    figures = [
         Figure(f"{name}, end to end", "s", full.seconds, bare.seconds, "bare Splink, trained before", SPEED_GOAL),
         Figure(f"{name}, end to end", "CPU s", full.cpu, bare.cpu, "bare Splink, trained before", SPEED_GOAL),
         Figure(f"{name}, memory", "MB", full.peak_mb, bare.peak_mb, "bare Splink, trained before", SPEED_GOAL),
@@ -59,9 +59,9 @@ def speed(name: str, folder: Path, size: int, *, times: int, is_followed: bool) 
     if is_followed:
         cost = min(increments, key=lambda cost: cost.seconds)
         say(f"{name}: 1 % new {cost.seconds:.1f} s, {cost.cpu:.1f} CPU s, {cost.peak_mb:,.0f} MB")
-        found.append(Figure(f"1 % new of {name}", "s", cost.seconds, full.seconds, "the full run", INCREMENT_GOAL))
-        found.append(Figure(f"1 % new of {name}", "CPU s", cost.cpu, full.cpu, "the full run", INCREMENT_GOAL))
-    return found
+        figures.append(Figure(f"1 % new of {name}", "s", cost.seconds, full.seconds, "the full run", INCREMENT_GOAL))
+        figures.append(Figure(f"1 % new of {name}", "CPU s", cost.cpu, full.cpu, "the full run", INCREMENT_GOAL))
+    return figures
 
 
 def process(command: Sequence[object], home: Path, *, day: int = 1) -> Cost:

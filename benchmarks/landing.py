@@ -31,23 +31,23 @@ BARE = "DuckDB reads and writes Parquet"
 
 def measure(quick: bool) -> Sequence[Figure]:
     """Make the inputs of each format, run the three ways on them, each in a process of its own."""
-    found: list[Figure] = []
+    figures: list[Figure] = []
     for file_format in _possible():
         rows = QUICK_ROWS if quick else ROWS
         with _prepared(file_format, rows) as ways:
             bare, ours = ways("bare"), ways("lake")
             say(f"{file_format}: bare {bare['cpu']:.1f}, ours {ours['cpu']:.1f} CPU s")
-            found.append(Figure(f"landing {file_format}", "CPU s", ours["cpu"], bare["cpu"], BARE, 2.0))
-            found.append(_memory(file_format, ours))
+            figures.append(Figure(f"landing {file_format}", "CPU s", ours["cpu"], bare["cpu"], BARE, 2.0))
+            figures.append(_memory(file_format, ours))
             if rows <= DLT_MOST.get(file_format, rows):
-                found.append(_beside_dlt(file_format, ours, ways("dlt")))
+                figures.append(_beside_dlt(file_format, ours, ways("dlt")))
                 continue
         with _prepared(file_format, DLT_MOST[file_format]) as ways:
-            found.append(_beside_dlt(file_format, ways("lake"), ways("dlt")))
+            figures.append(_beside_dlt(file_format, ways("lake"), ways("dlt")))
     if not quick:
         with _prepared("parquet", MEMORY_ROWS) as ways:
-            found.append(_memory("100 million rows", ways("lake")))
-    return found
+            figures.append(_memory("100 million rows", ways("lake")))
+    return figures
 
 
 def _possible() -> Iterator[str]:

@@ -64,16 +64,16 @@ def figures(ours: Mapping[str, Any], hand: Mapping[str, Any]) -> list[Figure]:
         raise SystemExit(f"the lake landed {ours['rows']:,} rows, the script {hand['rows']:,}: not the same work")
     land, limit = hand["seconds"]["land"], hand["seconds"]["read"]
     rates = ours["rows"] / ours["seconds"]["landing"], hand["rows"] / land
-    found = [Figure("rows landed", "rows/s", *rates, BY_HAND, LAYERS["landing"][1], higher_is_better=True)]
-    found += [
+    figures = [Figure("rows landed", "rows/s", *rates, BY_HAND, LAYERS["landing"][1], higher_is_better=True)]
+    figures += [
         Figure(layer, "s", ours["seconds"][layer], hand["seconds"][step], BY_HAND, goal)
         for layer, (step, goal) in LAYERS.items()
     ]
     whole = sum(ours["seconds"].values()), sum(hand["seconds"].values()) - limit
-    found.append(Figure("whole run", "s", *whole, BY_HAND, 3.0))
-    found.append(Figure("peak memory", "MB", ours["peak_mb"], hand["peak_mb"], BY_HAND, 3.0))
-    found.append(Figure("landing, beside its limit", "s", ours["seconds"]["landing"], limit, "parsing alone", 6.0))
-    return found
+    figures.append(Figure("whole run", "s", *whole, BY_HAND, 3.0))
+    figures.append(Figure("peak memory", "MB", ours["peak_mb"], hand["peak_mb"], BY_HAND, 3.0))
+    figures.append(Figure("landing, beside its limit", "s", ours["seconds"]["landing"], limit, "parsing alone", 6.0))
+    return figures
 
 
 def run(module: str, home: Path, *arguments: object) -> dict[str, Any]:

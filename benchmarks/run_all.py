@@ -83,18 +83,18 @@ def kept(text: str) -> dict[str, str]:
 
 def all_figures(quick: bool, names: Collection[str] = ()) -> int:
     """Run all (or those named), write the page; the number of figures that miss their goal."""
-    known = {path.stem: path for path in benchmarks()}
-    if unknown := set(names) - known.keys():
-        raise SystemExit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(known)}")
-    there = kept(TARGET.read_text(encoding="utf-8")) if names and TARGET.exists() else {}
+    by_name = {path.stem: path for path in benchmarks()}
+    if unknown := set(names) - by_name.keys():
+        raise SystemExit(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(by_name)}")
+    sections = kept(TARGET.read_text(encoding="utf-8")) if names and TARGET.exists() else {}
     missed = 0
-    for name in names or known:
+    for name in names or by_name:
         say(f"{name} …")
-        result = run(known[name], quick)
+        result = run(by_name[name], quick)
         missed += sum(not figure["ok"] for figure in result["figures"])
-        there[name.replace("_", " ")] = section(known[name], result, quick)
-    titles = [name.replace("_", " ") for name in known]
-    TARGET.write_text(page([there[title] for title in titles if title in there]), encoding="utf-8")
+        sections[name.replace("_", " ")] = section(by_name[name], result, quick)
+    titles = [name.replace("_", " ") for name in by_name]
+    TARGET.write_text(page([sections[title] for title in titles if title in sections]), encoding="utf-8")
     say(f"written: {TARGET.relative_to(ROOT)}")
     return missed
 

@@ -81,9 +81,12 @@ def measure(quick: bool) -> Sequence[Figure]:
 
 @contextmanager
 def _world() -> Iterator[World]:
-    with tempfile.TemporaryDirectory(prefix="lake-bench-") as folder, servers.running(["mosquitto", "kafka"]) as found:
+    with (
+        tempfile.TemporaryDirectory(prefix="lake-bench-") as folder,
+        servers.running(["mosquitto", "kafka"]) as brokers,
+    ):
         home = Path(folder) / "lake"
-        addresses = {"MQTT": found.mqtt or "", "Kafka": found.kafka or ""}
+        addresses = {"MQTT": brokers.mqtt or "", "Kafka": brokers.kafka or ""}
         environment = {
             f"LAKE_SOURCE_{source.upper()}_URL": addresses[broker] for broker, (source, _) in ENTITIES.items()
         }
@@ -199,8 +202,8 @@ def _send(address: str, topic: str, seconds: float, rate: float = RATE) -> int:
 
 def _make_topics(world: World, names: Sequence[str]) -> None:
     admin = AdminClient({"bootstrap.servers": world.bootstrap, "log_level": 0})
-    for made in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
-        made.result(20)
+    for creation in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
+        creation.result(20)
 
 
 def _delays(

@@ -1,7 +1,7 @@
 """What a check is and what comes of one. Pure data: nothing here reads a table or imports Great Expectations.
 
-A check measures one number in SQL (rows that break a rule, hours since the last row) and holds it to bounds. Because a
-result can only be a number, no value of any row can reach a result, a log or the portal (ADR 9).
+A check measures one number in SQL (rows that break a rule, hours since the last row) and compares it with bounds.
+Because a result can only be a number, no value of any row can reach a result, a log or the portal (ADR 9).
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,10 +14,10 @@ SEVERITIES: tuple[Severity, ...] = ("warn", "block")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Check:
-    """One promise about a table.
+    """One rule about a table.
 
     Attributes:
-        name: the promise as a phrase in snake_case, unique within its table and column: `is_never_empty`.
+        name: the rule as a phrase in snake_case, unique within its table and column: `is_never_empty`.
         measure: an SQL expression over the table giving one number: an aggregate, or a scalar subquery. Other tables
             are named in double quotes: `"identity/person_links"`.
         minimum, maximum: inclusive bounds of the measure; None is unbounded.

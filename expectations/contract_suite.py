@@ -1,7 +1,7 @@
 """The suites of bronze, derived from the contracts: nobody writes them, so bronze and contract cannot disagree.
 
-Landing already refuses rows that break a contract; these checks hold the table itself to it (a replay, a migration or a
-hand-made row included), and ask what no single row can tell: is a source silent, is a day too thin, are rows doubled.
+Landing already rejects rows that break a contract. These checks apply the contract to the table itself (a replay, a
+migration or a hand-made row included), and to what no single row shows: a silent source, a thin day, duplicate rows.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ REFUSED_TOLERATED, FEW_RECORDS = 5.0, 20
 def suite(contract: Contract, entity: Entity, columns: Mapping[str, str], *, has_quarantine: bool) -> list[Check]:
     """All checks of an entity's bronze table, which has `columns` (name: DuckDB type).
 
-    `has_quarantine` says whether the entity has a table of refused records; it has none before the first.
+    `has_quarantine` says whether the entity has a table of rejected records; it has none before the first.
     """
     present = [column for column in entity.columns if column.name in columns]
     checks = [_columns_match(entity, columns), *_delivery(contract, entity)]
@@ -44,11 +44,11 @@ def suite(contract: Contract, entity: Entity, columns: Mapping[str, str], *, has
 
 
 def _few_refused(contract: Contract, entity: Entity) -> Check:
-    refused = f'(select count(*) from "{entity.quarantine_table}")'
-    share = f"100.0 * {refused} / (count(*) + {refused})"
+    rejected = f'(select count(*) from "{entity.quarantine_table}")'
+    share = f"100.0 * {rejected} / (count(*) + {rejected})"
     return Check(
         name="few_records_are_refused",
-        measure=f"case when {refused} < {FEW_RECORDS} then 0 else {share} end",
+        measure=f"case when {rejected} < {FEW_RECORDS} then 0 else {share} end",
         maximum=REFUSED_TOLERATED,
         unit="% of records",
         severity="warn",
@@ -76,9 +76,9 @@ def _column_checks(column: Column) -> list[Check]:
     if column.required:
         checks.append(_rows(column, "is_never_empty", f"{name} is null", "a value in every row", "block", ask))
     if column.allowed:
-        known = ", ".join(_literal(value) for value in column.allowed)
+        allowed_values = ", ".join(_literal(value) for value in column.allowed)
         rule = f"one of: {', '.join(column.allowed)}"
-        checks.append(_rows(column, "is_a_known_value", f"{name} not in ({known})", rule, severity, ask))
+        checks.append(_rows(column, "is_a_known_value", f"{name} not in ({allowed_values})", rule, severity, ask))
     bounds = [f"{name} < {column.minimum}"] if column.minimum is not None else []
     bounds += [f"{name} > {column.maximum}"] if column.maximum is not None else []
     if bounds:
@@ -104,7 +104,7 @@ def _rows(column: Column, name: str, where: str, expected: str, severity: Severi
 
 
 def _version(contract: Contract, entity: Entity) -> str:
-    """What no two rows of bronze share. A record that came back, or a log that tells every change, may bring a content
+    """What no two rows of bronze share. A record that came back, or a log that holds every change, may bring a content
     again: then it is known at another moment."""
     is_log = any(server_options(server).get("replication") == "logical" for server in contract.servers)
     comes_again = is_log or entity.deletes.mode == "compare"

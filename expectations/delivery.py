@@ -15,10 +15,10 @@ UNUSUAL_DAYS = "lake_unusual_days"
 CHARTED_DAYS = 180  # the days judged and drawn
 WATCHED_DAYS = 7  # the newest of them, whose unusual days are a warning
 HABIT_DAYS = 28  # the days before a day, which make its habit
-LEAST_HABIT = 20  # rows a day, in the median, below which even silence may be chance
+MIN_HABIT_ROWS = 20  # rows a day, in the median, below which even silence may be chance
 #: A day is unusual beyond this many robust standard deviations of the habit *and* beyond these factors of its median.
 DEVIATIONS = 3.0
-LEAST_FACTOR, MOST_FACTOR = 1 / 3, 3.0
+MIN_FACTOR, MAX_FACTOR = 1 / 3, 3.0
 
 
 def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, Sequence[str]]) -> None:
@@ -73,8 +73,8 @@ def _unusual_days() -> str:
         select table_name, day, rows, usual * usual as usual,
             day >= cast(lake_now() as date) - {WATCHED_DAYS} as is_watched
         from judged
-        where days >= {HABIT_DAYS // 2} and usual * usual >= {LEAST_HABIT}
+        where days >= {HABIT_DAYS // 2} and usual * usual >= {MIN_HABIT_ROWS}
             and day >= cast(lake_now() as date) - {CHARTED_DAYS}
             and abs(sqrt(rows) - usual) > {DEVIATIONS} * greatest(1.4826 * spread, 0.5)
-            and (rows < {LEAST_FACTOR} * usual * usual or rows > {MOST_FACTOR} * usual * usual)
+            and (rows < {MIN_FACTOR} * usual * usual or rows > {MAX_FACTOR} * usual * usual)
     """

@@ -46,7 +46,7 @@ _SPEAKABLE = ("Binder Error", "Catalog Error", "Parser Error")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check: the number measured (None where unknown), and an error told without values."""
+    """What came of one check: the number measured (None where unknown), and an error without values."""
 
     passed: bool
     measured: float | None
@@ -118,19 +118,19 @@ class Checker:
         )
 
     def validate(self, view: str, checks: Sequence[Check]) -> list[Outcome]:
-        """Hold one view to its checks, in their order.
+        """The outcome of every check of one view, in their order.
 
         Where the common SELECT fails, each check is run alone, so that one wrong expression does not hide the others.
         """
         batch = self._source.add_query_asset(view, query=f'select * from "{view}"').add_batch_definition("all")
         measures = [check for check in checks if check.expectation is None]
-        found = dict(zip(measures, self._run(batch, measures), strict=True))
-        for check in checks if any(outcome.error for outcome in found.values()) else ():
-            found.pop(check, None)
+        outcomes = dict(zip(measures, self._run(batch, measures), strict=True))
+        for check in checks if any(outcome.error for outcome in outcomes.values()) else ():
+            outcomes.pop(check, None)
         for check in checks:
-            if check not in found:
-                found[check] = self._run(batch, [check])[0]
-        return [found[check] for check in checks]
+            if check not in outcomes:
+                outcomes[check] = self._run(batch, [check])[0]
+        return [outcomes[check] for check in checks]
 
     def _run(self, batch: BatchDefinition[Any], checks: Sequence[Check]) -> list[Outcome]:
         if not checks:
@@ -169,10 +169,10 @@ def _error_kind(error: Any) -> str:
     """What went wrong in evaluating a check, in words that cannot hold a value of a row."""
     text = str(error)
     for kind in _SPEAKABLE:
-        if found := re.search(rf"{kind}: ([^\n\\]+)", text):
-            return f"{kind.lower()}: {found.group(1)[:200]}"
-    found = re.search(r"\(duckdb\.(\w+)\)|(\w+(?:Error|Exception))\b", text)
-    return (found.group(1) or found.group(2)) if found else "error"
+        if error_name := re.search(rf"{kind}: ([^\n\\]+)", text):
+            return f"{kind.lower()}: {error_name.group(1)[:200]}"
+    error_name = re.search(r"\(duckdb\.(\w+)\)|(\w+(?:Error|Exception))\b", text)
+    return (error_name.group(1) or error_name.group(2)) if error_name else "error"
 
 
 def _keep_connection_open() -> None:

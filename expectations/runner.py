@@ -46,13 +46,13 @@ def run(
     """
     if layer not in ZONES:
         raise UnknownTableError(f"unknown layer {layer!r}", cure=f"use one of: {', '.join(ZONES)}")
-    there = set(list_tables(layer))
-    wanted = _wanted(layer, tables, there, suites)
+    existing = set(list_tables(layer))
+    wanted = _wanted(layer, tables, existing, suites)
     if not wanted:
         return []
     entities = {e.table: (c, e) for c in load_contracts() for e in c.entities.values()} if layer == "bronze" else {}
     with connect() as connection:
-        results = _run(connection, layer, wanted, there, entities, suites)
+        results = _run(connection, layer, wanted, existing, entities, suites)
     if keep:
         history.append(results)
     return results
@@ -130,9 +130,9 @@ class _Views:
 
 
 def _absent(layer: str, table: str) -> CheckResult:
-    there = Check(name="is_there", expected="the table, since a suite file is named after it",
+    table_exists_check = Check(name="is_there", expected="the table, since a suite file is named after it",
                   cure=f"run the step that writes {table}, or move its suite file to the table's new name")  # fmt: skip
-    return _result(layer, table, there, False, None, "the table is not there")
+    return _result(layer, table, table_exists_check, False, None, "the table is not there")
 
 
 def _result(layer: str, table: str, check: Check, passed: bool, measured: float | None, error: str) -> CheckResult:
@@ -170,9 +170,9 @@ def _amount(number: float, unit: str) -> str:
 
 
 if __name__ == "__main__":
-    found = run(sys.argv[1] if len(sys.argv) > 1 else "bronze", keep=False)
-    for result in failing_first(found):
+    results = run(sys.argv[1] if len(sys.argv) > 1 else "bronze", keep=False)
+    for result in failing_first(results):
         if not result.passed:
             print(f"{result.severity:5}  {result.message}\n       cure: {result.cure}")
-    print(f"{sum(r.passed for r in found)} of {len(found)} checks passed")
-    sys.exit(1 if blocking_failures(found) else 0)
+    print(f"{sum(r.passed for r in results)} of {len(results)} checks passed")
+    sys.exit(1 if blocking_failures(results) else 0)

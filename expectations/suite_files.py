@@ -1,6 +1,6 @@
 """Suite files: `suites/<zone>/<…>/<table>.yaml` checks the table of that path, `_each.yaml` every table below it.
 
-The whole language of the files is here. It is strict: an unknown key is refused, since a typing error would silently
+The whole language of the files is here. It is strict: an unknown key is an error, since a typing error would silently
 delete a check. Files are found by path; there is no list of them.
 """
 
@@ -110,11 +110,11 @@ class CheckLine(_Strict):
 
     @model_validator(mode="after")
     def _one_rule(self) -> "CheckLine":
-        given = [rule for rule in RULES if getattr(self, rule) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one rule of {', '.join(RULES)}; given: {', '.join(given) or 'none'}")
-        if given[0] in ("where", "query", "equal", "great_expectations") and not (self.name and self.expected):
-            raise ValueError(f"a `{given[0]}` needs a `name` and `expected` in words")
+        used_rules = [rule for rule in RULES if getattr(self, rule) is not None]
+        if len(used_rules) != 1:
+            raise ValueError(f"give exactly one rule of {', '.join(RULES)}; given: {', '.join(used_rules) or 'none'}")
+        if used_rules[0] in ("where", "query", "equal", "great_expectations") and not (self.name and self.expected):
+            raise ValueError(f"a `{used_rules[0]}` needs a `name` and `expected` in words")
         return self
 
 
@@ -186,9 +186,9 @@ def _checks(line: CheckLine, columns: Mapping[str, str]) -> list[Check]:
         column = line.unique[0] if len(line.unique) == 1 else None
         return [_check(line, "is_unique", measure, f"one row for each {' and '.join(line.unique)}", column)]
     if line.allowed is not None:
-        known = ", ".join(_sql(value) for value in line.allowed.values)
+        allowed_values = ", ".join(_sql(value) for value in line.allowed.values)
         rule = f"one of: {', '.join(str(v) for v in line.allowed.values)}"
-        broken = _where(f'"{line.allowed.column}" not in ({known})')
+        broken = _where(f'"{line.allowed.column}" not in ({allowed_values})')
         return [_check(line, "is_a_known_value", broken, rule, line.allowed.column)]
     if line.between is not None:
         return [_between(line, line.between)]

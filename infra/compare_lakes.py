@@ -136,16 +136,16 @@ def main() -> int:
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--renamed", nargs="*", default=[], metavar="TABLE.OLD=NEW")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     renamed: dict[str, dict[str, str]] = {}
-    for item in given.renamed:
+    for item in arguments.renamed:
         path, _, new = item.partition("=")
         table, _, old = path.rpartition(".")
         renamed.setdefault(table, {})[old] = new
-    differences = compare(given.before, given.after, renamed)
+    differences = compare(arguments.before, arguments.after, renamed)
     for line in differences:
         print(line)
-    common = tables_of(given.before) & tables_of(given.after)
+    common = tables_of(arguments.before) & tables_of(arguments.after)
     print(f"{len(common)} tables compared, {len(differences)} differ")
     return 1 if differences else 0
 

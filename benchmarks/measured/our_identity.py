@@ -20,8 +20,8 @@ def resolve_file(records: str, links: str, *, by_rules_only: bool) -> None:
     """Who each record of a file is."""
     from identity.matching.resolve import match, resolve
 
-    given = pq.read_table(records)
-    pq.write_table(resolve(match(given, by_rules_only=by_rules_only)), links)
+    person_records = pq.read_table(records)
+    pq.write_table(resolve(match(person_records, by_rules_only=by_rules_only)), links)
 
 
 def load(records: str, first: int, last: int) -> None:

@@ -178,8 +178,8 @@ class ByHand:
             self._group(name, group)
 
     def _group(self, name: str, group: dict[str, Any]) -> None:
-        known = {entity: self.landed.get((group["source"], entity)) for entity in group["entities"]}
-        entities = {entity: found for entity, found in known.items() if found is not None}
+        landed_queries = {entity: self.landed.get((group["source"], entity)) for entity in group["entities"]}
+        entities = {entity: found for entity, found in landed_queries.items() if found is not None}
         if not entities:
             return
         known_at = " union all ".join(f"select known_at from '{self._path('bronze', e)}'" for e in entities.values())
@@ -210,7 +210,7 @@ class ByHand:
                         on e.event_at < s.t and e.known_at <= s.t and e.event_at >= s.t - interval 365 day
                 ) where {declared.get("where", "true")} group by person_id, t)""")  # fmt: skip
         names = [part.split(" as ", 1)[0] for part in parts]
-        seen = " union all ".join(
+        identified = " union all ".join(
             f"select person_record_id, greatest(event_at, known_at) as k from '{self._path('staging', e)}'"
             for n, e in entities.items() if not group["entities"][n].get("parent")
         )  # fmt: skip
@@ -218,7 +218,7 @@ class ByHand:
         self._write(f"features/{name}", f"""
             with {", ".join(parts)}, spine as (
                 select distinct l.person_id, s.t
-                from (select person_record_id, min(k) as k from ({seen}) group by person_record_id) as f
+                from (select person_record_id, min(k) as k from ({identified}) group by person_record_id) as f
                 inner join '{self._path("person_links")}' as l using (person_record_id)
                 inner join snapshots as s on f.k <= s.t
             )

@@ -29,9 +29,9 @@ def best_rule(records: pa.Table, truth: pa.Table, found_by: str) -> tuple[str, p
         (to_find,) = _row(con, f"select {_pairs('n')} from (select count(*) as n from known group by to_be_found)")
         scored = {}
         for rule in [*((name,) for name in columns), *combinations(columns, 2)]:
-            there = " and ".join(f"{name} is not null" for name in rule)
+            is_complete = " and ".join(f"{name} is not null" for name in rule)
             columns_of = f"{', '.join(rule)}, true_person, to_be_found"
-            cells = f"select {columns_of}, count(*) as n from known where {there} group by {columns_of}"
+            cells = f"select {columns_of}, count(*) as n from known where {is_complete} group by {columns_of}"
             claimed, true, found = (
                 f"select {_pairs('n')} from (select sum(n) as n from cells group by {', '.join((*rule, *more))})"
                 for more in ((), ("true_person",), ("true_person", "to_be_found"))

@@ -38,7 +38,7 @@ _TEXTS = (
 def flatten(con: duckdb.DuckDBPyConnection, records: pa.Table) -> list[str]:
     """Table `flat` of records with one column per attribute and kind of identifier; the columns that have values."""
     con.register("given", records)
-    there = [name for name in _TEXTS if name in records.column_names]
+    texts = [name for name in _TEXTS if name in records.column_names]
     kinds: list[str] = []
     if "identifiers" in records.column_names:
         con.execute(
@@ -46,17 +46,17 @@ def flatten(con: duckdb.DuckDBPyConnection, records: pa.Table) -> list[str]:
                from (select record_id, unnest(identifiers) as item from given) group by all"""
         )
         kinds = [row[0] for row in con.execute("select distinct kind from held order by 1").fetchall()]
-    shown = [f"nullif(lower(trim(g.{name})), '') as {name}" for name in there if name not in kinds]
-    shown += [f"nullif(lower(coalesce({f'g.{k}, ' if k in there else ''}h.{k})), '') as {k}" for k in kinds]
+    shown = [f"nullif(lower(trim(g.{name})), '') as {name}" for name in texts if name not in kinds]
+    shown += [f"nullif(lower(coalesce({f'g.{k}, ' if k in texts else ''}h.{k})), '') as {k}" for k in kinds]
     pivot = ""
     if kinds:
         columns = ", ".join(f"min(value) filter (kind = '{kind}') as {kind}" for kind in kinds)
         pivot = f"left join (select record_id, {columns} from held group by record_id) h using (record_id)"
     con.execute(f"create table flat as select g.record_id as unique_id, {', '.join(shown)} from given g {pivot}")
-    if "phone" in there or "phone" in kinds:
+    if "phone" in texts or "phone" in kinds:
         con.execute("update flat set phone = nullif(right(regexp_replace(phone, '[^0-9]', '', 'g'), 11), '')")
     con.unregister("given")
-    names = list(dict.fromkeys([*there, *kinds]))
+    names = list(dict.fromkeys([*texts, *kinds]))
     counts = con.execute(f"select {', '.join(f'count(distinct {name})' for name in names)} from flat").fetchone() or ()
     return [name for name, count in zip(names, counts, strict=True) if count > 1]
 
@@ -147,10 +147,10 @@ def link(
     pairs = linker.inference.predict(threshold_match_probability=min(thresholds))
     links = {}
     for threshold in thresholds:
-        found = linker.clustering.cluster_pairwise_predictions_at_threshold(
+        clusters = linker.clustering.cluster_pairwise_predictions_at_threshold(
             pairs, threshold_match_probability=threshold
         )
-        people = found.as_duckdbpyrelation().select("unique_id as record_id, cluster_id as person_id")
+        people = clusters.as_duckdbpyrelation().select("unique_id as record_id, cluster_id as person_id")
         links[threshold] = people.to_arrow_table()
     con.close()
     return links
@@ -200,11 +200,12 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="a trained model, as saved")
     parser.add_argument("--save", type=Path, help="where the trained model goes")
     parser.add_argument("--thresholds", type=float, nargs="+")
-    given = parser.parse_args()
-    thresholds = given.thresholds or [THRESHOLD]
-    found = link(pq.read_table(given.records), thresholds=thresholds, model=given.model, save=given.save)
-    for threshold, links in found.items():
-        pq.write_table(links, given.links / f"{threshold:g}.parquet" if given.thresholds else given.links)
+    arguments = parser.parse_args()
+    thresholds = arguments.thresholds or [THRESHOLD]
+    records = pq.read_table(arguments.records)
+    links_by_threshold = link(records, thresholds=thresholds, model=arguments.model, save=arguments.save)
+    for threshold, links in links_by_threshold.items():
+        pq.write_table(links, arguments.links / f"{threshold:g}.parquet" if arguments.thresholds else arguments.links)
 
 
 if __name__ == "__main__":

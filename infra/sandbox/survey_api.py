@@ -2,7 +2,7 @@
 
 `GET /v1/<entity>?after=<cursor>&limit=<1..10000>` answers
 `{"data": [...], "next": <cursor> | null, "cursor": <cursor after the last row>}`, oldest delivery first. A cursor is
-opaque; a wrong one is refused with 400, an unknown entity with 404. Rows of days that have not passed are not shown.
+opaque; a wrong one is answered with 400, an unknown entity with 404. Rows of days that have not passed are not shown.
 """
 
 import base64
@@ -78,14 +78,14 @@ def page(root: Path, entity: str, after: str, limit: int) -> bytes | None:
 
 
 def _whole_lines(file: BinaryIO, room: int, limit: int) -> list[bytes]:
-    held = b""
-    while room > 0 and held.count(b"\n") < limit:
+    body = b""
+    while room > 0 and body.count(b"\n") < limit:
         chunk = file.read(min(_READ, room))
         if not chunk:
             break
-        held += chunk
+        body += chunk
         room -= len(chunk)
-    return held.split(b"\n")[:-1][:limit]
+    return body.split(b"\n")[:-1][:limit]
 
 
 def _cursor(position: int) -> str:

@@ -54,44 +54,46 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
     world = World(persons=persons, days=days, seed=seed, end=end * DAY)
     if root.exists() and any(root.iterdir()):
         raise SandboxError(f"{root} holds something else", cure="empty the folder, or choose another LAKE_HOME")
-    beside = root.with_name(f".{root.name}.making")
-    shutil.rmtree(beside, ignore_errors=True)
+    temporary = root.with_name(f".{root.name}.making")
+    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        beside.mkdir(parents=True)
+        temporary.mkdir(parents=True)
     except OSError as error:
         raise SandboxError(
-            f"{beside} cannot be made: {error.strerror}", cure="choose a LAKE_HOME you may write to"
+            f"{temporary} cannot be made: {error.strerror}", cure="choose a LAKE_HOME you may write to"
         ) from None
     planned = plan(seed, world.start, world.end)
-    live(world, beside, 0, planned, progress)
+    live(world, temporary, 0, planned, progress)
     first = world.start // DAY
-    with _workshop(beside) as connection, write.Ledger(beside / "truth") as ledger:
+    with _workshop(temporary) as connection, write.Ledger(temporary / "truth") as ledger:
         for place, contract in enumerate(load_contracts()):
             if progress:
                 progress(f"{contract.source} is written", place / 9)
             if contract.server("embedded").format == "sqlite":
-                _fill_database(connection, beside, contract, ledger, first, end)
+                _fill_database(connection, temporary, contract, ledger, first, end)
             else:
                 for entity in contract.entities.values():
-                    _place(beside, contract, entity)
-                    for table in waiting_rows.days(connection, [pending(beside, 0)], entity, first, end):
-                        _deliver(connection, beside, contract, entity, table)
+                    _place(temporary, contract, entity)
+                    for table in waiting_rows.days(connection, [pending(temporary, 0)], entity, first, end):
+                        _deliver(connection, temporary, contract, entity, table)
                         ledger.add(write.as_records(entity, table))
         ledger.save()
-        waiting_rows.keep_from(connection, pending(beside, 0), end)
+        waiting_rows.keep_from(connection, pending(temporary, 0), end)
     writers.replace_file(
-        beside / "truth" / "effects.json",
-        json.dumps(planted.document(world, planned, beside / "truth"), indent=2, ensure_ascii=False).encode(),
+        temporary / "truth" / "effects.json",
+        json.dumps(planted.document(world, planned, temporary / "truth"), indent=2, ensure_ascii=False).encode(),
     )
-    writers.replace_file(beside / "truth" / "world.json", json.dumps(asdict(world)).encode())
-    _set_clock(beside, WORLD_END)
+    writers.replace_file(temporary / "truth" / "world.json", json.dumps(asdict(world)).encode())
+    _set_clock(temporary, WORLD_END)
     if root.exists():
         root.rmdir()
-    beside.rename(root)
+    temporary.rename(root)
 
 
 def advance(root: Path, days: int = 1, progress: Progress | None = None) -> None:
-    """Let days pass: new rows, late ones, corrections, doubles; from the first day on, one entity has a new column."""
+    """Let days pass: new rows, late ones, corrections, duplicates; from the first day on, one entity has a new
+    column.
+    """
     if days < 1:
         raise SandboxError(f"{days} days cannot pass", cure="give at least one day")
     _clock(root)
@@ -233,8 +235,8 @@ def _clock(root: Path) -> dict[str, Any]:
     path = root / "clock.json"
     if not path.exists():
         raise SandboxError(f"there is no sandbox in {root}", cure="make one: lake sandbox create")
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    stored: dict[str, Any] = json.loads(path.read_text())
+    return stored
 
 
 def _committed(root: Path) -> dict[str, int]:

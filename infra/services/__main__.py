@@ -22,19 +22,19 @@ def main() -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    told = settings.home / "services.env"
+    environment_file = settings.home / "services.env"
     try:
         if not (settings.sources_root / "clock.json").exists():
             raise ServiceError(f"there is no sandbox in {settings.sources_root}", cure="make one: lake sandbox create")
-        with serve(settings.sources_root) as made:
-            write_environment(told, made.environment)
-            print(f"the servers run; how to find them: {told}", flush=True)
-            made.watch(stop)
+        with serve(settings.sources_root) as stand_in:
+            write_environment(environment_file, stand_in.environment)
+            print(f"the servers run; how to find them: {environment_file}", flush=True)
+            stand_in.watch(stop)
     except LakeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     finally:
-        told.unlink(missing_ok=True)
+        environment_file.unlink(missing_ok=True)
     return 0
 
 

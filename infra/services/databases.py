@@ -31,7 +31,7 @@ def load(root: Path, address: str) -> dict[str, str]:
 
     Returns the address of each system's database.
     """
-    found = {}
+    databases = {}
     for contract in contracts():
         server = contract.server("services")
         name = server.database or contract.source
@@ -43,8 +43,8 @@ def load(root: Path, address: str) -> dict[str, str]:
         ):
             for entity in contract.entities.values():
                 _copy(source, target, entity, server.schema_ or "public")
-        found[contract.source] = f"{address}/{name}"
-    return found
+        databases[contract.source] = f"{address}/{name}"
+    return databases
 
 
 def _create_database(address: str, name: str) -> None:

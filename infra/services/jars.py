@@ -42,13 +42,13 @@ class Jar:
 
 def listed(listing: Path = KAFKA) -> list[Jar]:
     """The archives of a list: `group:name:version sha256:…`, one a line."""
-    found = []
+    archives = []
     for line in listing.read_text().splitlines():
         if line and not line.startswith("#"):
             coordinates, _, sha256 = line.partition(" sha256:")
             group, name, version = coordinates.split(":")
-            found.append(Jar(group, name, version, sha256))
-    return found
+            archives.append(Jar(group, name, version, sha256))
+    return archives
 
 
 def folder() -> Path:
@@ -63,7 +63,7 @@ def absent(listing: Path = KAFKA) -> list[Jar]:
 
 
 def class_path(listing: Path = KAFKA) -> str:
-    """The archives as Java wants them, each fetched if it is missing and held to its hash.
+    """The archives as Java wants them, each fetched if it is missing and checked against its hash.
 
     Raises:
         JarsError: one cannot be fetched, or is another than the list says.

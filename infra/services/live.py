@@ -25,15 +25,15 @@ def hold_back_last_day(root: Path) -> dict[str, Path]:
     entities = load_contract(SOURCE).entities.values()
     folders = {entity.name: root / SOURCE / entity.physical_name.partition("/")[0] for entity in entities}
     newest = max((path.name for folder in folders.values() for path in folder.rglob(_DROPS)), default="")
-    held: dict[str, Path] = {}
+    last_days: dict[str, Path] = {}
     for name, folder in folders.items():
         aside = folder / _ASIDE / newest
         if (folder / newest).is_file():
             aside.parent.mkdir(exist_ok=True)
             (folder / newest).rename(aside)
         if aside.is_file():
-            held[name] = aside
-    return held
+            last_days[name] = aside
+    return last_days
 
 
 def publish_day(files: dict[str, Path], address: str, *, patience: float = 60.0) -> int:

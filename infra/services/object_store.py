@@ -1,6 +1,6 @@
 """An S3 store for tests: moto's server as a child process, its objects in memory and gone with it.
 
-It holds to `If-None-Match`, the condition that Delta's commits in S3 rest on. Any key opens it.
+It obeys `If-None-Match`, the condition that Delta's commits in S3 rest on. Any key opens it.
 """
 
 import contextlib

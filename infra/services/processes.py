@@ -45,9 +45,10 @@ class Process:
         until = time.monotonic() + PATIENCE
         while not self.is_ready():
             if child.poll() is not None or time.monotonic() > until:
-                said = log.read_text(errors="replace").strip().splitlines()[-3:]
+                last_lines = log.read_text(errors="replace").strip().splitlines()[-3:]
                 raise ServiceError(
-                    f"{self.name} does not come up: {' / '.join(said)}", cure="see what it printed; free memory or disk"
+                    f"{self.name} does not come up: {' / '.join(last_lines)}",
+                    cure="see what it printed; free memory or disk",
                 )
             time.sleep(0.05)
 

@@ -55,8 +55,8 @@ class Services:
 def program(name: str) -> Path | None:
     """Where a program is: on the path, or where Debian hides it."""
     folders = [folder for pattern in _OUTSIDE_PATH for folder in sorted(Path("/").glob(pattern), reverse=True)]
-    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(str(folder) for folder in folders))
-    return Path(found) if found else None
+    path = shutil.which(name) or shutil.which(name, path=os.pathsep.join(str(folder) for folder in folders))
+    return Path(path) if path else None
 
 
 def missing(names: Sequence[str] = AROUND_A_SANDBOX) -> list[str]:
@@ -76,17 +76,17 @@ def running(names: Sequence[str] = AROUND_A_SANDBOX) -> Iterator[Services]:
     folder = Path(tempfile.mkdtemp(prefix="lake-services-"))
     # The servers run as users of their own where we are root; they must be able to pass through.
     folder.chmod(0o711)
-    found: dict[str, str] = {}
+    addresses: dict[str, str] = {}
     processes: dict[str, Process] = {}
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         for name in names:
             (folder / name).mkdir()
             address, process = _PREPARED[name](folder / name)
-            found["mqtt" if name == "mosquitto" else name], processes[name] = address, process
+            addresses["mqtt" if name == "mosquitto" else name], processes[name] = address, process
             stack.callback(process.stop)
             process.start()
-        yield Services(**found, processes=processes)
+        yield Services(**addresses, processes=processes)
 
 
 def _packages(names: Sequence[str]) -> list[str]:
@@ -96,9 +96,9 @@ def _packages(names: Sequence[str]) -> list[str]:
 
 def _postgresql(folder: Path) -> tuple[str, Process]:
     """A cluster of its own, with a password, reachable over loopback only. It refuses to run as root."""
-    found = program("initdb")
-    assert found is not None
-    initdb = found.resolve()  # a link on the path; the server lies beside the real one
+    initdb_link = program("initdb")
+    assert initdb_link is not None
+    initdb = initdb_link.resolve()  # a link on the path; the server lies beside the real one
     user = _other_user("postgres")
     data, password, port = folder / "data", secrets.token_hex(16), free_port()
     secret = folder / "password"
@@ -126,8 +126,10 @@ def _mosquitto(folder: Path) -> tuple[str, Process]:
     port = free_port()
     settings = folder / "mosquitto.conf"
     limits = "max_queued_messages 0\nmax_inflight_messages 0\nsys_interval 1\n"
-    kept = f"persistence true\npersistence_location {folder}/\nautosave_interval 0\n"
-    settings.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\n{kept}{limits}user {getpass.getuser()}\n")
+    persistence = f"persistence true\npersistence_location {folder}/\nautosave_interval 0\n"
+    settings.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\n{persistence}{limits}user {getpass.getuser()}\n"
+    )
     command = [program("mosquitto"), "-c", settings]
     return f"mqtt://127.0.0.1:{port}", Process("Mosquitto", command, folder, None, lambda: answers(port))
 

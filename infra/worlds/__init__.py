@@ -36,8 +36,8 @@ class World:
 def discover_worlds() -> dict[str, World]:
     """All worlds there are, by name: every module of this package that has a `NAME`."""
     worlds = {}
-    for found in pkgutil.iter_modules(__path__, f"{__name__}."):
-        module = importlib.import_module(found.name)
+    for module_info in pkgutil.iter_modules(__path__, f"{__name__}."):
+        module = importlib.import_module(module_info.name)
         if hasattr(module, "NAME"):
             worlds[module.NAME] = World(module.NAME, (module.__doc__ or "").partition("\n")[0], module.create)
     return dict(sorted(worlds.items()))

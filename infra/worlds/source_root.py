@@ -45,24 +45,24 @@ def write_database(root: Path, source: str, tables: Mapping[str, pa.Table]) -> N
     contract = load_contract(source)
     target = root / str(contract.server("embedded").path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
-    beside.unlink(missing_ok=True)
-    with closing(sqlite3.connect(beside)) as database:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.unlink(missing_ok=True)
+    with closing(sqlite3.connect(temporary)) as database:
         for name, entity in contract.entities.items():
             database.execute(_create_table(entity, tables.get(name)))
         database.commit()
-    with adbc.connect(str(beside)) as connection:
+    with adbc.connect(str(temporary)) as connection:
         for name, table in tables.items():
             with connection.cursor() as cursor:
                 cursor.adbc_ingest(contract.entities[name].physical_name, as_text(table), mode="append")
         connection.commit()
-    with closing(sqlite3.connect(beside)) as database:
+    with closing(sqlite3.connect(temporary)) as database:
         for entity in (contract.entities[name] for name in tables):
             if entity.watermark:
                 index = f'"{entity.name}_{entity.watermark}"'
                 database.execute(f'create index {index} on "{entity.physical_name}" ("{entity.watermark}")')
         database.commit()
-    beside.replace(target)
+    temporary.replace(target)
 
 
 def write_drops(root: Path, source: str, entity_name: str, table: pa.Table) -> None:
@@ -72,8 +72,8 @@ def write_drops(root: Path, source: str, entity_name: str, table: pa.Table) -> N
     folder.mkdir(parents=True, exist_ok=True)
     days: dict[str, list[bytes]] = {}
     for row in as_text(table).to_pylist():
-        kept = {key: value for key, value in row.items() if value is not None}
-        days.setdefault(row["delivered_at"][:10], []).append(orjson.dumps(kept, option=orjson.OPT_APPEND_NEWLINE))
+        values = {key: value for key, value in row.items() if value is not None}
+        days.setdefault(row["delivered_at"][:10], []).append(orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE))
     for day, lines in sorted(days.items()):
         # mtime=0: the same data give the same bytes
         (folder / f"{day}.jsonl.gz").write_bytes(gzip.compress(b"".join(lines), 6, mtime=0))
@@ -88,7 +88,7 @@ def write_truth(root: Path, tables: Tables, persons: Mapping[str, Mapping[str, p
     """Write `truth/` in the sandbox's format: who each row is about, and how many rows each day brought.
 
     `persons` gives the person of every row of `tables`, in the same order. Real data have no planted bad rows and no
-    planted doubles, so these counts are 0; that the source's rows all arrive is what can be held against it.
+    planted duplicates, so these counts are 0; the lake can be checked for whether all rows arrive.
     """
     truth = root / "truth"
     truth.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from identity.matching.person_records import SCHEMA
-from infra.sandbox.truth.identity_truth import MOST_PEOPLE, person_truth
+from infra.sandbox.truth.identity_truth import MAX_PEOPLE, person_truth
 from infra.sandbox.truth.write import RECORDS, write_table
 
 Given = dict[str, tuple[list[str | None], dict[str, Any]]]
@@ -73,7 +73,7 @@ def test_slips_count_as_the_same_and_a_bare_name_is_no_evidence(
 
 
 def test_placeholder_that_many_people_show_is_no_evidence(root: Path) -> None:
-    asked: Given = {f"r{n}": ([f"P{n}"], {"email": "none@x.cn"}) for n in range(MOST_PEOPLE + 1)}
+    asked: Given = {f"r{n}": ([f"P{n}"], {"email": "none@x.cn"}) for n in range(MAX_PEOPLE + 1)}
     found = told(root, asked | {"twice": (["P1"], {"email": "none@x.cn"})})
     assert found["twice"][0] == found["r1"][0]
     assert found["twice"][1] != found["r1"][1]

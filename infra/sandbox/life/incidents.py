@@ -33,12 +33,12 @@ def planted(window: Window) -> list[Incident]:
     if window.stretch:
         return []
     draw = Draw(window.seed, 12)
-    found = []
+    incidents = []
     for place in range(effects.INCIDENTS + effects.HARMLESS_PEAKS):
         harmless = place >= effects.INCIDENTS
         day = int(draw.rng.integers(1, max(window.days - 1, 2)))
         start = window.start + day * DAY + int(draw.rng.integers(8 * 3600, 22 * 3600)) * SECOND
-        found.append(
+        incidents.append(
             Incident(
                 incident_id=f"{'PK' if harmless else 'IC'}{place:02d}",
                 start=start,
@@ -49,7 +49,7 @@ def planted(window: Window) -> list[Incident]:
                 is_harmless=harmless,
             )
         )
-    return sorted(found, key=lambda incident: incident.start)
+    return sorted(incidents, key=lambda incident: incident.start)
 
 
 def release_at(window: Window, moment: int) -> str:

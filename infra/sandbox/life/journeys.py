@@ -132,8 +132,8 @@ def _contacts(draw: Draw, window: Window, cases: Cases) -> Contacts:
     at = cases.at[case] + np.where(place == 0, 0, place * gap)
     share = draw.rng.binomial(cases.transfers[case], 1.0 / cases.contacts[case])
     # The last contact of a case takes what is left, so that its transfers add up.
-    given = np.bincount(case, weights=np.where(place < cases.contacts[case] - 1, share, 0), minlength=len(cases.at))
-    rest = np.maximum(cases.transfers - given.astype(np.int64), 0)
+    passed_on = np.bincount(case, weights=np.where(place < cases.contacts[case] - 1, share, 0), minlength=len(cases.at))
+    rest = np.maximum(cases.transfers - passed_on.astype(np.int64), 0)
     is_last = place == cases.contacts[case] - 1
     return Contacts(
         case=case,
@@ -183,10 +183,10 @@ def _claims(draw: Draw, people: People, window: Window, deliveries: Deliveries) 
 def fix_dates(window: Window) -> Ints:
     """When the better claim journey began to work in each branch, `NEVER` where it did not (the placebo among them)."""
     order = Draw(window.seed, 11).rng.permutation(BRANCHES)[: effects.CLAIM_FIX_BRANCHES]
-    found = np.full(BRANCHES, NEVER, dtype=np.int64)
+    rollout = np.full(BRANCHES, NEVER, dtype=np.int64)
     # Branch by branch, into the June peak that ends the world: before/after has the wrong sign.
-    found[order] = window.world_end - 40 * DAY + np.arange(len(order)) * DAY
-    return found
+    rollout[order] = window.world_end - 40 * DAY + np.arange(len(order)) * DAY
+    return rollout
 
 
 def placebo_branch(window: Window) -> int:

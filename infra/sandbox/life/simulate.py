@@ -76,12 +76,12 @@ def live(world: World, root: Path, stretch: int, planned: Plan, progress: Progre
     folder = pending(root, stretch)
     if folder.exists():
         return
-    beside = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    temporary = folder.with_name(f".{folder.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
     left_before = np.full(world.persons, NEVER) if stretch == 0 else np.load(pending(root, stretch - 1) / "left.npy")
     left = left_before.copy()
-    with write.appended(root / "truth" if stretch == 0 else beside, "persons", "journeys", "cases") as told:
+    with write.appended(root / "truth" if stretch == 0 else temporary, "persons", "journeys", "cases") as truth:
         for block, first, count in world.blocks():
             if progress:
                 progress("people live through the days", first / world.persons)
@@ -91,10 +91,10 @@ def live(world: World, root: Path, stretch: int, planned: Plan, progress: Progre
             left[first : first + count] = lived.left_at
             for system in systems(lived):
                 for entity, table in system:
-                    waiting_rows.put(beside, entity, block, troubled(entity, table, window, planned))
-            _tell(told, lived, stretch)
-    np.save(beside / "left.npy", left)
-    beside.rename(folder)
+                    waiting_rows.put(temporary, entity, block, troubled(entity, table, window, planned))
+            _write_truth(truth, lived, stretch)
+    np.save(temporary / "left.npy", left)
+    temporary.rename(folder)
 
 
 def systems(lived: Journeys) -> Iterator[Shaped]:
@@ -114,37 +114,37 @@ def systems(lived: Journeys) -> Iterator[Shaped]:
     yield devices.make(lived, accounts)
 
 
-def _tell(told: write.Appender, lived: Journeys, stretch: int) -> None:
+def _write_truth(truth: write.Appender, lived: Journeys, stretch: int) -> None:
     if stretch == 0:
-        told.add("persons", _persons(lived.people, lived.left_at, lived.true_churn))
+        truth.add("persons", _persons(lived.people, lived.left_at, lived.true_churn))
     deliveries, cases = lived.deliveries, lived.cases
-    kept = np.flatnonzero(lived.deliveries_kept())
-    chosen = pa.array(kept)
-    told.add(
+    kept_deliveries = np.flatnonzero(lived.deliveries_kept())
+    chosen = pa.array(kept_deliveries)
+    truth.add(
         "journeys",
         pa.table(
             {
                 "delivery_id": delivery_ids(deliveries.number).take(chosen),
-                "person": write.person_ids(lived.people.number[deliveries.person[kept]]),
-                "hours_late": hours_late(deliveries)[kept],
-                "contacts": np.where(deliveries.case >= 0, _contacts(lived), 0)[kept],
-                "satisfaction": deliveries.satisfaction[kept],
+                "person": write.person_ids(lived.people.number[deliveries.person[kept_deliveries]]),
+                "hours_late": hours_late(deliveries)[kept_deliveries],
+                "contacts": np.where(deliveries.case >= 0, _contacts(lived), 0)[kept_deliveries],
+                "satisfaction": deliveries.satisfaction[kept_deliveries],
             }
         ),
     )
-    kept = np.flatnonzero(lived.cases_kept())
-    told.add(
+    kept_cases = np.flatnonzero(lived.cases_kept())
+    truth.add(
         "cases",
         pa.table(
             {
-                "case_id": contact_centre.case_ids(cases.number).take(pa.array(kept)),
-                "person": write.person_ids(lived.people.number[cases.person[kept]]),
-                "opened_at": stamps(cases.at[kept]),
-                "transfers": cases.transfers[kept],
-                "contacts": cases.contacts[kept],
-                "supervisor_requests": cases.supervisor[kept],
-                "is_vip_desk": cases.is_vip_desk[kept],
-                "satisfaction": cases.satisfaction[kept],
+                "case_id": contact_centre.case_ids(cases.number).take(pa.array(kept_cases)),
+                "person": write.person_ids(lived.people.number[cases.person[kept_cases]]),
+                "opened_at": stamps(cases.at[kept_cases]),
+                "transfers": cases.transfers[kept_cases],
+                "contacts": cases.contacts[kept_cases],
+                "supervisor_requests": cases.supervisor[kept_cases],
+                "is_vip_desk": cases.is_vip_desk[kept_cases],
+                "satisfaction": cases.satisfaction[kept_cases],
             }
         ),
     )
@@ -156,7 +156,7 @@ def _contacts(lived: Journeys) -> Ints:
 
 
 def _persons(people: People, left_at: Ints, true_churn: np.ndarray[tuple[int], np.dtype[np.float64]]) -> pa.Table:
-    gone = left_at < NEVER
+    has_left = left_at < NEVER
     return pa.table(
         {
             "person": write.person_ids(people.number),
@@ -178,7 +178,7 @@ def _persons(people: People, left_at: Ints, true_churn: np.ndarray[tuple[int], n
             "preferred_channel": people.channel,
             "preferred_hour": people.hour,
             "joined_at": stamps(people.joined_at),
-            "left_at": pa.compute.if_else(pa.array(gone), stamps(np.where(gone, left_at, 0)), None),
+            "left_at": pa.compute.if_else(pa.array(has_left), stamps(np.where(has_left, left_at, 0)), None),
             "churn_chance": true_churn,
         }
     )

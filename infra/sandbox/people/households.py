@@ -1,7 +1,7 @@
 """The people behind the records: households, name_lists, numbers, habits and hidden inclinations. This is the truth.
 
 A block of people is a pure function of (seed, block): it is made again, not stored, whenever time passes. How a
-system sees them (typing errors, doubles) is not here but in `views.py`.
+system sees them (typing errors, duplicates) is in `system_views.py`.
 """
 
 from dataclasses import dataclass
@@ -306,8 +306,8 @@ def _favour_sellers(draw: Draw, is_employee: Flags, household: Ints, number: Int
     """World number of an employee of the same household who sells favours to relatives, else -1."""
     seller = np.full(int(household[-1]) + 1, -1, dtype=np.int64)
     seller[household[is_employee]] = number[is_employee]
-    found = seller[household]
-    return np.where((found == number) | draw.flags(len(number), 0.1), -1, found)
+    seller_of = seller[household]
+    return np.where((seller_of == number) | draw.flags(len(number), 0.1), -1, seller_of)
 
 
 def _segments(draw: Draw, risk: Floats) -> Ints:

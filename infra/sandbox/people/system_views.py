@@ -1,4 +1,4 @@
-"""How the systems see people: CRM records, accounts, cookies and devices, with doubles, typing errors and old values.
+"""How the systems see people: records, accounts, cookies and devices with duplicates, errors and old values.
 
 `People` is the truth; everything here is what somebody typed or a browser kept.
 """
@@ -58,7 +58,7 @@ def typing_errors(draw: Draw, values: Text) -> Text:
     )
     with duckdb.connect() as connection:
         connection.register("frame", frame)
-        found = connection.sql(
+        misspelt = connection.sql(
             """
             with placed as (
                 select *, 1 + cast(floor(place * greatest(length(value) - 1, 1)) as bigint) as spot from frame
@@ -73,7 +73,7 @@ def typing_errors(draw: Draw, values: Text) -> Text:
             from placed order by row
             """
         ).to_arrow_table()
-    return found["value"].combine_chunks().cast(pa.string())
+    return misspelt["value"].combine_chunks().cast(pa.string())
 
 
 def with_errors(draw: Draw, values: Text, chance: float | Flags) -> Text:
@@ -177,29 +177,29 @@ def make_crm_records(seed: int, block: int, people: People, *, since: int) -> tu
     def some(of_copies: float, of_first: float = 0.0) -> Flags:
         return draw.flags(size, np.where(is_copy, of_copies, of_first))
 
-    family, given = text(people.family, person), text(people.given, person)
+    family, given_names = text(people.family, person), text(people.given, person)
     chinese = people.is_chinese[person]
     in_latin = some(0.35, 0.06) & chinese
     family = where(in_latin, text(people.family_latin, person), family)
-    given = where(in_latin, text(people.given_latin, person), given)
-    given = where(some(0.18, 0.02) & ~in_latin, text(people.nickname, person), given)
+    given_names = where(in_latin, text(people.given_latin, person), given_names)
+    given_names = where(some(0.18, 0.02) & ~in_latin, text(people.nickname, person), given_names)
     married = some(0.4, 0.08) & pc.is_valid(text(people.maiden, person)).to_numpy(zero_copy_only=False)
     family = where(married, text(people.maiden, person), family)
-    given = with_errors(draw, given, some(0.15, 0.02))
+    given_names = with_errors(draw, given_names, some(0.15, 0.02))
     family = with_errors(draw, family, some(0.10, 0.01))
     swapped = some(0.10, 0.02)
-    family, given = where(swapped, given, family), where(swapped, family, given)
+    family, given_names = where(swapped, given_names, family), where(swapped, family, given_names)
     unspaced = chinese & ~in_latin
     family_first = unspaced | (in_latin & draw.flags(size, 0.5))
-    western = where(draw.flags(size, 0.05), join(family, given, sep=", "), join(given, family, sep=" "))
-    full = where(unspaced, join(family, given), where(family_first, join(family, given, sep=" "), western))
+    western = where(draw.flags(size, 0.05), join(family, given_names, sep=", "), join(given_names, family, sep=" "))
+    full = where(unspaced, join(family, given_names), where(family_first, join(family, given_names, sep=" "), western))
     address = people.address(person, (people.moved_at[person] <= since) & ~some(0.35, 0.05))
     household = numbered("H", people.household[person], 8)
     table = pa.table(
         {
             "crm_id": numbered("C", 100_000_000 + block * ID_RANGE + _scattered(draw, size)),
             "full_name": full,
-            "given_name": only(draw.flags(size, 0.92), given),
+            "given_name": only(draw.flags(size, 0.92), given_names),
             "family_name": only(draw.flags(size, 0.92), family),
             "name_latin": only(draw.flags(size, 0.4) | ~chinese, people.full_name_latin(person)),
             "birth_date": _birth_dates(draw, people.birth_day[person], some(0.10, 0.03), some(0.06, 0.02)),

@@ -47,10 +47,10 @@ def shaped(
 ) -> pa.Table:
     """One table in the shape of the contract and the hidden columns."""
     size = len(person)
-    given = {"delivered_at": delivered, "updated_at": delivered, **columns}
+    available = {"delivered_at": delivered, "updated_at": delivered, **columns}
     arrays: dict[str, pa.Array] = {}
     for column in entity.columns:
-        arrays[column.name] = _as_array(given.get(column.name), column.arrow_type, size)
+        arrays[column.name] = _as_array(available.get(column.name), column.arrow_type, size)
     unknown = set(columns) - set(arrays)
     if unknown:
         raise ValueError(f"{entity.source}.{entity.name} has no columns {sorted(unknown)}")
@@ -64,13 +64,13 @@ def shaped(
 
 def at_rows(columns: Mapping[str, Any], rows: Ints) -> dict[str, object]:
     """The given rows of arrays kept by name; a single value for all rows stays as it is."""
-    found: dict[str, object] = {}
+    columns_by_name: dict[str, object] = {}
     for name, value in columns.items():
         if isinstance(value, np.ndarray):
-            found[name] = value[rows]
+            columns_by_name[name] = value[rows]
         else:
-            found[name] = value.take(pa.array(rows)) if isinstance(value, pa.Array) else value
-    return found
+            columns_by_name[name] = value.take(pa.array(rows)) if isinstance(value, pa.Array) else value
+    return columns_by_name
 
 
 def _as_array(value: object, kind: pa.DataType, size: int) -> pa.Array:

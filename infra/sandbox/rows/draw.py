@@ -33,8 +33,8 @@ class Draw:
     def index(self, size: int, weights: Sequence[float] | Floats) -> Ints:
         """Positions drawn by weight (the weights need not add up to one)."""
         edges = np.cumsum(np.asarray(weights, dtype=float))
-        found = np.searchsorted(edges, self.rng.random(size) * edges[-1], side="right")
-        return np.asarray(found, dtype=np.int64)
+        positions = np.searchsorted(edges, self.rng.random(size) * edges[-1], side="right")
+        return np.asarray(positions, dtype=np.int64)
 
     def pick(self, values: Sequence[str], size: int, weights: Sequence[float] | Floats | None = None) -> Text:
         """Values drawn by weight, evenly without one."""

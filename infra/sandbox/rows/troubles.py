@@ -1,4 +1,4 @@
-"""What goes wrong with data on its way: late, early, doubled, corrected, lost, silent and contract-breaking rows.
+"""What goes wrong with data on its way: late, early, duplicate, corrected, lost, silent and contract-breaking rows.
 
 Applied to a system's rows after they were made; each trouble is planned from the seed, so that the truth can name
 it. Reason codes of bad rows are those of landing.
@@ -92,22 +92,22 @@ def _breakable(entity: Entity, column: Column) -> list[str]:
     """In which ways a column can break its contract without touching the keys and times that ingestion goes by."""
     if column.name in (entity.known_at, entity.watermark):
         return []
-    found = []
+    parts = []
     if column.pattern:
-        found.append("bad_pattern")
+        parts.append("bad_pattern")
     if column.name == "event_at":
-        found.append("time_out_of_range")
+        parts.append("time_out_of_range")
     if column.primary_key:
-        return found
+        return parts
     if column.required:
-        found.append("missing_required")
+        parts.append("missing_required")
     if column.logical_type != "string" and column.name != "event_at":
-        found.append("wrong_type")
+        parts.append("wrong_type")
     if column.allowed and column.severity == "block":
-        found.append("not_allowed")
+        parts.append("not_allowed")
     if column.maximum is not None:
-        found.append("out_of_range")
-    return found
+        parts.append("out_of_range")
+    return parts
 
 
 def troubled(entity: Entity, table: pa.Table, window: Window, planned: Plan) -> pa.Table:

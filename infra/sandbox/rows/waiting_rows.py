@@ -95,7 +95,7 @@ def last_versions(
 
 def _by_block(folders: list[Path], entity: Entity) -> list[list[str]]:
     """Files that may hold the same keys: those of one block of people, from every stretch."""
-    found: dict[str, list[str]] = {}
+    paths: dict[str, list[str]] = {}
     for path in parts(folders, entity):
-        found.setdefault(Path(path).stem, []).append(path)
-    return list(found.values())
+        paths.setdefault(Path(path).stem, []).append(path)
+    return list(paths.values())

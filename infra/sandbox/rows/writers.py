@@ -24,10 +24,10 @@ _SQL_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a whole file beside its place and rename it."""
-    beside = path.with_name(f".{path.name}.tmp")
-    beside.write_bytes(content)
-    beside.replace(path)
+    """Write a whole file under a temporary name and rename it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.replace(path)
 
 
 def visible(table: pa.Table) -> list[str]:
@@ -108,10 +108,14 @@ def _lines(connection: duckdb.DuckDBPyConnection, table: pa.Table, expression: s
     frame = naive(table)
     connection.register("frame", frame)
     try:
-        found = connection.execute(f"select {expression} as line from frame").to_arrow_table()
+        rendered = connection.execute(f"select {expression} as line from frame").to_arrow_table()
     finally:
         connection.unregister("frame")
-    return found["line"].cast(pa.large_string()).combine_chunks() if found.num_rows else pa.array([], pa.large_string())
+    return (
+        rendered["line"].cast(pa.large_string()).combine_chunks()
+        if rendered.num_rows
+        else pa.array([], pa.large_string())
+    )
 
 
 def naive(table: pa.Table) -> pa.Table:
@@ -143,9 +147,9 @@ def _write_parquet(table: pa.Table, entity: Entity, path: Path) -> None:
         wrong = pa.compute.equal(table[RAW], name).fill_null(False)
         text = pa.compute.if_else(wrong, _wrong(table, name), shown[name].cast(pa.string()))
         shown = shown.set_column(shown.schema.get_field_index(name), name, text)
-    beside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(shown, beside, compression="snappy")
-    beside.replace(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(shown, temporary, compression="snappy")
+    temporary.replace(path)
 
 
 def create_tables(database: sqlite3.Connection, entities: Iterable[Entity]) -> None:
@@ -192,10 +196,10 @@ def sqlite_values(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> lis
             parts.append(_quoted(name))
     connection.register("frame", naive(table))
     try:
-        found = connection.execute(f"select {', '.join(parts)} from frame").to_arrow_table()
+        rendered = connection.execute(f"select {', '.join(parts)} from frame").to_arrow_table()
     finally:
         connection.unregister("frame")
-    columns = [found[name].to_pylist() for name in names]
+    columns = [rendered[name].to_pylist() for name in names]
     for row, name in enumerate(table[RAW].to_pylist()):
         if name is not None:
             columns[names.index(name)][row] = _wrong(table, name)

@@ -147,9 +147,9 @@ def _within(out: Shaped, draw: Draw, journeys: Journeys, keep: Ints, at: Ints, d
             "event_at": moved_at,
         },
     )
-    asked = np.flatnonzero((contacts.place[keep] == 0) & (cases.supervisor[contacts.case[keep]] > 0))
-    of = np.repeat(asked, cases.supervisor[contacts.case[keep]][asked])
-    place = place_in_group(cases.supervisor[contacts.case[keep]][asked])
+    requests = np.flatnonzero((contacts.place[keep] == 0) & (cases.supervisor[contacts.case[keep]] > 0))
+    of = np.repeat(requests, cases.supervisor[contacts.case[keep]][requests])
+    place = place_in_group(cases.supervisor[contacts.case[keep]][requests])
     case = contacts.case[keep][of]
     out.add(
         "supervisor_requests",
@@ -166,7 +166,7 @@ def _within(out: Shaped, draw: Draw, journeys: Journeys, keep: Ints, at: Ints, d
     counts = 3 + draw.rng.poisson(1.0, len(chats))
     of, place = chats[repeat_each(counts)], place_in_group(counts)
     speaker = np.where(place == 0, 2, np.where(place % 2 == 1, 0, 1))
-    said = [draw.pick(lines, len(of)) for lines in _SAID]
+    sentences = [draw.pick(lines, len(of)) for lines in _SAID]
     out.add(
         "chat_transcripts",
         person=people.number[cases.person[contacts.case[keep][of]]],
@@ -176,7 +176,7 @@ def _within(out: Shaped, draw: Draw, journeys: Journeys, keep: Ints, at: Ints, d
             "contact_id": numbered("CO", contacts.number[keep][of]),
             "speaker": text(("customer", "agent", "bot"), speaker),
             "event_at": at[of] + place * 25 * SECOND,
-            "text": where(speaker == 0, said[0], where(speaker == 1, said[1], said[2])),
+            "text": where(speaker == 0, sentences[0], where(speaker == 1, sentences[1], sentences[2])),
         },
     )
 
@@ -245,28 +245,28 @@ def _complaints(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> No
             "reopened_at": only(draw.flags(size, 0.08), stamps(closed + 6 * HOUR)),
         },
     )
-    given = np.flatnonzero(complaints.amount[keep] > 0)
-    at, person = at[given] + 5 * HOUR, person[given]
+    compensated = np.flatnonzero(complaints.amount[keep] > 0)
+    at, person = at[compensated] + 5 * HOUR, person[compensated]
     later = at + 45 * DAY
-    kept = pc.if_else(pa.array(journeys.left_at[person] > later), "retained", "lost")
+    outcome = pc.if_else(pa.array(journeys.left_at[person] > later), "retained", "lost")
     goodwill: dict[str, object] = {
-        "goodwill_id": numbered("GW", complaints.number[keep][given]),
-        "case_id": case_ids(cases.number[case[given]]),
-        "phone": phone.take(pa.array(given)),
-        "crm_id": crm_id.take(pa.array(given)),
-        "amount_cny": complaints.amount[keep][given],
-        "kind": draw.pick(("voucher", "refund", "points", "gift"), len(given), [45, 25, 20, 10]),
+        "goodwill_id": numbered("GW", complaints.number[keep][compensated]),
+        "case_id": case_ids(cases.number[case[compensated]]),
+        "phone": phone.take(pa.array(compensated)),
+        "crm_id": crm_id.take(pa.array(compensated)),
+        "amount_cny": complaints.amount[keep][compensated],
+        "kind": draw.pick(("voucher", "refund", "points", "gift"), len(compensated), [45, 25, 20, 10]),
         "event_at": at,
     }
     out.add("goodwill", person=people.number[person], delivered=at // HOUR * HOUR + HOUR, columns=goodwill)
     # The trap: what became of it is filled in 45 days later under the same event_at.
-    known = later < window.end
-    rows = np.flatnonzero(known)
+    is_decided = later < window.end
+    rows = np.flatnonzero(is_decided)
     chosen = at_rows(goodwill, rows)
     out.add(
         "goodwill",
         person=people.number[person[rows]],
         delivered=later[rows] // DAY * DAY + 3 * HOUR,
         kind="update",
-        columns={**chosen, "later_outcome": kept.take(pa.array(rows))},
+        columns={**chosen, "later_outcome": outcome.take(pa.array(rows))},
     )

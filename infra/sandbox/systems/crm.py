@@ -72,8 +72,8 @@ def make(journeys: Journeys) -> Shaped:
     heard = moved_at[moving] // MINUTE * MINUTE + draw.between(1, 12, len(moving)) * DAY
     customers(moving, moved_at[moving], heard, kind="update")
     closing = np.flatnonzero((left >= window.start) & (left < window.end) & (left > made_at))
-    gone = left[closing]
-    customers(closing, gone, gone + draw.between(1, 30, len(closing)) * HOUR, kind="update", closed=True)
+    closed = left[closing]
+    customers(closing, closed, closed + draw.between(1, 30, len(closing)) * HOUR, kind="update", closed=True)
     _consents(out, window, people, person, columns, made_at, is_new)
     _households(out, people, person, columns, made_at, is_new)
     return out
@@ -135,20 +135,20 @@ def _consents(
 
     rows = np.flatnonzero(is_new[record])
     add(rows, at[rows] + 5 * MINUTE, "first", granted[record, purpose][rows], since[rows])
-    gone = withdrawn_at[record, purpose]
+    withdrawal = withdrawn_at[record, purpose]
     late = np.flatnonzero(
         withdraws[record, purpose]
         & granted[record, purpose]
-        & (gone >= window.start)
-        & (gone < window.end)
-        & (gone > at + DAY)
+        & (withdrawal >= window.start)
+        & (withdrawal < window.end)
+        & (withdrawal > at + DAY)
     )
-    add(late, gone[late] // HOUR * HOUR + HOUR, "update", False, gone[late], stamps(gone[late]))
+    add(late, withdrawal[late] // HOUR * HOUR + HOUR, "update", False, withdrawal[late], stamps(withdrawal[late]))
 
 
 def _households(out: Shaped, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags) -> None:
-    known = columns["household_id"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(known & is_new)
+    has_household = columns["household_id"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(has_household & is_new)
     role = people.role[person[rows]]
     crm_id = columns["crm_id"].combine_chunks().take(pa.array(rows))
     name = np.select([role == PARTNER, role == CHILD, role == PARENT], [1, 2, 3], 0)

@@ -148,9 +148,9 @@ def _children(
 ) -> None:
     people, orders = journeys.people, journeys.orders
     line_order, product, quantity, price, line_total = lines
-    kept = np.isin(line_order, keep)
+    is_kept = np.isin(line_order, keep)
     number = orders.number[line_order] * 10 + np.minimum(_place(line_order), 9)
-    rows = np.flatnonzero(kept)
+    rows = np.flatnonzero(is_kept)
     of = line_order[rows]
     out.add(
         "order_lines",

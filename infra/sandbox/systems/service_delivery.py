@@ -86,30 +86,30 @@ def _deliveries(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts)
 
 def _claims(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
     people, claims = journeys.people, journeys.claims
-    kept = journeys.here(claims.person, claims.at)
+    is_kept = journeys.here(claims.person, claims.at)
     linked = claims.delivery != NONE
-    kept &= ~linked | journeys.deliveries_kept()[claims.delivery]
-    keep = np.flatnonzero(kept)
+    is_kept &= ~linked | journeys.deliveries_kept()[claims.delivery]
+    keep = np.flatnonzero(is_kept)
     person, at = claims.person[keep], claims.at[keep]
     account = account_of(journeys, accounts, person, at)
     closed = at + (claims.cycle_days[keep] * DAY).astype(np.int64)
-    claimed = np.round(np.exp(draw.rng.normal(6.8, 1.0, len(keep))), 2)
+    claimed_cny = np.round(np.exp(draw.rng.normal(6.8, 1.0, len(keep))), 2)
     rejected = draw.flags(len(keep), 0.15)
-    cost = np.where(rejected, 0.0, np.round(claimed * draw.rng.uniform(0.4, 1.0, len(keep)), 2))
+    cost = np.where(rejected, 0.0, np.round(claimed_cny * draw.rng.uniform(0.4, 1.0, len(keep)), 2))
     of_delivery = claims.delivery[keep]
     kind = where(
         of_delivery != NONE, "delay", draw.pick(("damage", "loss", "medical", "accident"), len(keep), [35, 15, 25, 25])
     )
-    known = journeys.deliveries.number[of_delivery] if len(journeys.deliveries.number) else of_delivery
+    numbers = journeys.deliveries.number[of_delivery] if len(journeys.deliveries.number) else of_delivery
     columns: dict[str, object] = {
         "claim_id": claim_ids(claims.number[keep]),
         "account_id": text(accounts.account_id, account),
         "booking_name": text(accounts.delivery_name, account),
-        "delivery_id": only(of_delivery != NONE, delivery_ids(known)),
+        "delivery_id": only(of_delivery != NONE, delivery_ids(numbers)),
         "kind": kind,
         "region": people.region_name(person),
         "branch_id": branch_ids(claims.branch[keep]),
-        "claimed_cny": claimed,
+        "claimed_cny": claimed_cny,
         "opened_at": stamps(at),
         "event_at": at,
     }

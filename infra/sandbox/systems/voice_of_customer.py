@@ -74,7 +74,7 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
         "email": only(by_email, wrong_values(draw, people, person, "email")),
         "phone": only(~by_email, phone_as_typed(draw, wrong_values(draw, people, person, "phone"))),
     }
-    asked: dict[str, object] = {
+    invitations: dict[str, object] = {
         **columns,
         "department": draw.pick(("retail", "wealth", "insurance", "digital", "service"), size),
         "purpose": "survey",
@@ -88,7 +88,7 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
         person=people.number[person],
         delivered=at + draw.exponential(10 * MINUTE, size),
         columns={
-            **asked,
+            **invitations,
             "invitation_id": invitation_ids(number, 0),
             "is_reminder": False,
             "event_at": at,
@@ -101,7 +101,8 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     second = reminded & draw.flags(size, (1 / (1 + np.exp(-logit - effects.REMINDER_LOGIT))) * 0.5)
     rows = np.flatnonzero(reminded)
     again = {
-        name: value.take(pa.array(rows)) if isinstance(value, pa.Array) else value for name, value in asked.items()
+        name: value.take(pa.array(rows)) if isinstance(value, pa.Array) else value
+        for name, value in invitations.items()
     }
     out.add(
         "invitations",

@@ -1,4 +1,4 @@
-"""The truth about person records: which person each is really about, and whether its values could tell anybody.
+"""The truth about person records: which person each is really about, and whether its values could identify anybody.
 
 A person record is a view of somebody, made of all rows of a source that say the same (`person_records`). Its true
 person is the one that those rows are about; a view that several people share (a family's browser, an e-mail that a
@@ -12,13 +12,13 @@ one true person two records belong together by evidence where they show
     the same e-mail, phone, national id or issued identifier (or one that differs by a slip of the keyboard), or
     the same name with the same birth date, street or postcode,
 
-and so do records that a chain of such ties. A value that more than `MOST_PEOPLE` true people show (a placeholder) is
+and so do records that a chain of such ties. A value that more than `MAX_PEOPLE` true people show (a placeholder) is
 no evidence, nor is a name alone: two of one name are two people until something else agrees. The normalisation is
 plain, and on purpose not the matcher's own.
 
-A matcher is held against both: precision is that of `truth` (all it claims must be true), recall is told for the pairs
-of `truth` and for those of `evident`. The latter is no ceiling: a matcher may rightly find a few more (names in two
-scripts, a name that nobody else has; measured: 420 of 62,600 in the sandbox of 2,000).
+A matcher is measured against both: precision is that of `truth` (all it claims must be true), recall is that of the
+pairs of `truth` and for those of `evident`. The latter is no ceiling: a matcher may rightly find a few more (names in
+two scripts, a name that nobody else has; measured: 420 of 62,600 in the sandbox of 2,000).
 """
 
 from pathlib import Path
@@ -27,7 +27,7 @@ import duckdb
 import pyarrow as pa
 
 #: A family or a shared flat show one value; more than these share nothing but a filler.
-MOST_PEOPLE = 10
+MAX_PEOPLE = 10
 TRUTH = pa.schema([("record_id", pa.string()), ("truth", pa.string()), ("evident", pa.string())])
 #: Kinds whose values people type, with the number of slips of the keyboard that still show the same value.
 _SLIPS = {"email": 2, "phone": 1, "national_id": 1}
@@ -100,7 +100,7 @@ def _create_evidence(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""create temp table usual as
             select * from shown where (kind, value) in (
-                select (kind, value) from shown group by kind, value having count(distinct truth) <= {MOST_PEOPLE})"""
+                select (kind, value) from shown group by kind, value having count(distinct truth) <= {MAX_PEOPLE})"""
     )
     slips = " ".join(f"when '{kind}' then {most}" for kind, most in _SLIPS.items())
     con.execute(

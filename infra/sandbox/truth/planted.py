@@ -28,12 +28,12 @@ def with_new_column(connection: duckdb.DuckDBPyConnection, entity: Entity, table
     if (entity.source, entity.name) != (source, name):
         return table
     connection.register("frame", table)
-    found = connection.execute(
+    counted = connection.execute(
         f"""select [360, 390, 414, 1280, 1440, 1920][1 + (hash({entity.primary_key[0]}) % 6)::integer]::bigint as width
             from frame"""
     ).to_arrow_table()
     connection.unregister("frame")
-    return table.append_column(column, found["width"])
+    return table.append_column(column, counted["width"])
 
 
 def effects_of(world: World) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def document(world: World, planned: Plan, folder: Path) -> dict[str, Any]:
 
 
 def _by_reason(rows: tuple[troubles.BadRow, ...]) -> dict[str, int]:
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for row in rows:
-        found[row.reason] = found.get(row.reason, 0) + 1
-    return found
+        sizes[row.reason] = sizes.get(row.reason, 0) + 1
+    return sizes

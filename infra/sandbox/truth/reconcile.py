@@ -1,6 +1,6 @@
 """Hold what a lake counted against what the systems really produced. Plain functions; they read `truth/` only.
 
-    produced = landed + quarantined + exact doubles, for every source and entity
+    produced = landed + quarantined + exact duplicates, for every source and entity
 
 holds when the lake ran after `create` and after each `advance`. A replay from quarantine moves rows from
 `quarantined` to `landed`; reconcile before it.
@@ -45,14 +45,16 @@ def differences(root: Path, counters: Iterable[Counted]) -> pa.Table:
     """
     truth = {(row["source"], row["entity"]): row for row in produced(root).to_pylist()}
     lake = {(counted.source, counted.entity): counted for counted in counters}
-    found = []
+    unequal = []
     for source, entity in sorted(truth.keys() | lake.keys()):
         for measure in MEASURES:
-            told = int(truth[source, entity][measure]) if (source, entity) in truth else 0
+            expected = int(truth[source, entity][measure]) if (source, entity) in truth else 0
             counted = int(getattr(lake[source, entity], measure)) if (source, entity) in lake else 0
-            if told != counted:
-                found.append({"source": source, "entity": entity, "measure": measure, "truth": told, "lake": counted})
-    return pa.Table.from_pylist(found, DIFFERENCES)
+            if expected != counted:
+                unequal.append(
+                    {"source": source, "entity": entity, "measure": measure, "truth": expected, "lake": counted}
+                )
+    return pa.Table.from_pylist(unequal, DIFFERENCES)
 
 
 def quarantined_by_reason(root: Path) -> dict[tuple[str, str], int]:

@@ -1,7 +1,7 @@
 """The truth about a world, kept apart in `truth/`: what was produced, about whom, and what was planted.
 
 `records.parquet`   one row per produced row: source, entity, natural_key, person, row_kind, day
-`produced.parquet`  rows, bad rows and exact doubles per source, entity and day of delivery
+`produced.parquet`  rows, bad rows and exact duplicates per source, entity and day of delivery
 `bad_rows.parquet`  every contract-breaking row with landing's reason code
 `persons.parquet`, `journeys.parquet`, `cases.parquet`, `effects.json`   who people are, and what moved them
 
@@ -107,18 +107,18 @@ def _count(records: pa.Table) -> pa.Table:
     for name, kind in (("bad_rows", "bad"), ("exact_doubles", "double")):
         flagged = flagged.append_column(name, pc.equal(records["row_kind"], kind).cast(pa.int64()))
     counted = flagged.append_column("rows", pa.repeat(pa.scalar(1, pa.int64()), records.num_rows))
-    found = counted.group_by(["source", "entity", "day"]).aggregate(
+    totals = counted.group_by(["source", "entity", "day"]).aggregate(
         [("rows", "sum"), ("bad_rows", "sum"), ("exact_doubles", "sum")]
     )
-    return found.rename_columns(["source", "entity", "day", "rows", "bad_rows", "exact_doubles"])
+    return totals.rename_columns(["source", "entity", "day", "rows", "bad_rows", "exact_doubles"])
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write a Parquet file beside its place and rename it."""
+    """Write a Parquet file under a temporary name and rename it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.tmp")
-    pq.write_table(table, beside, compression="zstd")
-    beside.replace(path)
+    temporary = path.with_name(f".{path.name}.tmp")
+    pq.write_table(table, temporary, compression="zstd")
+    temporary.replace(path)
 
 
 def earlier_records(folder: Path, *, databases_before: int, others_before: int) -> Iterator[pa.Table]:
