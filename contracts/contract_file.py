@@ -21,11 +21,13 @@ from open_data_contract_standard.model import (
 )
 from pydantic import BaseModel, ValidationError
 
+from contracts.catalogue.table import CLASSIFICATIONS
 from contracts.deletes import parse_deletes
 from contracts.errors import LakeError
 from contracts.logical_types import ARROW_TYPES
 from contracts.settings import PROJECT_ROOT, load_settings
 from contracts.source_contract import LANDING_COLUMNS, Column, Contract, Entity
+from contracts.yaml_text import load_yaml
 
 __all__ = [
     "CLASSIFICATIONS", "IDENTIFIER_KINDS", "LANDING_COLUMNS",
@@ -37,9 +39,6 @@ __all__ = [
 SOURCES_ROOT = PROJECT_ROOT / "ingestion" / "sources"
 CONTRACT_FILE = "contract.odcs.yaml"
 
-CLASSIFICATIONS = (
-    "public", "internal", "pii_direct", "pii_quasi", "pii_online", "pii_sensitive", "pii_text",
-)  # fmt: skip
 IDENTIFIER_KINDS = (
     "crm_id", "account_id", "email", "phone", "national_id", "loyalty_no", "cookie_id", "device_id",
     "device_serial", "social_handle",
@@ -119,7 +118,7 @@ def broken_contracts(root: Path | None = None) -> dict[str, ContractError]:
 def parse_contract(text: str, where: str) -> Contract:
     """A contract from its YAML text; `where` names it in errors."""
     try:
-        raw = yaml.safe_load(text)
+        raw = load_yaml(text)
         document = OpenDataContractStandard(**raw)
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())

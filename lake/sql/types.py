@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from contracts.catalogue.column_types import OF_LOGICAL_TYPE
 from contracts.logical_types import ARROW_TYPES
 from lake.sql.text import quoted
 
@@ -21,14 +22,16 @@ class EngineTypes:
     spark: str
 
 
-ENGINE_TYPES: dict[str, EngineTypes] = {
-    "string": EngineTypes("VARCHAR", "string"),
-    "integer": EngineTypes("BIGINT", "bigint"),
-    "number": EngineTypes("DOUBLE", "double"),
-    "boolean": EngineTypes("BOOLEAN", "boolean"),
-    "timestamp": EngineTypes("TIMESTAMP WITH TIME ZONE", "timestamp"),
-    "date": EngineTypes("DATE", "date"),
+_DUCKDB = {
+    "string": "VARCHAR",
+    "integer": "BIGINT",
+    "number": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "date": "DATE",
 }
+#: The catalogue declares columns in Spark's words.
+ENGINE_TYPES = {name: EngineTypes(_DUCKDB[name], word) for name, word in OF_LOGICAL_TYPE.items()}
 _BY_ARROW_TYPE = {arrow_type: ENGINE_TYPES[name] for name, arrow_type in ARROW_TYPES.items()} | {
     pa.int32(): EngineTypes("INTEGER", "int"),
     pa.int16(): EngineTypes("SMALLINT", "smallint"),
