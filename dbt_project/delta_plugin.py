@@ -18,6 +18,7 @@ from contracts.errors import LakeError
 from dbt_project.registry import register_lake, register_table
 from lake import writer
 from lake.sql.connections import prepare
+from lake.sql.text import literal
 from lake.tables import open_table, scan, table_version
 
 _BATCH_ROWS = 100_000
@@ -204,12 +205,7 @@ def _in_list(cursor: duckdb.DuckDBPyConnection, column: str) -> str:
     rows = cursor.execute(f'select distinct cast("{column}" as varchar) from {_ROWS} order by 1').fetchall()
     if any(value is None for (value,) in rows):
         raise ModelRowsError(f"partition column {column} holds nulls", cure="give every row a partition")
-    return f"{column} in ({', '.join(_quoted(value) for (value,) in rows)})"
-
-
-def _quoted(value: str) -> str:
-    escaped = value.replace("'", "''")
-    return f"'{escaped}'"
+    return f"{column} in ({', '.join(literal(value) for (value,) in rows)})"
 
 
 def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:

@@ -10,19 +10,13 @@ import duckdb
 
 from contracts.contract_file import Entity, load_contracts
 from dbt_project.sources import SCHEMA, relation_name
-from lake.clock import now
+from lake.sql.connections import create_clock_macro
+from lake.sql.text import quoted
+from lake.sql.types import duckdb_type
 from lake.tables import list_tables, scan, table_exists
 
 #: Zones that dbt models read and write; quarantine and ops are nobody's input here.
 MODEL_ZONES = ("identity", "marts", "features")
-_DUCKDB_TYPES = {
-    "string": "varchar",
-    "int64": "bigint",
-    "double": "double",
-    "bool": "boolean",
-    "timestamp[us, tz=UTC]": "timestamp with time zone",
-    "date32[day]": "date",
-}
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class _Column:
 
 def register_lake(connection: duckdb.DuckDBPyConnection) -> None:
     """Create a view for every bronze entity of the contracts and every Delta table of the model zones."""
-    connection.execute(f"create or replace macro lake_now() as timestamptz '{now().isoformat()}'")
+    create_clock_macro(connection)
     for zone in (SCHEMA, "staging", *MODEL_ZONES):
         connection.execute(f"create schema if not exists {zone}")
     for contract in load_contracts():
@@ -53,12 +47,12 @@ def register_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
 
 
 def _bronze(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
-    wanted = [_Column(field.name, _DUCKDB_TYPES[str(field.type)]) for field in entity.bronze_schema()]
+    wanted = [_Column(field.name, duckdb_type(field.type)) for field in entity.bronze_schema()]
     if not table_exists(entity.table):
-        nulls = ", ".join(f'cast(null as {column.duckdb_type}) as "{column.name}"' for column in wanted)
+        nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {quoted(column.name)}" for column in wanted)
         return f"select {nulls} where false"
     there = {row[0] for row in connection.execute(f"describe select * from {scan(entity.table)}").fetchall()}
     columns = ", ".join(
-        f'"{c.name}"' if c.name in there else f'cast(null as {c.duckdb_type}) as "{c.name}"' for c in wanted
+        quoted(c.name) if c.name in there else f"cast(null as {c.duckdb_type}) as {quoted(c.name)}" for c in wanted
     )
     return f"select {columns} from {scan(entity.table)}"

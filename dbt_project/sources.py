@@ -12,17 +12,9 @@ import yaml
 
 from contracts.contract_file import Column, Contract, Entity, load_contracts
 from contracts.version_order import version_order
+from lake.sql.types import dbt_type
 
 SCHEMA = "bronze"
-#: Logical types of a contract in the words of dbt model yml (see macros/engine/types.sql).
-DBT_TYPES = {
-    "string": "string",
-    "integer": "bigint",
-    "number": "double",
-    "boolean": "boolean",
-    "timestamp": "timestamp",
-    "date": "date",
-}
 LANDED = (
     ("record_id", "string", "`<source>:<entity>:<natural key or its token>`."),
     ("known_at", "timestamp", "When the source made this version of the row available (UTC)."),
@@ -113,7 +105,7 @@ def _column(column: Column) -> dict[str, Any]:
         meta["identifier_kind"] = column.identifier_kind
     return {
         "name": column.name,
-        "data_type": DBT_TYPES[column.logical_type],
+        "data_type": dbt_type(column.logical_type),
         "description": column.description,
         "config": {"meta": meta},
     }

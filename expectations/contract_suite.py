@@ -6,21 +6,12 @@ migration or a hand-made row included), and to what no single row shows: a silen
 
 from collections.abc import Mapping
 
-import pyarrow as pa
-
 from contracts.contract_file import Column, Contract, Entity, server_options
 from expectations.check import Check, Severity
 from expectations.delivery import NEWEST_ROWS, UNUSUAL_DAYS, WATCHED_DAYS
+from lake.sql.text import literal, quoted
+from lake.sql.types import duckdb_type
 
-#: How DuckDB names the Arrow types of bronze when it reads them from Delta.
-_DUCKDB_TYPES: dict[pa.DataType, str] = {
-    pa.string(): "VARCHAR",
-    pa.int64(): "BIGINT",
-    pa.float64(): "DOUBLE",
-    pa.bool_(): "BOOLEAN",
-    pa.date32(): "DATE",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMP WITH TIME ZONE",
-}
 #: Events dated after the moment they were known: clocks are skewed, so a few are expected (percent of rows).
 EARLY_EVENTS_TOLERATED = 1.0
 #: Percent of an entity's records that may be in quarantine, once there are more than a handful.
@@ -44,7 +35,7 @@ def suite(contract: Contract, entity: Entity, columns: Mapping[str, str], *, has
 
 
 def _few_refused(contract: Contract, entity: Entity) -> Check:
-    rejected = f'(select count(*) from "{entity.quarantine_table}")'
+    rejected = f"(select count(*) from {quoted(entity.quarantine_table)})"
     share = f"100.0 * {rejected} / (count(*) + {rejected})"
     return Check(
         name="few_records_are_refused",
@@ -58,7 +49,7 @@ def _few_refused(contract: Contract, entity: Entity) -> Check:
 
 
 def _columns_match(entity: Entity, columns: Mapping[str, str]) -> Check:
-    wrong = [f.name for f in entity.bronze_schema() if columns.get(f.name) != _DUCKDB_TYPES[f.type]]
+    wrong = [f.name for f in entity.bronze_schema() if columns.get(f.name) != duckdb_type(f.type)]
     return Check(
         name="columns_match_contract",
         measure=str(len(wrong)),
@@ -69,14 +60,14 @@ def _columns_match(entity: Entity, columns: Mapping[str, str]) -> Check:
 
 
 def _column_checks(column: Column) -> list[Check]:
-    name = _quoted(column.name)
+    name = quoted(column.name)
     severity: Severity = "warn" if column.severity == "warn" else "block"
     ask = f"ask the owner of the source why {column.name} changed; correct the contract only if the change is agreed"
     checks = []
     if column.required:
         checks.append(_rows(column, "is_never_empty", f"{name} is null", "a value in every row", "block", ask))
     if column.allowed:
-        allowed_values = ", ".join(_literal(value) for value in column.allowed)
+        allowed_values = ", ".join(literal(value) for value in column.allowed)
         rule = f"one of: {', '.join(column.allowed)}"
         checks.append(_rows(column, "is_a_known_value", f"{name} not in ({allowed_values})", rule, severity, ask))
     bounds = [f"{name} < {column.minimum}"] if column.minimum is not None else []
@@ -87,7 +78,7 @@ def _column_checks(column: Column) -> list[Check]:
         rule = " and ".join(part for part in (low, high) if part)
         checks.append(_rows(column, "is_in_range", " or ".join(bounds), rule, "block", ask))
     if column.pattern:
-        wrong = f"not regexp_matches({name}, {_literal(column.pattern)})"
+        wrong = f"not regexp_matches({name}, {literal(column.pattern)})"
         checks.append(_rows(column, "has_its_form", wrong, f"the form {column.pattern}", "block", ask))
     return checks
 
@@ -133,7 +124,7 @@ def _landing_checks(contract: Contract, entity: Entity) -> list[Check]:
         Check(
             name="names_its_source",
             column="record_id",
-            measure=f"count(*) filter (where record_id is null or not starts_with(record_id, {_literal(prefix)}))",
+            measure=f"count(*) filter (where record_id is null or not starts_with(record_id, {literal(prefix)}))",
             expected=f"every record_id starts with {prefix}",
             cure="look at the landing of this entity: the ids would collide with another entity's",
         ),
@@ -160,8 +151,8 @@ def _landing_checks(contract: Contract, entity: Entity) -> list[Check]:
 
 def _delivery(contract: Contract, entity: Entity) -> list[Check]:
     hours = contract.freshness.total_seconds() / 3600
-    newest = f"(select newest from {NEWEST_ROWS} where source = {_literal(contract.source)})"
-    unusual = f"(select count(*) from {UNUSUAL_DAYS} where is_watched and table_name = {_literal(entity.table)})"
+    newest = f"(select newest from {NEWEST_ROWS} where source = {literal(contract.source)})"
+    unusual = f"(select count(*) from {UNUSUAL_DAYS} where is_watched and table_name = {literal(entity.table)})"
     return [
         Check(
             name="source_is_fresh",
@@ -182,11 +173,3 @@ def _delivery(contract: Contract, entity: Entity) -> list[Check]:
             cure=f"ask {contract.steward} ({contract.owner}) what happened on those days; see the chart of the source",
         ),
     ]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

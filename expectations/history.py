@@ -11,9 +11,11 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from contracts.logical_types import TIMESTAMP
 from expectations.check import CheckResult
 from lake import clock, writer
 from lake.sql.connections import connect
+from lake.sql.text import literal, quoted
 from lake.tables import scan, table_exists
 
 TABLE = "ops/quality_results"
@@ -24,7 +26,7 @@ _TEXT = ("layer", "table", "column", "name", "severity", "observed", "expected",
 SCHEMA = pa.schema(
     [
         pa.field("run_id", pa.string()),
-        pa.field("checked_at", pa.timestamp("us", tz="UTC")),
+        pa.field("checked_at", TIMESTAMP),
         *(pa.field(name, pa.string()) for name in _TEXT),
         pa.field("passed", pa.bool_()),
         pa.field("measured", pa.float64()),
@@ -47,14 +49,14 @@ def _drop_oldest() -> None:
         runs = connection.sql(f"select distinct run_id from {scan(TABLE)} order by run_id desc").fetchall()
     if len(runs) > RUNS_AT_MOST:
         oldest_kept = runs[RUNS_KEPT - 1][0]
-        writer.overwrite(TABLE, SCHEMA.empty_table(), predicate=f"run_id < '{oldest_kept}'")
+        writer.overwrite(TABLE, SCHEMA.empty_table(), predicate=f"run_id < {literal(oldest_kept)}")
 
 
 def newest_results(connection: duckdb.DuckDBPyConnection) -> list[CheckResult]:
     """What came of each check when it last ran; empty before the first run."""
     if not table_exists(TABLE):
         return []
-    columns = ", ".join(f'"{name}"' for name in CheckResult.__dataclass_fields__)
+    columns = ", ".join(quoted(name) for name in CheckResult.__dataclass_fields__)
     rows = connection.sql(
         f"""select {columns} from (
                 select *, max(run_id) over (partition by "table") as newest_run from {scan(TABLE)}

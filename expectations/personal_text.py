@@ -4,6 +4,8 @@ They look for identifiers that have a shape. Names and streets have none; those 
 of people (`known_values` in a suite file). A token is one run of 32 hex digits, so that no shape fits inside it.
 """
 
+from lake.sql.text import literal, quoted
+
 _NOT_WORD_BEFORE, _NOT_WORD_AFTER = r"(?:^|[^0-9A-Za-z])", r"(?:$|[^0-9A-Za-z])"
 
 E_MAIL = r"[0-9A-Za-z._%+-]+@[0-9A-Za-z-]+\.[A-Za-z]"
@@ -22,5 +24,4 @@ PERSONAL_TEXT = f"{E_MAIL}|{PHONE}|{NATIONAL_ID}"
 
 def rows_with_personal_text(column: str) -> str:
     """The SQL measure of rows in which a column (text, or lists and structs of text) holds such a value."""
-    pattern = PERSONAL_TEXT.replace("'", "''")
-    return f"count(*) filter (where regexp_matches(cast(\"{column}\" as varchar), '{pattern}'))"
+    return f"count(*) filter (where regexp_matches(cast({quoted(column)} as varchar), {literal(PERSONAL_TEXT)}))"

@@ -15,8 +15,7 @@ from contracts.errors import LakeError
 from expectations import contract_suite, history, suite_files
 from expectations.check import Check, CheckResult, blocking_failures, failing_first
 from expectations.delivery import measure_delivery
-from lake import clock
-from lake.sql.connections import connect
+from lake.sql.connections import connect, create_clock_macro
 from lake.tables import ZONES, list_tables, scan, table_exists
 
 __all__ = ["CheckResult", "UnknownTableError", "blocking_failures", "failing_first", "run"]
@@ -79,7 +78,7 @@ def _run(
 ) -> list[CheckResult]:
     from expectations.great_expectations_duckdb import Checker
 
-    connection.execute(f"create or replace macro lake_now() as timestamptz '{clock.now().isoformat()}'")
+    create_clock_macro(connection)
     views = _Views(connection)
     sources = {entities[table][0].source for table in wanted if table in entities}
     by_source: dict[str, list[str]] = {source: [] for source in sorted(sources)}

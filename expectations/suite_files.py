@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from contracts.errors import LakeError
 from expectations.check import Check
 from expectations.personal_text import rows_with_personal_text
+from lake.sql.text import literal, quoted
 
 SUITES_ROOT = Path(__file__).parent / "suites"
 EACH = "_each"
@@ -178,17 +179,18 @@ def suite(table: str, columns: Mapping[str, str], root: Path = SUITES_ROOT) -> l
 def _checks(line: CheckLine, columns: Mapping[str, str]) -> list[Check]:
     if line.not_null is not None:
         return [
-            _check(line, "is_never_empty", _where(f'"{c}" is null'), "a value in every row", c) for c in line.not_null
+            _check(line, "is_never_empty", _where(f"{quoted(c)} is null"), "a value in every row", c)
+            for c in line.not_null
         ]
     if line.unique is not None:
-        key = ", ".join(f'"{column}"' for column in line.unique)
+        key = ", ".join(quoted(column) for column in line.unique)
         measure = f"count(*) - count(distinct {key if len(line.unique) == 1 else f'({key})'})"
         column = line.unique[0] if len(line.unique) == 1 else None
         return [_check(line, "is_unique", measure, f"one row for each {' and '.join(line.unique)}", column)]
     if line.allowed is not None:
-        allowed_values = ", ".join(_sql(value) for value in line.allowed.values)
+        allowed_values = ", ".join(literal(value) for value in line.allowed.values)
         rule = f"one of: {', '.join(str(v) for v in line.allowed.values)}"
-        broken = _where(f'"{line.allowed.column}" not in ({allowed_values})')
+        broken = _where(f"{quoted(line.allowed.column)} not in ({allowed_values})")
         return [_check(line, "is_a_known_value", broken, rule, line.allowed.column)]
     if line.between is not None:
         return [_between(line, line.between)]
@@ -237,19 +239,19 @@ def _windows(columns: Mapping[str, str], aggregations: list[str]) -> list[tuple[
 
 
 def _window_grows(line: CheckLine, short: str, long: str) -> Check:
-    return _check(line, "grows_with_its_window", _where(f'"{short}" > "{long}"'), f"at most {long}", short)
+    return _check(line, "grows_with_its_window", _where(f"{quoted(short)} > {quoted(long)}"), f"at most {long}", short)
 
 
 def _known_values(line: CheckLine, known: _KnownValues, columns: Mapping[str, str]) -> list[Check]:
     texts = [name for name, kind in columns.items() if "VARCHAR" in kind and not name.endswith("_id")]
-    theirs = " union all ".join(f'select "{column}" from "{known.of}"' for column in known.columns)
+    theirs = " union all ".join(f"select {quoted(column)} from {quoted(known.of)}" for column in known.columns)
     rule = f"no value of {', '.join(known.columns)} in {known.of}"
     name = "holds_no_value_of_a_person"
-    return [_check(line, name, _where(f'cast("{c}" as varchar) in ({theirs})'), rule, c) for c in texts]
+    return [_check(line, name, _where(f"cast({quoted(c)} as varchar) in ({theirs})"), rule, c) for c in texts]
 
 
 def _between(line: CheckLine, between: _Between) -> Check:
-    name = f'"{between.column}"'
+    name = quoted(between.column)
     parts = [] if between.minimum is None else [(f"{name} < {between.minimum}", f"at least {between.minimum:g}")]
     parts += [] if between.maximum is None else [(f"{name} > {between.maximum}", f"at most {between.maximum:g}")]
     broken = _where(" or ".join(condition for condition, _ in parts) or "false")
@@ -271,7 +273,3 @@ def _check(line: CheckLine, name: str, measure: str, expected: str, column: str 
 
 def _where(condition: str) -> str:
     return f"count(*) filter (where {condition})"
-
-
-def _sql(value: str | int | float | bool) -> str:
-    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)

@@ -19,6 +19,7 @@ from threading import Event, Thread
 import pyarrow as pa
 
 from contracts.errors import LakeError
+from contracts.logical_types import TIMESTAMP
 from contracts.settings import load_settings
 from lake import writer
 
@@ -26,7 +27,7 @@ TABLE = "ops/access_log"
 SCHEMA = pa.schema(
     [
         ("person_id", pa.string()),
-        ("viewed_at", pa.timestamp("us", tz="UTC")),
+        ("viewed_at", TIMESTAMP),
         ("what", pa.string()),
         ("viewed_by", pa.string()),
     ]

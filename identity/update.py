@@ -16,13 +16,14 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contracts.logical_types import TIMESTAMP
 from identity.links import link_history
 from identity.links.as_of import PERSON_LINKS
 from identity.links.incremental import Resolved, resolve_lake, write_index
 from identity.links.link_history import PERSON_EVENTS
 from identity.links.person_ids import PREVIOUS, Mint
 from identity.matching.pairs.person_model import PersonModel
-from identity.matching.person_records import PERSON_RECORDS, TIMESTAMP, RecordsError
+from identity.matching.person_records import PERSON_RECORDS, RecordsError
 from identity.matching.resolve import resolve
 from identity.matching.unlabelled import without_labels
 from identity.quality.figures import hold_to_labels

@@ -19,9 +19,11 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.transaction import AddAction
 
+from contracts.logical_types import TIMESTAMP
 from contracts.settings import load_settings
 from lake.commits import UnsureCommitError
 from lake.s3.access import is_remote
+from lake.sql.text import literal
 from lake.tables import table_uri
 
 _MILLISECOND = timedelta(milliseconds=1)
@@ -106,7 +108,7 @@ def copy_into(
         has_floats: whether a column is a floating-point number.
     """
     written = connection.execute(
-        f"""copy ({query}) to '{_quoted(folder)}'
+        f"""copy ({query}) to {literal(folder)}
             (format parquet, {_PLAIN if has_floats else _COMPACT}, per_thread_output, overwrite_or_ignore, return_stats,
              row_groups_per_file {_FILE_ROW_GROUPS}, filename_pattern 'part-{{uuid}}-{{i}}')"""
     ).fetchall()
@@ -152,7 +154,7 @@ def may_hold(table: DeltaTable, bounds: Mapping[str, tuple[str, str]]) -> bool:
     meets = pa.array([True] * actions.num_rows, pa.bool_())  # a table may have no file yet
     for name, (low, high) in bounds.items():
         if f"min.{name}" in actions.column_names:
-            first, last = (pa.scalar(datetime.fromisoformat(text), pa.timestamp("us", "UTC")) for text in (low, high))
+            first, last = (pa.scalar(datetime.fromisoformat(text), TIMESTAMP) for text in (low, high))
             starts = pc.less_equal(actions[f"min.{name}"], last).fill_null(True)
             ends = pc.greater_equal(actions[f"max.{name}"], first).fill_null(True)
             meets = pc.and_(meets, pc.and_(starts, ends))
@@ -165,7 +167,3 @@ def _instant(text: str, *, up: bool) -> str:
     if up and cut < at:
         cut += _MILLISECOND
     return cut.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

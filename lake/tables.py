@@ -15,6 +15,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from contracts.settings import load_settings
 from lake.s3 import access
+from lake.sql.text import literal
 
 RESTRICTED_ZONES = ("bronze", "quarantine", "identity")
 OPEN_ZONES = ("marts", "features", "ops")
@@ -98,4 +99,4 @@ def list_tables(zone: str | None = None) -> list[str]:
 
 def scan(name: str) -> str:
     """The SQL expression that reads a table in DuckDB: `delta_scan('…')`."""
-    return f"delta_scan('{table_uri(name)}')"
+    return f"delta_scan({literal(table_uri(name))})"

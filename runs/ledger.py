@@ -11,15 +11,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from contracts.logical_types import TIMESTAMP
 from lake import writer
 from lake.tables import open_table
 
 TABLE = "ops/runs"
 
-_TIMESTAMP = pa.timestamp("us", tz="UTC")
 _SCHEMA = pa.schema(
     [
-        ("run_id", pa.string()), ("started_at", _TIMESTAMP), ("finished_at", _TIMESTAMP), ("seconds", pa.float64()),
+        ("run_id", pa.string()), ("started_at", TIMESTAMP), ("finished_at", TIMESTAMP), ("seconds", pa.float64()),
         ("state", pa.string()), ("is_complete", pa.bool_()), ("clock_day", pa.date32()), ("code", pa.string()),
         ("sources", pa.string()), ("versions", pa.string()), ("steps", pa.string()), ("failures", pa.string()),
         ("checks", pa.string()),

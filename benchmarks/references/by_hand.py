@@ -22,15 +22,12 @@ import yaml
 
 from benchmarks.machine import ROOT
 from contracts.contract_file import Column, Contract, Entity, load_contracts
+from lake.sql.types import duckdb_type
 
 #: A value that more records share than this is nobody's own (a call centre's phone, a family's e-mail).
 SHARED_BY_TOO_MANY = 20
 SNAPSHOT_DAYS = 30
 SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
-SQL_TYPES = {
-    "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean", "date": "date",
-    "timestamp": "timestamptz",
-}  # fmt: skip
 
 
 class ByHand:
@@ -300,7 +297,7 @@ class ByHand:
 
 
 def _cast(column: Column) -> str:
-    return f"try_cast(r.{column.name} as {SQL_TYPES[column.logical_type]})"
+    return f"try_cast(r.{column.name} as {duckdb_type(column.logical_type)})"
 
 
 def _identity(entity: Entity) -> list[Column]:

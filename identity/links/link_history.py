@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 import pyarrow as pa
 
+from contracts.logical_types import TIMESTAMP
 from identity.matching.engine import scratch
-from identity.matching.person_records import TIMESTAMP
 
 PERSON_EVENTS = "identity/person_events"
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)

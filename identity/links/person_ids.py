@@ -9,14 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contracts.logical_types import TIMESTAMP
 from identity.matching.engine import scratch
 from identity.matching.groups.components import Ints
 
 _ALPHABET = np.frombuffer(b"0123456789abcdefghjkmnpqrstvwxyz", dtype=np.uint8)  # Crockford's base 32
 _LENGTH = 20  # 100 bits: a billion ids meet by chance once in 10^12 lakes
-PREVIOUS = pa.schema(
-    [("record_id", pa.string()), ("person_id", pa.string()), ("born_at", pa.timestamp("us", tz="UTC"))]
-)
+PREVIOUS = pa.schema([("record_id", pa.string()), ("person_id", pa.string()), ("born_at", TIMESTAMP)])
 
 
 class Mint:

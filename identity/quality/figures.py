@@ -11,9 +11,10 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from contracts.logical_types import TIMESTAMP
 from identity.links.as_of import PERSON_LINKS
 from identity.matching.comparable.values import birth_date_sql, gender_sql
-from identity.matching.person_records import PERSON_RECORDS, TIMESTAMP
+from identity.matching.person_records import PERSON_RECORDS
 from identity.quality.gate import Gate, PrecisionError, check_precision, judge, judge_by_group
 from lake import clock
 from lake.sql.connections import connect

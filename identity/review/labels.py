@@ -15,7 +15,8 @@ from datetime import datetime
 import pyarrow as pa
 
 from contracts.errors import LakeError
-from identity.matching.person_records import PERSON_RECORDS, TIMESTAMP
+from contracts.logical_types import TIMESTAMP
+from identity.matching.person_records import PERSON_RECORDS
 from lake import clock
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists

@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from contracts.logical_types import TIMESTAMP
 from identity.links.as_of import PERSON_LINKS
-from identity.matching.person_records import TIMESTAMP
 from identity.review.labels import LabelError, labels_in_force, read_labels, unknown_records
 from identity.review.trained_models import lake_model
 from lake.sql.connections import connect
+from lake.sql.types import typed_null
 from lake.tables import scan, table_exists
 from lake.writer import merge
 
@@ -250,11 +251,7 @@ def _held_sql() -> str:
 
 
 def _nothing_sql() -> str:
-    types = {pa.string(): "varchar", pa.float64(): "double", pa.int64(): "bigint", TIMESTAMP: "timestamptz"}
-    columns = (
-        f"null::{types.get(item.type, 'struct(comparison varchar, weight_bits double)[]')} as {item.name}"
-        for item in SCHEMA
-    )
+    columns = (f"{typed_null(item.type)} as {item.name}" for item in SCHEMA)
     return f"select {', '.join(columns)} where false"
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from contracts.logical_types import TIMESTAMP
 from identity.matching.pairs.person_model import ModelError, PersonModel, load_model, parse_model
 from identity.matching.pairs.training import Trained
 from identity.matching.person_records import SCHEMA as PERSON_RECORD
-from identity.matching.person_records import TIMESTAMP
 from identity.matching.resolve import match
 from lake import clock
 from lake.sql.connections import connect

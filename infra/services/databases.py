@@ -15,6 +15,7 @@ import psycopg
 from psycopg import sql
 
 from contracts.contract_file import Column, Contract, Entity, load_contracts
+from lake.sql.text import quoted
 
 _TYPES = {"string": "text", "integer": "bigint", "number": "double precision", "boolean": "boolean",
           "timestamp": "timestamptz", "date": "date"}  # fmt: skip
@@ -60,8 +61,8 @@ def _copy(source: sqlite3.Connection, target: psycopg.Connection, entity: Entity
     )
     target.execute(sql.SQL("drop table if exists {}").format(table))
     target.execute(sql.SQL("create table {} ({})").format(table, columns))
-    names = ", ".join(f'"{c.name}"' for c in entity.columns)
-    rows = source.execute(f'select {names} from "{entity.physical_name}"')
+    names = ", ".join(quoted(c.name) for c in entity.columns)
+    rows = source.execute(f"select {names} from {quoted(entity.physical_name)}")
     with target.cursor().copy(sql.SQL("copy {} from stdin (format csv)").format(table)) as copy:
         while block := rows.fetchmany(_ROWS):
             text = io.StringIO()
@@ -77,10 +78,10 @@ def _type(source: sqlite3.Connection, entity: Entity, column: Column) -> str:
     """The contract's type, or text where a row holds something else."""
     if column.logical_type == "string":
         return "text"
-    name = f'"{column.name}"'
+    name = quoted(column.name)
     is_wrong = f"typeof({name}) = 'text'"
     if column.logical_type in ("timestamp", "date"):
         is_wrong = f"{name} is not null and {name} not glob '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]*'"
-    row = source.execute(f'select exists (select 1 from "{entity.physical_name}" where {is_wrong})').fetchone()
+    row = source.execute(f"select exists (select 1 from {quoted(entity.physical_name)} where {is_wrong})").fetchone()
     # SQLite holds UTC without saying so; PostgreSQL reads it in the server's time zone, which is UTC.
     return "text" if row and row[0] else _TYPES[column.logical_type]

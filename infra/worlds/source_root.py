@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.contract_file import Entity, load_contract
+from lake.sql.text import quoted
 
 Tables = Mapping[str, Mapping[str, pa.Table]]
 
@@ -59,8 +60,8 @@ def write_database(root: Path, source: str, tables: Mapping[str, pa.Table]) -> N
     with closing(sqlite3.connect(temporary)) as database:
         for entity in (contract.entities[name] for name in tables):
             if entity.watermark:
-                index = f'"{entity.name}_{entity.watermark}"'
-                database.execute(f'create index {index} on "{entity.physical_name}" ("{entity.watermark}")')
+                index = quoted(f"{entity.name}_{entity.watermark}")
+                database.execute(f"create index {index} on {quoted(entity.physical_name)} ({quoted(entity.watermark)})")
         database.commit()
     temporary.replace(target)
 
@@ -110,12 +111,12 @@ def write_truth(root: Path, tables: Tables, persons: Mapping[str, Mapping[str, p
 
 def as_text(table: pa.Table) -> pa.Table:
     """The table as SQLite and JSON hold it: times and dates as ISO 8601 text."""
-    columns = [f'{_expression(field)} as "{field.name}"' for field in table.schema]
+    columns = [f"{_expression(field)} as {quoted(field.name)}" for field in table.schema]
     return _sql(f"select {', '.join(columns)} from given", table, [])
 
 
 def _expression(field: pa.Field) -> str:
-    name = f'"{field.name}"'
+    name = quoted(field.name)
     if pa.types.is_timestamp(field.type):
         return f"strftime({name}, '%Y-%m-%dT%H:%M:%S.%fZ')"
     if pa.types.is_date(field.type):
@@ -127,8 +128,8 @@ def _create_table(entity: Entity, table: pa.Table | None) -> str:
     declared = {c.name: _SQLITE_TYPES.get(c.logical_type, "TEXT") for c in entity.columns}
     beyond = [] if table is None else [name for name in table.column_names if name not in declared]
     columns = {**declared, **dict.fromkeys(beyond, "TEXT")}
-    declarations = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    return f'create table "{entity.physical_name}" ({declarations})'
+    declarations = ", ".join(f"{quoted(name)} {kind}" for name, kind in columns.items())
+    return f"create table {quoted(entity.physical_name)} ({declarations})"
 
 
 def _sql(query: str, given: pa.Table, parameters: list[str]) -> pa.Table:

@@ -140,13 +140,3 @@ class Indivisible:
     def troubles(self) -> list[Trouble]:
         """Nothing is left out."""
         return []
-
-
-def literal(value: str) -> str:
-    """A SQL string literal."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def quoted(name: str) -> str:
-    """A SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'

@@ -6,15 +6,16 @@ or its row is refused: no rounding of 12.5 to an integer, no NaN for a number, n
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 import duckdb
 
 from contracts.contract_file import Column, Entity
 from contracts.errors import LakeError
-from ingestion.connectors.base import literal, quoted
 from lake.sql.connections import connect
+from lake.sql.text import literal, quoted
+from lake.sql.types import ENGINE_TYPES, duckdb_type
 
 #: Reason codes of refused rows, and what each says.
 REASONS: dict[str, str] = {
@@ -27,28 +28,21 @@ REASONS: dict[str, str] = {
     "time_out_of_range": "the time cannot be right",
 }
 #: No system of ours is older; what says so has lost its clock (1970) or its century.
-EARLIEST = "1990-01-01 00:00:00+00"
+EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 #: Clocks that run ahead and time zones taken for UTC stay within a day; anything later has not happened yet.
 AHEAD = timedelta(days=1)
 
+#: What Arrow and Python can hold of time.
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 #: A double holds every whole number up to here, and not every one beyond.
 _WHOLE_DOUBLE = 2**53
 _INTEGER = r"[+-]?[0-9]{1,19}(\.0*)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_DUCKDB_TYPES = {
-    "string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean",
-    "timestamp": "timestamptz", "date": "date",
-}  # fmt: skip
-#: Raw types that are the contract's type as they are.
-_EXACT = {
-    "string": {"VARCHAR"},
-    "integer": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT"},
-    "number": {"DOUBLE", "FLOAT"},
-    "boolean": {"BOOLEAN"},
-    "timestamp": {"TIMESTAMP WITH TIME ZONE"},
-    "date": {"DATE"},
-}
+#: Raw types that are the contract's type as they are: the type itself, and for numbers the narrower ones.
+_EXACT = {kind: {types.duckdb} for kind, types in ENGINE_TYPES.items()}
+_EXACT["integer"] |= {"TINYINT", "SMALLINT", "INTEGER"}
+_EXACT["number"] |= {"FLOAT"}
 #: One value of each type, and the XOR of their hashes as DuckDB 1.5.5 makes them.
 _SAMPLE = (
     "'n', 'text'", "'n', 7::bigint", "'n', 0.5::double", "'n', true", "'n', timestamptz '2026-01-01 00:00:00+00'",
@@ -79,11 +73,6 @@ class Rule:
     severity: str = "block"
 
 
-def duckdb_type(column: Column) -> str:
-    """DuckDB's name of a column's type."""
-    return _DUCKDB_TYPES[column.logical_type]
-
-
 def typed(column: Column, raw: str, raw_type: str) -> str:
     """SQL that turns a raw value into the contract's type: null where that cannot be done exactly."""
     kind = column.logical_type
@@ -108,7 +97,7 @@ def typed(column: Column, raw: str, raw_type: str) -> str:
             f" and ({text}[-5] < '2' or {text}[-6] not in ('+', '-'))))"
         )
         return f"case when {is_time} then try_cast({text} as timestamptz) end"
-    return f"try_cast({text} as {_DUCKDB_TYPES[kind]})"
+    return f"try_cast({text} as {duckdb_type(kind)})"
 
 
 def as_text(raw: str, raw_type: str) -> str:
@@ -119,7 +108,7 @@ def as_text(raw: str, raw_type: str) -> str:
 
 
 def _from_native(kind: str, raw: str, raw_type: str) -> str:
-    target = _DUCKDB_TYPES[kind]
+    target = duckdb_type(kind)
     if raw_type in _EXACT[kind]:
         return f"{raw}::{target}"
     if kind == "string":  # many writers do not say that their bytes are text
@@ -181,12 +170,9 @@ def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now:
         if outside:
             yield Rule(" or ".join(outside), Verdict("out_of_range", column.name))
         if column.logical_type in ("timestamp", "date"):
-            low, high = "0001-01-01 00:00:00+00", "9999-12-31 23:59:59.999999+00"
-            if column.name in timed:
-                low, high = EARLIEST, (now + AHEAD).isoformat(sep=" ")
+            low, high = (EARLIEST, now + AHEAD) if column.name in timed else (_FIRST, _LAST)
             yield Rule(
-                f"{value} < timestamptz '{low}' or {value} > timestamptz '{high}'",
-                Verdict("time_out_of_range", column.name),
+                f"{value} < {literal(low)} or {value} > {literal(high)}", Verdict("time_out_of_range", column.name)
             )
 
 
@@ -225,7 +211,7 @@ def content_hash(entity: Entity, added: Sequence[str]) -> str:
     over the values as text cost as much as all the rest of landing), see `engine`.
     """
     names = [column.name for column in entity.columns] + list(added)
-    types = [duckdb_type(column) for column in entity.columns] + ["varchar"] * len(added)
+    types = [duckdb_type(column.logical_type) for column in entity.columns] + ["varchar"] * len(added)
     found = [f"hash({literal(name)}, {quoted(name)})" for name in names]
     nothing = [f"hash({literal(name)}, null::{kind})" for name, kind in zip(names, types, strict=True)]
     return f"({reduce(_xor, found + nothing)} >> 1)::bigint"

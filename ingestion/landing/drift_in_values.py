@@ -7,10 +7,10 @@ where it is, by `drift`'s rules, rather than put into quarantine record by recor
 import duckdb
 
 from contracts.contract_file import Entity
-from ingestion.connectors.base import literal
 from ingestion.landing import drift
 from ingestion.landing.drift import EVIDENCE_ROWS, MOST_OF_A_FILE, DriftError
 from ingestion.landing.staging import ESCAPED, UNREADABLE, Staged
+from lake.sql.text import literal
 from lake.tables import scan, table_exists
 
 

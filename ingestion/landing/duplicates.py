@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.contract_file import Entity
-from ingestion.connectors.base import Overlap, literal, quoted
+from ingestion.connectors.base import Overlap
 from ingestion.landing import versions
 from ingestion.landing.staging import Staged
 from lake.data_files import may_hold
+from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan, table_exists
 
 Hashes = npt.NDArray[np.int64]
@@ -108,7 +109,7 @@ def _rows_of_that_time(entity: Entity, staged: Staged, columns: tuple[str, ...])
         found = [file.bounds[name] for file in staged.files if name in file.bounds]
         low, high = min(low for low, _ in found), max(high for _, high in found)
         bounds[name] = low, high
-        times.append(f"{name} between timestamptz '{low}' and timestamptz '{high}'")
+        times.append(f"{name} between timestamptz {literal(low)} and timestamptz {literal(high)}")
     if not may_hold(table, bounds):
         return None
     return f"{scan(entity.table)} where {' and '.join(times)}"

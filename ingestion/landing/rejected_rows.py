@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from contracts.errors import LakeError
-from ingestion.connectors.base import literal
+from lake.sql.text import literal
 from lake.temporary_folders import scratch_folder
 
 #: Rows with unknown keys of which the keys are noted; they show the new columns, nobody needs them all.

@@ -16,9 +16,10 @@ import duckdb
 
 from contracts.contract_file import Column, Entity
 from contracts.deletes import IS_DELETED
-from ingestion.connectors.base import Delivery, literal, quoted
+from ingestion.connectors.base import Delivery
 from ingestion.landing import contract_checks, rejected_rows
 from lake.data_files import DataFile, copy_into
+from lake.sql.text import literal, quoted
 
 #: Times that may stand in Delta's statistics (ADR 9), so that readers skip files.
 BOUNDED = ("event_at", "known_at", "landed_at")
@@ -134,7 +135,7 @@ def _stage(
     if is_json and entity.on_drift != "ignore":
         every = [name for c in entity.columns for name in c.names]
         keep += f" and {_notes_unknown_keys([*every, *added])}"
-    landed_at = f"timestamptz '{now.isoformat(sep=' ')}'"
+    landed_at = literal(now)
     known_at = quoted(entity.known_at) if entity.known_at else KNOWN if delivery.known_at else landed_at
     content_hash = contract_checks.content_hash(entity, added)
     if delivery.is_changes:

@@ -10,8 +10,8 @@ import duckdb
 from contracts.contract_file import Entity
 from contracts.deletes import IS_DELETED
 from contracts.version_order import version_order
-from ingestion.connectors.base import quoted
 from ingestion.landing.staging import SEQ, Staged
+from lake.sql.text import quoted
 from lake.tables import open_table, scan
 
 #: End of a query of bronze's versions: only those that no delete has followed.

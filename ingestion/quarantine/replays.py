@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from contracts.contract_file import Contract, Entity
-from ingestion.connectors.base import Delivery, literal
+from ingestion.connectors.base import Delivery
 from ingestion.landing import staging
 from ingestion.landing.batches import added_columns, commit_batch, next_number
 from ingestion.landing.duplicates import find_doubles
@@ -27,6 +27,7 @@ from lake.crash_points import crash_point
 from lake.data_files import DataFile, table_folder
 from lake.landing_state import state_of
 from lake.locks import table_lock
+from lake.sql.text import literal
 from lake.tables import open_table, scan
 from lake.writer import Commit
 

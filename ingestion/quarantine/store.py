@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from contracts.contract_file import Contract, Entity
 from contracts.logical_types import TIMESTAMP
-from ingestion.connectors.base import literal
 from ingestion.landing.staging import ESCAPED, UNREADABLE, Staged
 from lake import writer
+from lake.sql.text import literal
 from lake.tables import open_table, scan
 from lake.writer import Commit, ConflictError
 
@@ -74,7 +74,7 @@ def write(
                 v.reason, nullif(v.column_name, '') as column_name, {_VALUE_CLASS} as value_class, r.raw,
                 verdict = {ESCAPED} as is_escaped,
                 {literal(staged.batch_id)} as batch_id, r.source_file, r.source_position,
-                {literal(contract.version)} as contract_version, timestamptz '{now.isoformat(sep=" ")}' as refused_at,
+                {literal(contract.version)} as contract_version, {literal(now)} as refused_at,
                 null::bigint as replay
             from refused r
             join (values ({UNREADABLE}, 'unreadable', ''), ({ESCAPED}, 'unreadable', ''), {verdicts})

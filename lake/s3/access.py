@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pyarrow.fs as arrow_fs
 
 from contracts.settings import SettingsError, load_settings, s3_secret
+from lake.sql.text import literal
 
 SCHEME = "s3://"
 
@@ -72,7 +73,7 @@ class Access:
         options = {"key_id": self.key_id, "secret": self.key, "session_token": self.token, "region": self.region}
         if self.endpoint:
             options |= {"endpoint": self.endpoint, "url_style": "path"}
-        told = ", ".join(f"{name} '{_escaped(value)}'" for name, value in options.items() if value)
+        told = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
         return f"create or replace temporary secret lake_s3 (type s3, use_ssl {self.is_encrypted}, {told})"
 
 
@@ -153,7 +154,3 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("'", "''")

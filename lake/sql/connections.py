@@ -6,7 +6,9 @@ from pathlib import Path
 import duckdb
 
 from contracts.settings import load_settings
+from lake import clock
 from lake.s3 import access
+from lake.sql.text import literal
 from lake.sql.tokens import create_token_macro
 
 
@@ -43,14 +45,19 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
     Where the tables are in S3 the connection may read there too.
     """
-    connection.execute(f"load '{extension('delta')}'")
+    connection.execute(f"load {literal(extension('delta'))}")
     if access.is_remote(load_settings().tables_root):
-        connection.execute(f"load '{extension('httpfs')}'")
+        connection.execute(f"load {literal(extension('httpfs'))}")
         connection.execute(access.access().for_duckdb())
     for name, value in connection_settings().items():
-        connection.execute(f"set {name} = '{value}'")
+        connection.execute(f"set {name} = {literal(value)}")
     create_token_macro(connection)
     return connection
+
+
+def create_clock_macro(connection: duckdb.DuckDBPyConnection) -> None:
+    """Give a connection `lake_now()`: the lake's now (`lake.clock`) as a timestamptz, the same in every query."""
+    connection.execute(f"create or replace macro lake_now() as {literal(clock.now())}")
 
 
 def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:

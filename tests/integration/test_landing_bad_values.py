@@ -8,6 +8,7 @@ import pytest
 import zstandard
 
 from ingestion.quarantine.records import list_refused
+from lake.sql.text import quoted
 from tests.contract_rows import as_csv, as_json_lines
 from tests.integration.test_landing_bad_text import HEADER, landed, line, record, refused
 from tests.integration.test_landing_files import as_parquet
@@ -34,7 +35,7 @@ def test_hostile_text_is_only_text_as_a_value_and_as_a_name(shop: Shop, file_for
         json.dumps(row, ensure_ascii=False).encode() for row in rows
     ))  # fmt: skip
     assert shop.land().error is None
-    column = '"' + name.replace('"', '""') + '"'
+    column = quoted(name)
     assert shop.rows(f"buyer, {column}") == [(name, name)]
     (bad,) = list_refused("shop")
     assert (bad.reason, bad.column_name) == ("not_allowed", "channel")

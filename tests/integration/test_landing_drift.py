@@ -10,6 +10,7 @@ import pytest
 from ingestion.landing.drift import EVIDENCE_ROWS
 from ingestion.landing.land import has_new, land_source
 from ingestion.quarantine.records import replay
+from lake.sql.text import quoted
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
@@ -59,8 +60,7 @@ def test_hostile_column_name_is_only_a_name(shop: Shop) -> None:
     name = "x\"; drop table sales; -- '{{ 1/0 }}"
     shop.deliver("a.jsonl", [sale(1) | {name: "v"}])
     assert shop.land().error is None
-    quoted = '"' + name.replace('"', '""') + '"'
-    assert shop.rows(quoted) == [("v",)]
+    assert shop.rows(quoted(name)) == [("v",)]
 
 
 def test_contract_that_ignores_new_columns_leaves_them_out(shop: Shop) -> None:

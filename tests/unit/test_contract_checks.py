@@ -10,6 +10,7 @@ import yaml
 
 from contracts.contract_file import Entity, parse_contract
 from ingestion.landing import contract_checks
+from lake.sql.types import duckdb_type
 from tests.landing_lake import AT, NOW, document, sale
 
 
@@ -169,7 +170,7 @@ def test_content_hash_stands_when_the_contract_gains_a_column(
 ) -> None:
     row = {c.name: None for c in sales.columns} | {"sale_id": "S1", "event_at": AT}
     values = ", ".join(
-        f"{'null' if v is None else repr(v)}::{contract_checks.duckdb_type(sales.column(n))} as {n}"
+        f"{'null' if v is None else repr(v)}::{duckdb_type(sales.column(n).logical_type)} as {n}"
         for n, v in row.items()
     )
 
@@ -185,7 +186,7 @@ def test_content_hash_stands_when_the_contract_gains_a_column(
 def test_null_and_empty_text_are_different_content(connection: duckdb.DuckDBPyConnection, sales: Entity) -> None:
     def digest(buyer: str) -> Any:
         values = ", ".join(
-            f"{buyer if c.name == 'buyer' else 'null'}::{contract_checks.duckdb_type(c)} as {c.name}"
+            f"{buyer if c.name == 'buyer' else 'null'}::{duckdb_type(c.logical_type)} as {c.name}"
             for c in sales.columns
         )
         return connection.execute(f"select {contract_checks.content_hash(sales, [])} from (select {values})").fetchone()

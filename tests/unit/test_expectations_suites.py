@@ -11,6 +11,7 @@ from expectations import contract_suite, suite_files
 from expectations.check import Check
 from expectations.personal_text import rows_with_personal_text
 from expectations.suite_files import SuiteFileError
+from lake.sql.types import duckdb_type
 from lake.tables import ZONES
 
 ENTITIES = [(c, e) for c in load_contracts() for e in c.entities.values()]
@@ -114,7 +115,7 @@ def test_every_suite_is_of_a_table_that_somebody_makes() -> None:
 
 @pytest.mark.parametrize(("contract", "entity"), ENTITIES, ids=[e.table for _, e in ENTITIES])
 def test_bronze_suite_holds_everything_that_the_contract_says(contract: Contract, entity: Entity) -> None:
-    types = {field.name: contract_suite._DUCKDB_TYPES[field.type] for field in entity.bronze_schema()}
+    types = {field.name: duckdb_type(field.type) for field in entity.bronze_schema()}
     found = names(contract_suite.suite(contract, entity, types, has_quarantine=False))
     for column in entity.columns:
         assert ((column.name, "is_never_empty") in found) == column.required
@@ -129,7 +130,7 @@ def test_bronze_suite_holds_everything_that_the_contract_says(contract: Contract
 
 def test_column_that_is_missing_or_of_another_type_is_counted_and_not_asked_for() -> None:
     contract, entity = ENTITIES[0]
-    types = {field.name: contract_suite._DUCKDB_TYPES[field.type] for field in entity.bronze_schema()}
+    types = {field.name: duckdb_type(field.type) for field in entity.bronze_schema()}
     gone, turned = entity.columns[0].name, entity.columns[1].name
     changed = {name: kind for name, kind in types.items() if name != gone} | {turned: "BLOB"}
     found = contract_suite.suite(contract, entity, changed, has_quarantine=False)
@@ -141,7 +142,7 @@ def test_column_that_is_missing_or_of_another_type_is_counted_and_not_asked_for(
 
 def test_names_of_checks_are_unique_within_table_and_column() -> None:
     for contract, entity in ENTITIES:
-        types = {field.name: contract_suite._DUCKDB_TYPES[field.type] for field in entity.bronze_schema()}
+        types = {field.name: duckdb_type(field.type) for field in entity.bronze_schema()}
         found = contract_suite.suite(contract, entity, types, has_quarantine=True)
         assert len(names(found)) == len(found), entity.table
 

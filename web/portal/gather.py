@@ -14,7 +14,7 @@ from expectations.check import failing_first
 from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, NEWEST_ROWS, UNUSUAL_DAYS, measure_delivery
 from lake import clock
 from lake.landing_state import Counted
-from lake.sql.connections import connect
+from lake.sql.connections import connect, create_clock_macro
 from lake.tables import list_tables, scan
 from web.portal.facts import CheckFacts, Day, Page, Past, Refused, SourceFacts, TableFacts
 from web.portal.link_quality import measure_linkage
@@ -29,7 +29,7 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
     entities = [entity for contract in contracts for entity in contract.entities.values()]
     names = list_tables()
     with connect() as connection:
-        connection.execute(f"create macro lake_now() as timestamptz '{clock.now().isoformat()}'")
+        create_clock_macro(connection)
         rows = _rows(connection, names)
         checks = _checks(connection)
         quarantined = {n: r for n, r in rows.items() if n.startswith("quarantine/")}

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.contract_file import Contract, Entity
-from infra.sandbox.rows.draw import DAY, TIMESTAMP, Ints, stamps
+from contracts.logical_types import TIMESTAMP
+from infra.sandbox.rows.draw import DAY, Ints, stamps
 
 #: Number of the person a row is about in the world, -1 for nobody (robots, sensors of a branch).
 PERSON = "_person"

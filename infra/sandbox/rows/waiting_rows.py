@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from contracts.contract_file import Entity
 from infra.sandbox.rows.contract_rows import RELEASED
+from lake.sql.text import quoted
 
 #: Rows that are brought into memory at once when days are read back.
 ROWS_AT_ONCE = 750_000
@@ -59,7 +60,7 @@ def days(
             where {RELEASED} >= $first and {RELEASED} < $end group by 1 order by 1""",
         {"files": files, "first": first, "end": end},
     ).fetchall()
-    keys = ", ".join(f'"{name}"' for name in entity.primary_key)
+    keys = ", ".join(quoted(name) for name in entity.primary_key)
     low, held = None, 0
     for place, (day, rows) in enumerate(counts):
         low = day if low is None else low
@@ -81,7 +82,7 @@ def last_versions(
     connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int
 ) -> Iterator[pa.Table]:
     """As `days`, but of every key only the last version within those days: what a database shows at the end of them."""
-    keys = ", ".join(f'"{name}"' for name in entity.primary_key)
+    keys = ", ".join(quoted(name) for name in entity.primary_key)
     for path in _by_block(folders, entity):
         table = connection.execute(
             f"""select * from read_parquet($files) where {RELEASED} >= $first and {RELEASED} < $end

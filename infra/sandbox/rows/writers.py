@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.contract_file import Entity
+from contracts.logical_types import TIMESTAMP, logical_type
 from infra.sandbox.rows.contract_rows import HIDDEN, RAW, RELEASED
-from infra.sandbox.rows.draw import TIMESTAMP
 from infra.sandbox.rows.troubles import WRONG_RAW
+from lake.sql.text import quoted
 
 _SQLITE_TYPES = {"integer": "INTEGER", "number": "REAL", "boolean": "INTEGER"}
 _ISO_ZULU = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -77,11 +78,11 @@ def json_lines(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> pa.Lar
     parts = []
     for name in visible(table):
         value = (
-            f"strftime({_quoted(name)}, '{_ISO_ZULU}')" if table.schema.field(name).type == TIMESTAMP else _quoted(name)
+            f"strftime({quoted(name)}, '{_ISO_ZULU}')" if table.schema.field(name).type == TIMESTAMP else quoted(name)
         )
         if name in raw:
             value = f"case when {RAW} = '{name}' then to_json('{_wrong(table, name)}') else to_json({value}) end"
-        parts.append(f"{_quoted(name)} := {value}")
+        parts.append(f"{quoted(name)} := {value}")
     return _lines(connection, table, f"to_json(struct_pack({', '.join(parts)}))::varchar || chr(10)")
 
 
@@ -91,9 +92,9 @@ def csv_lines(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> tuple[p
     parts = []
     for name in visible(table):
         kind = table.schema.field(name).type
-        value = f"strftime({_quoted(name)}, '{_SQL_TIME}')" if kind == TIMESTAMP else f"{_quoted(name)}::varchar"
+        value = f"strftime({quoted(name)}, '{_SQL_TIME}')" if kind == TIMESTAMP else f"{quoted(name)}::varchar"
         if kind == pa.string():
-            text = _quoted(name)
+            text = quoted(name)
             escaped = f"""'"' || replace({text}, '"', '""') || '"'"""
             value = f"""case when regexp_matches({text}, '[",\\n\\r]') then {escaped} else {text} end"""
         if name in raw:
@@ -125,19 +126,7 @@ def naive(table: pa.Table) -> pa.Table:
 
 
 def _wrong(table: pa.Table, name: str) -> str:
-    kind = table.schema.field(name).type
-    logical = {
-        pa.int64(): "integer",
-        pa.float64(): "number",
-        pa.bool_(): "boolean",
-        TIMESTAMP: "timestamp",
-        pa.date32(): "date",
-    }
-    return WRONG_RAW[logical[kind]]
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
+    return WRONG_RAW[logical_type(table.schema.field(name).type)]
 
 
 def _write_parquet(table: pa.Table, entity: Entity, path: Path) -> None:
@@ -155,16 +144,18 @@ def _write_parquet(table: pa.Table, entity: Entity, path: Path) -> None:
 def create_tables(database: sqlite3.Connection, entities: Iterable[Entity]) -> None:
     """A table per entity, without constraints: SQLite keeps what it is given, also what breaks a type."""
     for entity in entities:
-        columns = ", ".join(f'"{c.name}" {_SQLITE_TYPES.get(c.logical_type, "TEXT")}' for c in entity.columns)
-        database.execute(f'create table if not exists "{entity.physical_name}" ({columns})')
+        columns = ", ".join(f"{quoted(c.name)} {_SQLITE_TYPES.get(c.logical_type, 'TEXT')}" for c in entity.columns)
+        database.execute(f"create table if not exists {quoted(entity.physical_name)} ({columns})")
 
 
 def create_indexes(database: sqlite3.Connection, entities: Iterable[Entity]) -> None:
     """By key, and by what incremental readers ask for."""
     for entity in entities:
-        table, key = entity.physical_name, ", ".join(f'"{name}"' for name in entity.primary_key)
-        database.execute(f'create unique index if not exists "{table}_key" on "{table}" ({key})')
-        database.execute(f'create index if not exists "{table}_updated" on "{table}" ("{entity.watermark}", {key})')
+        name, table = entity.physical_name, quoted(entity.physical_name)
+        key = ", ".join(quoted(column) for column in entity.primary_key)
+        database.execute(f"create unique index if not exists {quoted(f'{name}_key')} on {table} ({key})")
+        newest = ", ".join(quoted(column) for column in (entity.watermark, *entity.primary_key) if column)
+        database.execute(f"create index if not exists {quoted(f'{name}_updated')} on {table} ({newest})")
 
 
 def insert_rows(
@@ -176,7 +167,7 @@ def insert_rows(
     columns = sqlite_values(connection, table)
     marks = ", ".join("?" * len(columns))
     database.executemany(
-        f'insert or replace into "{entity.physical_name}" values ({marks})', zip(*columns, strict=True)
+        f"insert or replace into {quoted(entity.physical_name)} values ({marks})", zip(*columns, strict=True)
     )
 
 
@@ -187,13 +178,13 @@ def sqlite_values(connection: duckdb.DuckDBPyConnection, table: pa.Table) -> lis
     for name in names:
         kind = table.schema.field(name).type
         if kind == TIMESTAMP:
-            parts.append(f"strftime({_quoted(name)}, '{_SQL_TIME}') as {_quoted(name)}")
+            parts.append(f"strftime({quoted(name)}, '{_SQL_TIME}') as {quoted(name)}")
         elif kind == pa.bool_():
-            parts.append(f"{_quoted(name)}::tinyint as {_quoted(name)}")
+            parts.append(f"{quoted(name)}::tinyint as {quoted(name)}")
         elif kind == pa.date32():
-            parts.append(f"{_quoted(name)}::varchar as {_quoted(name)}")
+            parts.append(f"{quoted(name)}::varchar as {quoted(name)}")
         else:
-            parts.append(_quoted(name))
+            parts.append(quoted(name))
     connection.register("frame", naive(table))
     try:
         rendered = connection.execute(f"select {', '.join(parts)} from frame").to_arrow_table()

@@ -11,8 +11,9 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from ingestion.connectors.base import SourceError, UnreachableError, literal, quoted
+from ingestion.connectors.base import SourceError, UnreachableError
 from ingestion.connectors.databases.watermarks import Mark
+from lake.sql.text import literal, quoted
 
 #: Before a text that comes out of SQLite: alone it stands for null, before a text that begins with it, for itself.
 _MARK = "\x01"

@@ -14,12 +14,13 @@ import duckdb
 from contracts.contract_file import Entity
 from contracts.deletes import IS_DELETED
 from contracts.version_order import version_order
-from ingestion.connectors.base import Cursor, Delivery, SourceError, literal, quoted
+from ingestion.connectors.base import Cursor, Delivery, SourceError
 from ingestion.connectors.databases.dialects import Columns, Dialect
 from ingestion.connectors.databases.sql import DatabaseConnector, mark_of
 from ingestion.landing import contract_checks
 from ingestion.landing.drift import DriftError
 from lake import clock
+from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan
 
 #: Keys that came back and are asked for in one statement; the rest follow with the next run.

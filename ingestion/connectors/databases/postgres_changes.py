@@ -16,13 +16,14 @@ import pyarrow.parquet as pq
 
 from contracts.contract_file import Entity
 from contracts.deletes import IS_DELETED
-from ingestion.connectors.base import Cursor, Delivery, literal
+from ingestion.connectors.base import Cursor, Delivery
 from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.connectors.databases.pgoutput import Decoder, UnusableChangeError
 from ingestion.connectors.databases.slots import Slot, landed_before, number, text
 from ingestion.connectors.databases.sql import DatabaseConnector, SqlConnector
 from ingestion.landing import drift
 from ingestion.landing.drift import DriftError
+from lake.sql.text import literal
 from lake.tables import table_exists
 from lake.temporary_folders import scratch_folder
 

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from contracts.contract_file import Entity
 from contracts.settings import home_name
-from ingestion.connectors.base import SourceError, literal, quoted
+from ingestion.connectors.base import SourceError
 from ingestion.connectors.databases.dialects import PostgreSql
+from lake.sql.text import literal, quoted
 
 #: How long the making of a slot may wait for the source's open transactions.
 WAIT_SECONDS = 60

@@ -15,11 +15,12 @@ import duckdb
 import pyarrow as pa
 
 from contracts.contract_file import ContractError, Entity
-from ingestion.connectors.base import Cursor, Delivery, Indivisible, Overlap, SourceError, literal, quoted
+from ingestion.connectors.base import Cursor, Delivery, Indivisible, Overlap, SourceError
 from ingestion.connectors.databases.dialects import Columns, Dialect
 from ingestion.connectors.databases.watermarks import Mark, instant, overlap_start
 from ingestion.landing import drift
 from lake import clock
+from lake.sql.text import literal, quoted
 
 #: How far before the cursor rows are read again; no transaction of a source should last longer.
 OVERLAP = timedelta(hours=1)

@@ -7,7 +7,7 @@ as text that sorts like the time it says. Nothing here talks to a database.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from ingestion.connectors.base import literal
+from lake.sql.text import literal
 
 _FIRST = "0001-01-01"
 
@@ -30,14 +30,14 @@ class Mark:
 
     def between(self, after: str | None, upto: str) -> str:
         """Condition: later than `after` (None: any time) and not later than `upto`; an index answers it."""
-        low = f"{self.value} > {self.literal(after)}" if after else f"{self.value} >= {self.literal(_FIRST)}"
-        return " and ".join([low, f"{self.value} <= {self.literal(upto)}", *([self.is_time] if self.is_time else [])])
+        low = f"{self.value} > {self.as_sql(after)}" if after else f"{self.value} >= {self.as_sql(_FIRST)}"
+        return " and ".join([low, f"{self.value} <= {self.as_sql(upto)}", *([self.is_time] if self.is_time else [])])
 
     def is_odd(self, upto: str) -> str:
         """Condition: no range of times holds the row: null, no time, `infinity`, or later than `upto`."""
         if self.is_time:
-            return f"coalesce(not ({self.is_time} and {self.value} <= {self.literal(upto)}), true)"
-        outside = f"{self.value} < {self.literal(_FIRST)} or {self.value} > {self.literal(upto)}"
+            return f"coalesce(not ({self.is_time} and {self.value} <= {self.as_sql(upto)}), true)"
+        outside = f"{self.value} < {self.as_sql(_FIRST)} or {self.value} > {self.as_sql(upto)}"
         return f"({self.value} is null or {outside})"
 
     def newest(self, condition: str, table: str) -> str:
@@ -55,7 +55,7 @@ class Mark:
         """Query of a short text that differs where the rows of a condition have other watermarks."""
         return f"select count(*) || ':' || coalesce({self.checksum}, 0) from {table} where {condition}"
 
-    def literal(self, text: str) -> str:
+    def as_sql(self, text: str) -> str:
         """A watermark's text as SQL that `value` is compared with."""
         return f"{self.kind} {literal(text)}" if self.kind else literal(text)
 

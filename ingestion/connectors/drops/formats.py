@@ -14,11 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.connectors.base import literal, quoted
 from ingestion.connectors.drops.csv_records import REFUSED, CsvRecords, RefusedRecords
 from ingestion.connectors.drops.folder import DropFile
 from ingestion.connectors.drops.lines import json_lines
 from ingestion.connectors.drops.unpacking import UnreadableFileError, text_blocks
+from lake.sql.text import literal, quoted
 
 #: More columns than any system of a business has; a file with more is broken or hostile.
 MOST_COLUMNS = 5000
