@@ -96,8 +96,8 @@ class Batches:
         staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
         if staged is None:
             return Counts()
-        there = added_columns(table, self.entity)
-        self.new_columns += [name for name in staged.added if name not in there]
+        extra_columns = added_columns(table, self.entity)
+        self.new_columns += [name for name in staged.added if name not in extra_columns]
         kept: list[DataFile] = []
         try:
             commit = Commit(self.app_id, number, made_from=seen)
@@ -249,5 +249,7 @@ def next_number(table: DeltaTable | None, app_id: str, stream: dict[str, Any]) -
 
 def added_columns(table: DeltaTable | None, entity: Entity) -> list[str]:
     """Columns of bronze beyond the contract: what earlier batches brought and was kept."""
-    known = set(entity.bronze_schema().names)
-    return [] if table is None else [field.name for field in table.schema().fields if field.name not in known]
+    contract_columns = set(entity.bronze_schema().names)
+    return (
+        [] if table is None else [field.name for field in table.schema().fields if field.name not in contract_columns]
+    )

@@ -148,8 +148,8 @@ def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now:
             missing = f"coalesce({source}, '') = ''" if empty_is_nothing else f"{source} is null"
             yield Rule(missing, Verdict("missing_required", column.name))
         if raw_type not in _EXACT[column.logical_type]:
-            there = f"nullif({source}, '')" if is_text else source
-            yield Rule(f"{value} is null and {there} is not null", Verdict("wrong_type", column.name))
+            present = f"nullif({source}, '')" if is_text else source
+            yield Rule(f"{value} is null and {present} is not null", Verdict("wrong_type", column.name))
         if column.logical_type == "number":
             broken = f"not isfinite({value})"
             if is_text:
@@ -212,9 +212,9 @@ def content_hash(entity: Entity, added: Sequence[str]) -> str:
     """
     names = [column.name for column in entity.columns] + list(added)
     types = [duckdb_type(column.logical_type) for column in entity.columns] + ["varchar"] * len(added)
-    found = [f"hash({literal(name)}, {quoted(name)})" for name in names]
+    hashes = [f"hash({literal(name)}, {quoted(name)})" for name in names]
     nothing = [f"hash({literal(name)}, null::{kind})" for name, kind in zip(names, types, strict=True)]
-    return f"({reduce(_xor, found + nothing)} >> 1)::bigint"
+    return f"({reduce(_xor, hashes + nothing)} >> 1)::bigint"
 
 
 def _xor(left: str, right: str) -> str:
@@ -228,8 +228,8 @@ def engine() -> duckdb.DuckDBPyConnection:
         EngineError: this DuckDB hashes otherwise: it would take every row that comes again for a new one.
     """
     connection = connect()
-    found = connection.execute(f"select {reduce(_xor, (f'hash({value})' for value in _SAMPLE))}").fetchone()
-    if found is None or found[0] != _SAMPLE_HASH:
+    sample_hash = connection.execute(f"select {reduce(_xor, (f'hash({value})' for value in _SAMPLE))}").fetchone()
+    if sample_hash is None or sample_hash[0] != _SAMPLE_HASH:
         connection.close()
         raise EngineError(
             f"DuckDB {duckdb.__version__} hashes values otherwise than the version bronze was landed with",

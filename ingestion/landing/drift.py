@@ -13,12 +13,12 @@ from contracts.contract_file import Entity
 from contracts.errors import LakeError
 
 #: A source that suddenly has more new columns than this is broken or hostile.
-MOST_NEW_COLUMNS = 100
+MAX_NEW_COLUMNS = 100
 #: So many records of a file show what the file is like; fewer may be bad records.
 EVIDENCE_ROWS = 20
 #: More than this part of a file's records with the same fault is a changed shape, not bad records: the file is left
 #: where it is, rather than millions in quarantine.
-MOST_OF_A_FILE = 0.5
+MAX_BROKEN_SHARE = 0.5
 #: What a source may declare for a column of the contract's types; a value that is not exactly of it is refused alone.
 _FITTING = {
     "string": {"text"},
@@ -40,8 +40,8 @@ def require_columns(entity: Entity, names: Collection[str]) -> None:
     Raises:
         DriftError: a required column is missing, or a new one is there and the contract blocks it.
     """
-    known = {name for column in entity.columns for name in column.names}
-    new = set(names) - known
+    contract_columns = {name for column in entity.columns for name in column.names}
+    new = set(names) - contract_columns
     missing = [c.name for c in entity.columns if c.required and not set(c.names) & set(names)]
     if missing:
         raise missing_columns(entity, missing, new)
@@ -116,11 +116,11 @@ def agreed_columns(entity: Entity, new: Iterable[str]) -> list[str]:
         )
     taken = {c.name.lower() for c in entity.columns} | {name for name, _ in entity.landing_columns}
     twice = [n for n in names if n.lower() in taken or n.startswith("_") or not n.strip()]
-    if twice or len({n.lower() for n in names}) < len(names) or len(names) > MOST_NEW_COLUMNS:
+    if twice or len({n.lower() for n in names}) < len(names) or len(names) > MAX_NEW_COLUMNS:
         raise DriftError(
             f"{len(names)} new column(s) in {where} cannot be kept beside the contract's: "
             f"{', '.join(repr(n[:40]) for n in (twice or names)[:5])}",
-            cure=f"names must differ beyond case, not start with '_', and be {MOST_NEW_COLUMNS} at most; "
+            cure=f"names must differ beyond case, not start with '_', and be {MAX_NEW_COLUMNS} at most; "
             "ask the source's owner, or set `onDrift: ignore`",
         )
     return names

@@ -8,7 +8,7 @@ import duckdb
 
 from contracts.contract_file import Entity
 from ingestion.landing import drift
-from ingestion.landing.drift import EVIDENCE_ROWS, MOST_OF_A_FILE, DriftError
+from ingestion.landing.drift import EVIDENCE_ROWS, MAX_BROKEN_SHARE, DriftError
 from ingestion.landing.staging import ESCAPED, UNREADABLE, Staged
 from lake.sql.text import literal
 from lake.tables import scan, table_exists
@@ -39,13 +39,13 @@ def _gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
                 and count(*) = count(*) filter (where verdict in ({", ".join(map(str, required))}))
                 and source_file not in ({with_good})"""
     ).fetchall()
-    known = {name for column in entity.columns for name in column.names}
-    found = {}
+    contract_columns = {name for column in entity.columns for name in column.names}
+    errors = {}
     for source_file, keys in rows:
-        gone = [name for name in required.values() if not set(entity.column(name).names) & set(keys)]
-        if gone:
-            found[source_file] = drift.missing_columns(entity, gone, set(keys) - known)
-    return found
+        missing = [name for name in required.values() if not set(entity.column(name).names) & set(keys)]
+        if missing:
+            errors[source_file] = drift.missing_columns(entity, missing, set(keys) - contract_columns)
+    return errors
 
 
 def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
@@ -54,7 +54,7 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
     Records known from quarantine are no news.
     """
     typed = _rules(staged, "wrong_type")
-    least = int(EVIDENCE_ROWS * MOST_OF_A_FILE)
+    least = int(EVIDENCE_ROWS * MAX_BROKEN_SHARE)
     faulty = f"verdict in ({', '.join(map(str, [UNREADABLE, ESCAPED, *typed]))})"
     fault = f"case when verdict = {ESCAPED} then {UNREADABLE} else verdict end"
     many = f"select source_file from refused where {faulty} group by source_file, {fault} having count(*) > {least}"
@@ -62,8 +62,10 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
         return {}
     news = "true"
     if table_exists(entity.quarantine_table):
-        known = f"select refused_id from {scan(entity.quarantine_table)} where batch_id <> {literal(staged.batch_id)}"
-        news = f"refused_id not in ({known})"
+        known_ids = (
+            f"select refused_id from {scan(entity.quarantine_table)} where batch_id <> {literal(staged.batch_id)}"
+        )
+        news = f"refused_id not in ({known_ids})"
     good = f"union all select source_file, null from {staged.scan()}" if staged.files else ""
     rows = connection.execute(
         f"""with records as (select source_file, verdict from refused where {news} {good}),
@@ -73,7 +75,7 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
             from records join files using (source_file) where {faulty}
             group by source_file, {fault}
             having any_value(files.records) >= {EVIDENCE_ROWS}
-                and count(*) > {MOST_OF_A_FILE} * any_value(files.records)"""
+                and count(*) > {MAX_BROKEN_SHARE} * any_value(files.records)"""
     ).fetchall()
     return {
         source_file: drift.unreadable_records(entity, broken, records)

@@ -21,7 +21,7 @@ from ingestion.connectors.base import Connector, Cursor, SourceError, Trouble, U
 from ingestion.landing.batches import Batches, added_columns
 from ingestion.landing.contract_checks import engine
 from ingestion.landing.drift import DriftError
-from ingestion.landing.rejected_rows import AsideError
+from ingestion.landing.rejected_rows import RejectedRowsError
 from ingestion.landing.results import Counts, EntityResult, SourceResult
 from lake import layout
 from lake.landing_state import read_state, state_of
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[str], None]
 
 #: What goes wrong with one entity is told, and the others go on.
-TOLD = (SourceError, DriftError, AsideError, duckdb.Error, DeltaError, OSError, CommitError)
+REPORTED_ERRORS = (SourceError, DriftError, RejectedRowsError, duckdb.Error, DeltaError, OSError, CommitError)
 _OF_THE_MACHINE = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
 
 
@@ -118,19 +118,19 @@ def has_new(source: str) -> bool:
 
 def counters() -> list[EntityCounters]:
     """Cumulative counters of every entity of every source, read from bronze's commits."""
-    found = []
+    all_counters = []
     for contract in load_contracts():
         for entity in contract.entities.values():
             table = open_table(entity.table)
             state = state_of(table)
             counts = Counts(**state.get("counters", {}))
             new = tuple(added_columns(table, entity))
-            found.append(
+            all_counters.append(
                 EntityCounters(
                     entity.source, entity.name, **vars(counts), state="landed" if state else "waiting", new_columns=new
                 )
             )
-    return found
+    return all_counters
 
 
 def _is_absent(contract: Contract) -> bool:
@@ -173,7 +173,7 @@ class _SourceLanding:
                 if connector.stream in self.unreachable:
                     raise self.unreachable[connector.stream]
                 self._land_stream(entity, connector, result)
-            except TOLD as error:
+            except REPORTED_ERRORS as error:
                 if isinstance(error, UnreachableError):
                     self.unreachable[connector.stream] = error
                 result.troubles.append(trouble_of(place, error))
@@ -202,14 +202,16 @@ def cursor_of(entity: Entity, connector: Connector) -> Cursor | None:
 
 
 def trouble_of(place: str, error: Exception) -> Trouble:
-    """One of `TOLD` for the result. An engine's message may quote personal data: only of the machine's it is kept."""
+    """One of `REPORTED_ERRORS` for the result. An engine's message may quote personal data: only of the machine's it
+    is kept.
+    """
     if isinstance(error, LakeError):
         state = "blocked" if isinstance(error, DriftError) else "failed"
         return Trouble(place, str(error.args[0]), error.cure, state)
-    said = f": {str(error).splitlines()[0]}" if isinstance(error, _OF_THE_MACHINE) else ""
+    detail = f": {str(error).splitlines()[0]}" if isinstance(error, _OF_THE_MACHINE) else ""
     log.debug("landing of %s ended", place, exc_info=error)
     return Trouble(
         place,
-        f"the batch could not be read or written ({type(error).__name__}{said})",
+        f"the batch could not be read or written ({type(error).__name__}{detail})",
         "see that the disk has room and the source's data is whole, then run again: nothing of the batch is landed",
     )

@@ -25,7 +25,7 @@ _REFUSED, _UNKNOWN = "rows_set_aside", "rows_with_unknown_keys"
 _LINE_BYTES = 64 << 20
 
 
-class AsideError(LakeError):
+class RejectedRowsError(LakeError):
     """The rows set aside are not those that were counted; nothing of the batch is committed."""
 
 
@@ -103,7 +103,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, log: Path) -> None:
     )
     kept = (connection.execute("select count(*) from set_aside").fetchone() or (0,))[0]
     if counted != kept:
-        raise AsideError(
+        raise RejectedRowsError(
             f"{counted} rows were set aside and {kept} are there",
             cure="see that the disk has room, then run again: nothing of the batch is landed",
         )

@@ -23,7 +23,7 @@ from ingestion.connectors import live_connector, stream_server
 from ingestion.connectors.base import LiveConnector, Trouble
 from ingestion.landing.batches import Batches
 from ingestion.landing.contract_checks import engine
-from ingestion.landing.land import TOLD, cursor_of, trouble_of
+from ingestion.landing.land import REPORTED_ERRORS, cursor_of, trouble_of
 from ingestion.landing.results import Counts
 from lake import layout
 from lake.locks import table_lock
@@ -40,7 +40,7 @@ MAINTAIN_COMMITS = 50
 POLICY = Policy(target_bytes=16 << 20, is_sweeping=False, log_versions=200)
 #: How long an entity in trouble is left alone, doubled each time.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-TOLD_SECONDS = 10.0
+PROGRESS_SECONDS = 10.0
 
 Progress = Callable[[str], None]
 
@@ -71,7 +71,7 @@ class Followed:
             return 0
         try:
             received = self._land(connection)
-        except TOLD as error:
+        except REPORTED_ERRORS as error:
             self._fail(trouble_of(self.name, error))
         else:
             self._pause, self.trouble = 0.0, None
@@ -199,7 +199,7 @@ class _Telling:
         self._losses = len(losses)
         landed = sum(each.counts.landed for each in self.followed)
         now = time.monotonic()
-        if landed != self._landed and now - self._last >= TOLD_SECONDS:
+        if landed != self._landed and now - self._last >= PROGRESS_SECONDS:
             batches = sum(each.batches for each in self.followed)
             self.progress(f"{landed - self._landed} rows landed in {now - self._last:.0f} s ({batches} batches so far)")
             self._last, self._landed = now, landed

@@ -44,8 +44,8 @@ class Access:
             SourceError: no token is given.
         """
         if self.token_url is None:
-            given = source_secret(self.source, "TOKEN")
-            return {"Authorization": f"Bearer {given}"} if given else {}
+            bearer_token = source_secret(self.source, "TOKEN")
+            return {"Authorization": f"Bearer {bearer_token}"} if bearer_token else {}
         if self._fetched is None or time.monotonic() >= self._ends:
             self._fetch(client, urljoin(self.base_url.rstrip("/") + "/", self.token_url))
         return {"Authorization": f"Bearer {self._fetched}"}
@@ -74,9 +74,9 @@ class Access:
                 cure="start it or make it reachable, then run again; what is landed stays landed",
             ) from None
         try:
-            given = answer.json() if answer.status_code == httpx.codes.OK else {}
-            self._fetched = str(given["access_token"])
-            self._ends = time.monotonic() + float(given.get("expires_in", UNSAID_SECONDS)) - SPARE_SECONDS
+            body = answer.json() if answer.status_code == httpx.codes.OK else {}
+            self._fetched = str(body["access_token"])
+            self._ends = time.monotonic() + float(body.get("expires_in", UNSAID_SECONDS)) - SPARE_SECONDS
         except (ValueError, KeyError, TypeError):
             raise SourceError(
                 f"{self.source}: the server of its tokens gives none (it answers {answer.status_code})",

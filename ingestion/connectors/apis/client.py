@@ -27,7 +27,7 @@ ANSWER_SECONDS = 120.0
 LONGEST_WAIT_SECONDS = 30.0
 #: One page's answer; a larger one would have to be held in memory.
 PAGE_BYTES = 64 << 20
-_MOST_REDIRECTS = 5
+_MAX_REDIRECTS = 5
 _LINK = re.compile(r'<([^>]*)>((?:\s*;\s*[^\s=;,"]+(?:\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))?)*)')
 _PARAMETER = re.compile(r';\s*([^\s=;,"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))')
 
@@ -78,12 +78,16 @@ class RestClient:
             try:
                 return self._get(url, parameters)
             except _Passing as trouble:
-                asked = trouble.wait or 0.0
-                if wait is None or asked > LONGEST_WAIT_SECONDS:
-                    later = f" and asks to be left alone for {asked:.0f} s" if asked > LONGEST_WAIT_SECONDS else ""
+                requested_wait = trouble.wait or 0.0
+                if wait is None or requested_wait > LONGEST_WAIT_SECONDS:
+                    later = (
+                        f" and asks to be left alone for {requested_wait:.0f} s"
+                        if requested_wait > LONGEST_WAIT_SECONDS
+                        else ""
+                    )
                     kind = UnreachableError if trouble.is_away else SourceError
                     raise self.broken(f"{trouble}{later}", kind) from None
-                time.sleep(max(asked, wait) if trouble.wait is None else asked)
+                time.sleep(max(requested_wait, wait) if trouble.wait is None else requested_wait)
         raise AssertionError("the last attempt returns or raises")
 
     def same_origin(self, link: str, base: str) -> str:
@@ -112,7 +116,7 @@ class RestClient:
 
     def _get(self, url: str, parameters: Mapping[str, str]) -> Answer:
         has_renewed = False
-        for _ in range(_MOST_REDIRECTS):
+        for _ in range(_MAX_REDIRECTS):
             status, headers, body = self._ask(url, parameters)
             if status == httpx.codes.UNAUTHORIZED and self.access.can_renew and not has_renewed:
                 self.access.forget()
@@ -175,11 +179,11 @@ class RestClient:
 
 def _retry_after(headers: httpx.Headers) -> float | None:
     """Seconds that a server asks us to wait, as a number or until a date; None where it asks nothing."""
-    asked = headers.get("Retry-After", "").strip()
-    if asked.isdigit():
-        return float(asked)
+    retry_after = headers.get("Retry-After", "").strip()
+    if retry_after.isdigit():
+        return float(retry_after)
     try:
-        until = parsedate_to_datetime(asked)
+        until = parsedate_to_datetime(retry_after)
         now = parsedate_to_datetime(headers["Date"]) if "Date" in headers else datetime.fromtimestamp(time.time(), UTC)
         return max(0.0, float((until - now).total_seconds()))
     except (ValueError, TypeError):

@@ -187,8 +187,8 @@ class NumberPaging(_Rereading):
 
     def _request(self, number: int, before: int, total: int | None = None) -> Request:
         options = self.options
-        asked = {options.page_parameter: str(number), options.limit_parameter: str(options.page_rows)}
-        return Request(self.client.url, asked, number, before, total)
+        page_query = {options.page_parameter: str(number), options.limit_parameter: str(options.page_rows)}
+        return Request(self.client.url, page_query, number, before, total)
 
 
 class LinkPaging(_Rereading):

@@ -38,16 +38,16 @@ class RestConnector(Indivisible):
 
     def __init__(self, base_url: str, entity: Entity, options: Mapping[str, Any] | None = None) -> None:
         self.entity = entity
-        said = dict(options or {})
-        way = said.get("paging", "cursor")
-        rows = said.get("pageRows", PAGE_ROWS)
+        server_says = dict(options or {})
+        way = server_says.get("paging", "cursor")
+        rows = server_says.get("pageRows", PAGE_ROWS)
         if way not in WAYS:
             raise _unusable(entity, "paging", f"one of {', '.join(WAYS)}", way)
         if not isinstance(rows, int) or not 1 <= rows <= 100_000:
             raise _unusable(entity, "pageRows", "a whole number from 1 to 100000", rows)
-        access = Access(entity.source, base_url, said.get("tokenUrl"), said.get("scope"))
+        access = Access(entity.source, base_url, server_says.get("tokenUrl"), server_says.get("scope"))
         self.client = RestClient(base_url.rstrip("/") + "/" + entity.physical_name.lstrip("/"), access)
-        names = {name: said[key] for name, key in _PARAMETERS.items() if key in said}
+        names = {name: server_says[key] for name, key in _PARAMETERS.items() if key in server_says}
         self.paging = WAYS[way](self.client, Options(rows, **names))
         self._is_reread = False
         self._asked: set[str] = set()

@@ -24,7 +24,7 @@ from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan
 
 #: Keys that came back and are asked for in one statement; the rest follow with the next run.
-MOST_RETURNED = 10_000
+MAX_RETURNED = 10_000
 
 
 class KeysConnector(DatabaseConnector):
@@ -153,7 +153,7 @@ class KeysConnector(DatabaseConnector):
                     from {scan(self.entity.table)} where record_id in
                         (select record_id from {scan(self.entity.table)}
                          where {IS_DELETED} and hash(record_id) in (select key from source_keys)))
-                where version_rank = 1 and {IS_DELETED} limit {MOST_RETURNED}"""
+                where version_rank = 1 and {IS_DELETED} limit {MAX_RETURNED}"""
         ).fetchall()
         if not found:
             return None

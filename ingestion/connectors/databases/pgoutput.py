@@ -146,13 +146,13 @@ class _Reader:
 
     def name(self) -> str:
         end = self.message.index(b"\0", self.position)
-        found = self.message[self.position : end].decode()
+        text = self.message[self.position : end].decode()
         self.position = end + 1
-        return found
+        return text
 
     def values(self, relation: Relation) -> Values:
         message, position = self.message, self.position + 2
-        found: Values = {}
+        values: Values = {}
         for name, oid in zip(relation.names, relation.types, strict=True):
             kind = message[position : position + 1]
             position += 1
@@ -164,9 +164,9 @@ class _Reader:
                 position += length
             elif kind == b"u":
                 value = _UNCHANGED
-            found[name] = value
+            values[name] = value
         self.position = position
-        return found
+        return values
 
 
 def _text(value: bytes, oid: int) -> object:

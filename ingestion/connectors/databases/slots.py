@@ -125,13 +125,13 @@ class Slot:
                 cure="set `wal_level = logical` in its configuration and start it anew, or remove `replication` from"
                 " the contract's server",
             )
-        found = self._ask(f"select relreplident::text from pg_class where oid = to_regclass({literal(self.table)})")
-        if found is None:
+        identity = self._ask(f"select relreplident::text from pg_class where oid = to_regclass({literal(self.table)})")
+        if identity is None:
             raise SourceError(
                 f"{self.place}: there is no table {self.entity.physical_name!r} at {self.dialect.place}",
                 cure="ask the source's owner, or correct `physicalName` in the contract",
             )
-        if found != "f":
+        if identity != "f":
             raise self.unusable("its replica identity is not full")
         generated = self._ask(
             f"""select string_agg(attname, ', ') from pg_attribute

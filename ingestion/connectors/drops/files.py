@@ -214,13 +214,13 @@ class FilesConnector:
 
     def _locations(self, files: Iterable[DropFile]) -> dict[str, str]:
         """Where DuckDB reads each file, and its name; a link stands in for what it would take for a pattern."""
-        found = {}
+        names_by_location = {}
         for file in files:
             location = file.location
             if "://" not in location and (_PATTERN & set(location) or not location.isprintable()):
                 location = self._alias(location)
-            found[location] = file.name
-        return found
+            names_by_location[location] = file.name
+        return names_by_location
 
     def _alias(self, location: str) -> str:
         if self._aliases is None:

@@ -89,8 +89,8 @@ class LocalFolder:
                 cure="make the sandbox (`lake sandbox create`), or set LAKE_SOURCE_ROOT to the folder of the sources",
             )
         wrong: dict[str, str] = {}
-        found: dict[str, DropFile] = {file.name: file for file in self._below(self.root, self.parts, wrong)}
-        return dict(sorted(found.items())), wrong
+        files: dict[str, DropFile] = {file.name: file for file in self._below(self.root, self.parts, wrong)}
+        return dict(sorted(files.items())), wrong
 
     def look(self, file: DropFile) -> DropFile | None:
         """See `Folder.look`."""

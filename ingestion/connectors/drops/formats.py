@@ -21,7 +21,7 @@ from ingestion.connectors.drops.unpacking import UnreadableFileError, text_block
 from lake.sql.text import literal, quoted
 
 #: More columns than any system of a business has; a file with more is broken or hostile.
-MOST_COLUMNS = 5000
+MAX_COLUMNS = 5000
 #: Names that landing needs for itself beside a file's own columns.
 _RESERVED = {"source_file", "source_position", "filename", "file_row_number"}
 _BESIDE = [("source_file", pa.dictionary(pa.int32(), pa.string())), ("source_position", pa.int64())]
@@ -244,9 +244,9 @@ def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> 
 
 
 def _usable(names: Sequence[str]) -> tuple[str, ...]:
-    if len(names) > MOST_COLUMNS:
+    if len(names) > MAX_COLUMNS:
         raise UnreadableFileError(
-            f"has {len(names)} columns", cure=f"deliver {MOST_COLUMNS} at most; see that the delimiter is right"
+            f"has {len(names)} columns", cure=f"deliver {MAX_COLUMNS} at most; see that the delimiter is right"
         )
     if reserved := [name for name in names if name.lower() in _RESERVED]:
         raise UnreadableFileError(

@@ -51,8 +51,8 @@ class Landed:
 
     def looks_known(self, file: DropFile) -> bool:
         """Whether a file looks as it did when it landed; the cheap check."""
-        known = self.get(file)
-        return known is not None and known.look == _look(file)
+        entry = self.get(file)
+        return entry is not None and entry.look == _look(file)
 
     def contents_but(self, files: Mapping[str, DropFile]) -> set[bytes]:
         """Contents of landed files that are there no more under their name."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.connectors.drops.unpacking import UnreadableFileError
-from ingestion.landing.drift import EVIDENCE_ROWS, MOST_OF_A_FILE
+from ingestion.landing.drift import EVIDENCE_ROWS, MAX_BROKEN_SHARE
 
 #: Longest line or record; a longer one makes its file unreadable rather than the machine.
 LINE_BYTES = 8 << 20
@@ -51,7 +51,7 @@ def judge(unreadable: int, records: int, *, is_end: bool) -> None:
     Raises:
         UnreadableFileError: most of its records are not what its name says.
     """
-    if records >= (EVIDENCE_ROWS if is_end else _JUDGED_EARLY) and unreadable > MOST_OF_A_FILE * records:
+    if records >= (EVIDENCE_ROWS if is_end else _JUDGED_EARLY) and unreadable > MAX_BROKEN_SHARE * records:
         raise UnreadableFileError(
             f"{unreadable} of {records} records cannot be read",
             cure="see that it is UTF-8 (or of the `encoding` that the contract's server says) and has its delimiter",
@@ -130,12 +130,12 @@ def _plain(block: bytes, begin: int, end: int, number: int) -> tuple[pa.RecordBa
         return None
     positions = pa.array(np.arange(number, number + len(ends)))
     batch = pa.record_batch([lines, positions, pa.repeat(False, len(ends))], schema=SCHEMA)
-    there = np.diff(offsets) > 0
-    return (batch if there.all() else batch.filter(pa.array(there))), len(ends)
+    is_filled = np.diff(offsets) > 0
+    return (batch if is_filled.all() else batch.filter(pa.array(is_filled))), len(ends)
 
 
 def _one_by_one(block: bytes, number: int) -> tuple[pa.RecordBatch, int]:
     lines = block.splitlines()
-    there = [(position, *as_text(line)) for position, line in enumerate(lines, start=number) if line]
-    columns = [[text for _, text, _ in there], [p for p, _, _ in there], [escaped for _, _, escaped in there]]
+    filled = [(position, *as_text(line)) for position, line in enumerate(lines, start=number) if line]
+    columns = [[text for _, text, _ in filled], [p for p, _, _ in filled], [escaped for _, _, escaped in filled]]
     return pa.record_batch(columns, schema=SCHEMA), len(lines)

@@ -101,7 +101,7 @@ class S3Folder:
     def files(self) -> tuple[dict[str, DropFile], dict[str, str]]:
         """See `Folder.files`; sorted by name."""
         fixed = self.prefix + "/".join(self.parts).partition("*")[0].partition("?")[0].partition("[")[0]
-        found: dict[str, DropFile] = {}
+        files: dict[str, DropFile] = {}
         wrong: dict[str, str] = {}
         try:
             for stored in objects.list_objects(self.access, self.bucket, fixed):
@@ -111,13 +111,13 @@ class S3Folder:
                     if any(part in ("", ".", "..") for part in parts):
                         wrong[name] = "has a name that is no path"
                     else:
-                        found[name] = S3File(name, stored, self.spool)
+                        files[name] = S3File(name, stored, self.spool)
         except BucketError as error:
             raise UnreachableError(
                 f"{self.source}: the bucket {self.bucket} cannot be listed: {error}",
                 cure="see that the bucket is there, and that the lake's keys may list and read it",
             ) from None
-        return dict(sorted(found.items())), wrong
+        return dict(sorted(files.items())), wrong
 
     def look(self, file: DropFile) -> DropFile | None:
         """See `Folder.look`."""

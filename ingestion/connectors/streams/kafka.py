@@ -27,7 +27,7 @@ STALL_SECONDS = 10.0
 #: While following: how often new partitions are looked for.
 LOOK_AGAIN_SECONDS = 30.0
 _POLL_SECONDS = 0.2
-_MOST_AT_ONCE, _FIRST_AT_ONCE = 2_000, 20
+_MAX_AT_ONCE, _FIRST_AT_ONCE = 2_000, 20
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _GONE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
 
@@ -178,7 +178,7 @@ class KafkaConnector(Indivisible):
         largest, until = 0, time.monotonic() + STALL_SECONDS
         while not batch.is_full and (self.follow or self._behind()):
             at_once = (BATCH_BYTES - batch.size) // largest if largest else _FIRST_AT_ONCE
-            some = self._next(max(1, min(at_once, _MOST_AT_ONCE, BATCH_MESSAGES - len(batch.payloads))))
+            some = self._next(max(1, min(at_once, _MAX_AT_ONCE, BATCH_MESSAGES - len(batch.payloads))))
             for message in some:
                 self._take(message, batch)
                 largest = max(largest, len(message.value() or b""), 1)
@@ -195,8 +195,8 @@ class KafkaConnector(Indivisible):
             some, self._ahead = self._ahead, []
             return some
         assert self._consumer is not None
-        found: list[Message] = self._consumer.consume(most, 0 if self.follow else _POLL_SECONDS)
-        return found
+        messages: list[Message] = self._consumer.consume(most, 0 if self.follow else _POLL_SECONDS)
+        return messages
 
     def _take(self, message: Message, batch: _Batch) -> None:
         error, number, offset = message.error(), message.partition() or 0, message.offset() or 0

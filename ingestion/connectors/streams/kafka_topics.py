@@ -64,8 +64,8 @@ class Broker:
             self._knock()
             self._admin = AdminClient(self.settings)
         try:
-            asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_SECONDS)
-            described = asked[name].result()
+            descriptions = self._admin.describe_topics(TopicCollection([name]), request_timeout=ANSWER_SECONDS)
+            described = descriptions[name].result()
             numbers = [partition.id for partition in described.partitions]
             starts = self._offsets(name, numbers, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
             ends = self._offsets(name, numbers, OffsetSpec.latest())  # type: ignore[no-untyped-call]
@@ -109,12 +109,12 @@ class Broker:
         )
 
     def _offsets(self, name: str, numbers: list[int], which: OffsetSpec) -> dict[int, int]:
-        asked = self._admin.list_offsets(  # type: ignore[union-attr]
+        offsets = self._admin.list_offsets(  # type: ignore[union-attr]
             {TopicPartition(name, number): which for number in numbers},
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=ANSWER_SECONDS,
         )
-        return {partition.partition: answer.result().offset for partition, answer in asked.items()}
+        return {partition.partition: answer.result().offset for partition, answer in offsets.items()}
 
     def _knock(self) -> None:
         """Who does not even take a connection is known at once; the client library would try for seconds."""

@@ -59,7 +59,7 @@ class MqttConnector(Indivisible):
             if self.follow:
                 self._follow()
                 return bool(self._fresh) or self.session.has_arrived
-            self._open(most_unacknowledged=1)
+            self._open(max_unacknowledged=1)
             return self.session.next(PEEK_SECONDS) is not None
         except SessionTakenError:
             if self.follow:

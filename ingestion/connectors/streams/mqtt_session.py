@@ -24,7 +24,7 @@ CONNECT_SECONDS = 5.0
 #: What may wait in memory; beyond it the broker keeps what it has.
 WAITING_BYTES = 64 << 20
 #: MQTT allows so many messages to be on the way unacknowledged.
-MOST_UNACKNOWLEDGED = 65_535
+MAX_UNACKNOWLEDGED = 65_535
 #: Long, since nothing is said to the broker while a full memory holds the connection's thread.
 _KEEP_ALIVE_SECONDS = 600
 _FOR_EVER = 0xFFFFFFFF
@@ -79,7 +79,7 @@ class Session:
         """How long the broker has been away; 0 while the connection stands."""
         return 0.0 if self._away_since is None else time.monotonic() - self._away_since
 
-    def open(self, *, most_unacknowledged: int = MOST_UNACKNOWLEDGED) -> None:
+    def open(self, *, max_unacknowledged: int = MAX_UNACKNOWLEDGED) -> None:
         """Connect and subscribe.
 
         Raises:
@@ -100,7 +100,7 @@ class Session:
         client.on_message = self._on_message
         wanted = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         wanted.SessionExpiryInterval = _FOR_EVER
-        wanted.ReceiveMaximum = most_unacknowledged
+        wanted.ReceiveMaximum = max_unacknowledged
         try:
             client.connect(self.host, self.port, _KEEP_ALIVE_SECONDS, clean_start=False, properties=wanted)
         except OSError as error:
