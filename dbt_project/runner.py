@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from contracts.comparable_values import comparable_values
 from contracts.contract_file import discover_sources
 from contracts.errors import LakeError
 from contracts.settings import load_settings, temporary_environment
@@ -155,9 +156,15 @@ def environment() -> dict[str, str]:
 
 
 def _variables(extra: Mapping[str, Any]) -> str:
-    """As JSON, the dbt variables of a call: the sources and models there are, found and not listed, and its own."""
+    """As JSON, the dbt variables of a call: the sources and models there are, found and not listed, what typed values
+    mean, and the call's own."""
     models = sorted(path.stem for path in PROJECT.glob("models/**/*.sql"))
-    values = {"sources": discover_sources(), "models": models, **extra}
+    values = {
+        "sources": discover_sources(),
+        "models": models,
+        "comparable_values": comparable_values().as_variable(),
+        **extra,
+    }
     return orjson.dumps(values, option=orjson.OPT_SORT_KEYS, default=str).decode()
 
 

@@ -11,6 +11,8 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import NamedTuple
 
+from contracts.comparable_values import comparable_values
+
 HANZI = re.compile(r"[㐀-鿿豈-﫿·]+")
 _LATIN = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
 #: Passports write the umlaut of pinyin as "yu", keyboards as "v": Lyu, Lv and Lü are one name.
@@ -82,12 +84,7 @@ _PINYIN_SURNAMES = frozenset(
         "murong", "situ",
     )
 )  # fmt: skip
-_PLACEHOLDERS = frozenset(
-    (
-        "unknown", "none", "null", "nil", "na", "test", "tester", "anonymous", "customer", "client",
-        "guest", "noname", "user", "unbekannt", "xxx", "未知", "无", "匿名", "测试", "客户", "顾客", "用户",
-    )
-)  # fmt: skip
+_PLACEHOLDERS = frozenset(comparable_values().names_of_nobody)
 
 
 class Name(NamedTuple):

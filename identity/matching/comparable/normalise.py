@@ -18,9 +18,10 @@ import pyarrow as pa
 from identity.matching.comparable.names import Name, parse_name
 from identity.matching.comparable.statistics import Statistics
 from identity.matching.comparable.values import (
-    DEFAULT_COUNTRY,
     birth_date_sql,
+    chinese_mobile_sql,
     country_sql,
+    dialled_sql,
     e164,
     email_sql,
     gender_sql,
@@ -145,14 +146,10 @@ def _create_phones(con: duckdb.DuckDBPyConnection) -> None:
     """Table `phones`: value, country -> E.164. Chinese mobiles, the bulk, need no Python (a test compares the ways)."""
     con.execute(
         f"""create table dialled as
-            select *, {country_sql("country")} as region,
-                   regexp_replace(
-                       translate(value, '０１２３４５６７８９＋', '0123456789+'), '[^0-9+]', '', 'g') as digits
-            from raw_phones"""
+            select *, {country_sql("country")} as region, {dialled_sql("value")} as digits from raw_phones"""
     )
-    mobile = "regexp_full_match(digits, '((\\+|00)?86)?1[3-9][0-9]{9}')"
-    is_chinese = f"(region = '{DEFAULT_COUNTRY}' or regexp_full_match(digits, '(\\+|00)86.*'))"
-    unusual = con.sql(f"select value, country, region from dialled where not ({mobile} and {is_chinese})").fetchall()
+    is_mobile = chinese_mobile_sql("digits", "region")
+    unusual = con.sql(f"select value, country, region from dialled where not {is_mobile}").fetchall()
     parsed = [e164(value, region) for value, _, region in unusual]
     _register(
         con, "unusual_phones",
@@ -162,7 +159,7 @@ def _create_phones(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""create table phones as
             select value, country, phone from (
-                select value, country, '+86' || right(digits, 11) as phone from dialled where {mobile} and {is_chinese}
+                select value, country, '+86' || right(digits, 11) as phone from dialled where {is_mobile}
                 union all select value, country, phone from unusual_phones)
             where phone is not null and not {placeholder_phone_sql("phone")}"""
     )

@@ -1,60 +1,18 @@
 """What a single value means: SQL and Python of e-mails, phones, ids, dates and places in comparable form.
 
 Each function gives the SQL of one expression, so that a million values cost one pass of DuckDB; what cannot identify
-anybody (a placeholder, a role, a wrong check digit) becomes null. Tables are made of them in `normalise`.
+anybody (a placeholder, a role, a wrong check digit) becomes null. Words, patterns and formats are those of
+`contracts/comparable_values.yaml`, which the golden record reads too. Tables are made of the values in `normalise`.
 """
+
+from collections.abc import Iterable
 
 import phonenumbers
 
-DEFAULT_COUNTRY = "CN"
-_PLUS_TAG_HOSTS = (
-    "gmail.com", "outlook.com", "hotmail.com", "live.com", "icloud.com", "me.com", "mac.com", "fastmail.com",
-    "protonmail.com", "proton.me", "zoho.com", "gmx.de", "gmx.net", "yandex.com", "hey.com", "pm.me",
-)  # fmt: skip
-#: Anybody may read the mail of these hosts: an address there says nothing about who holds it.
-_DISPOSABLE_HOSTS = (
-    "mailinator.com", "guerrillamail.com", "10minutemail.com", "tempmail.com", "temp-mail.org", "yopmail.com",
-    "trashmail.com", "sharklasers.com", "getnada.com", "dispostable.com", "maildrop.cc", "throwawaymail.com",
-    "mohmal.com", "fakeinbox.com", "mintemail.com", "spamgourmet.com", "discard.email", "mailnesia.com",
-)  # fmt: skip
-_PLACEHOLDER_LOCAL_PARTS = (
-    "(test|tests|testing|tester)[0-9]*|none|na|n\\.?a|nil|null|no|no\\.?e?mail|not\\.?given|unknown|anonymous|dummy|fake"
-    "|example|email|mail|abc|abcd?e?|asdf|qwerty|no-?reply|do-?not-?reply|noname|invalid|void|x+|a+|[0-9]"
-)
-#: Addresses of a role or a desk, not of a human: shops, branches, call centres.
-_ROLE_LOCAL_PARTS = (
-    "info|service|services|support|admin|office|sales|contact|call-?cent(er|re)|help-?desk|hello|shop|store|kefu"
-    "|customer-?service|customercare|postmaster|webmaster|reception|front-?desk|(branch|agent|desk|shop|store)[-_]?[0-9]+"
-)
-_NO_VALUE = (
-    "",
-    "NULL",
-    "NONE",
-    "NA",
-    "N/A",
-    "NIL",
-    "UNKNOWN",
-    "UNBEKANNT",
-    "-",
-    "--",
-    "?",
-    "TEST",
-    "无",
-    "未知",
-    "不详",
-)
-_COUNTRIES = {
-    name: code
-    for code, names in {
-        "CN": "CHINA 中国 中华人民共和国 PRC CHN", "HK": "HONG_KONG 香港", "TW": "TAIWAN 台湾", "MO": "MACAU 澳门",
-        "GB": "UK UNITED_KINGDOM ENGLAND GBR", "US": "USA UNITED_STATES UNITED_STATES_OF_AMERICA",
-        "AU": "AUSTRALIA AUS",
-        "DE": "GERMANY DEUTSCHLAND DEU", "FR": "FRANCE FRA", "JP": "JAPAN 日本 JPN", "SG": "SINGAPORE 新加坡 SGP",
-        "CA": "CANADA CAN", "IN": "INDIA IND", "KR": "KOREA SOUTH_KOREA 韩国 KOR", "MY": "MALAYSIA", "ES": "SPAIN",
-        "IT": "ITALY", "NL": "NETHERLANDS", "CH": "SWITZERLAND", "AT": "AUSTRIA",
-    }.items()
-    for name in names.split()
-}  # fmt: skip
+from contracts.comparable_values import Characters, comparable_values
+
+_DECLARED = comparable_values()
+DEFAULT_COUNTRY = _DECLARED.country.default
 _STREET_WORDS = (
     "street|str|st|road|rd|avenue|ave|av|lane|ln|drive|dr|place|pl|crescent|cres|court|ct|close|cl|boulevard|blvd"
     "|square|sq|terrace|tce|parade|pde|circuit|cct|highway|hwy|apartment|appartment|apt|flat|unit|suite|room|rm|no|number"
@@ -69,31 +27,24 @@ _CALL_CENTRE_NUMBERS = frozenset(
     )
 )
 _CHECK_WEIGHTS = tuple(pow(2, 17 - place, 11) for place in range(17))  # GB 11643-1999
-_DATE_FORMATS = (
-    "%Y-%m-%d",
-    "%Y/%m/%d",
-    "%Y.%m.%d",
-    "%Y%m%d",
-    "%Y年%m月%d日",
-    "%d.%m.%Y",
-    "%Y-%m-%dT%H:%M:%S",
-    "%Y-%m-%d %H:%M:%S",
-)
 
 
 def email_sql(column: str) -> str:
     """SQL of an e-mail address in comparable form, null where it is invalid, a placeholder, a role or disposable.
 
-    Case folds, a "mailto:" and brackets go; dots of gmail go, "+tag" goes where the provider ignores it.
+    Case is folded, "mailto:" and brackets are removed, dots of gmail too, and "+tag" where the provider ignores it.
     """
-    plain = f"regexp_replace(lower(translate({column}, '＠．', '@.')), '^\\s*<?(mailto:)?|>?\\.?\\s*$|\\s', '', 'g')"
-    host = f"replace(split_part({plain}, '@', 2), 'googlemail.com', 'gmail.com')"
-    tagged = f"split_part({plain}, '@', 1)"
-    local = f"case when {host} in {_PLUS_TAG_HOSTS} then split_part({tagged}, '+', 1) else {tagged} end"
-    local = f"case when {host} = 'gmail.com' then replace({local}, '.', '') else {local} end"
-    return f"""case when regexp_full_match({plain}, '[^@,;:<>()]+@([a-z0-9_-]+\\.)+[a-z][a-z0-9-]*[a-z]')
-        and {host} not in {_DISPOSABLE_HOSTS} and {local} <> ''
-        and not regexp_full_match({local}, '{_PLACEHOLDER_LOCAL_PARTS}|{_ROLE_LOCAL_PARTS}')
+    email = _DECLARED.email
+    written = f"regexp_replace(lower({_narrow_sql(column, email.wide_characters)}), '{email.removed}', '', 'g')"
+    host = f"split_part({written}, '@', 2)"
+    for alias, meant in email.host_aliases.items():
+        host = f"replace({host}, '{alias}', '{meant}')"
+    tagged = f"split_part({written}, '@', 1)"
+    local = f"case when {host} in {_texts(email.plus_tag_hosts)} then split_part({tagged}, '+', 1) else {tagged} end"
+    local = f"case when {host} in {_texts(email.dotless_hosts)} then replace({local}, '.', '') else {local} end"
+    return f"""case when regexp_full_match({written}, '{email.address}')
+        and {host} not in {_texts(email.disposable_hosts)} and {local} <> ''
+        and not regexp_full_match({local}, '{email.placeholders}|{email.roles}')
         then ({local}) || '@' || {host} end"""
 
 
@@ -111,15 +62,28 @@ def e164(value: str, region: str | None) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
+def dialled_sql(column: str) -> str:
+    """SQL of what of a telephone number is dialled: digits and plus signs."""
+    phone = _DECLARED.phone
+    return f"regexp_replace({_narrow_sql(column, phone.wide_characters)}, '{phone.removed}', '', 'g')"
+
+
+def chinese_mobile_sql(dialled: str, region: str) -> str:
+    """SQL: whether what was dialled is a Chinese mobile number, by its country code or by the record's country."""
+    mobile = f"regexp_full_match({dialled}, '((\\+|00)?86)?{_DECLARED.phone.chinese_mobile}')"
+    return f"({mobile} and ({region} = 'CN' or regexp_full_match({dialled}, '(\\+|00)86.*')))"
+
+
 def placeholder_phone_sql(phone: str) -> str:
     """SQL: whether an E.164 number is one that people type to get past a form (13800000000, 13800138000)."""
-    return f"(replace(right({phone}, 7), right({phone}, 1), '') = '' or {phone} = '+8613800138000')"
+    numbers = _texts(f"+86{number}" for number in _DECLARED.phone.placeholders)
+    return f"(replace(right({phone}, 7), right({phone}, 1), '') = '' or {phone} in {numbers})"
 
 
 def country_sql(column: str) -> str:
     """SQL of a country as ISO 3166 alpha-2; the default where it is unknown."""
     upper = f"upper(trim({column}))"
-    known = " ".join(f"when '{name.replace('_', ' ')}' then '{code}'" for name, code in _COUNTRIES.items())
+    known = " ".join(f"when '{name}' then '{code}'" for name, code in _DECLARED.country.meanings.items())
     return (
         f"coalesce(case {upper} {known} else case when regexp_full_match({upper}, '[A-Z]{{2}}') then {upper} end end, "
         f"'{DEFAULT_COUNTRY}')"
@@ -136,8 +100,9 @@ def national_id_sql(column: str) -> str:
             when {is_checked_id_sql(plain)} then {plain} end
         when regexp_full_match({plain}, '[1-9][0-9]{{14}}') and try_strptime({long}[7:14], '%Y%m%d') is not null
             then {long} || {_check_digit_sql(long)}
-        when length({plain}) < 5 or replace({plain}, left({plain}, 1), '') = '' or {plain} in {_NO_VALUE}
-            or {plain} in ('123456', '1234567', '12345678', '123456789', '1234567890') then null
+        when length({plain}) < 5 or replace({plain}, left({plain}, 1), '') = ''
+            or {plain} in {_texts(_DECLARED.no_value)}
+            or {plain} in {_texts(_DECLARED.identifier.national_id_placeholders)} then null
         else {plain} end"""
 
 
@@ -156,10 +121,12 @@ def _check_digit_sql(value: str) -> str:
 def issued_id_sql(column: str, kind: str) -> str:
     """SQL of an id that an issuer gave: trimmed; numbers of customers in upper case without spaces, social handles in
     lower case without @; null for fillers (none, 0000, a repeated character)."""
-    return f"""case when upper({column}) in {_NO_VALUE} or length({column}) < 2
+    declared = _DECLARED.identifier
+    return f"""case when upper({column}) in {_texts(_DECLARED.no_value)} or length({column}) < 2
             or replace({column}, left({column}, 1), '') = '' then null
-        when {kind} in ('crm_id', 'account_id', 'loyalty_no') then upper(regexp_replace({column}, '[\\s-]', '', 'g'))
-        when {kind} = 'social_handle' then lower(ltrim({column}, '@'))
+        when {kind} in {_texts(declared.numbers)}
+            then upper(regexp_replace({column}, '{declared.removed}', '', 'g'))
+        when {kind} in {_texts(declared.handles)} then lower(ltrim({column}, '@'))
         else {column} end"""
 
 
@@ -168,26 +135,25 @@ def birth_date_sql(column: str, not_after: str) -> str:
 
     "03/04/1980" is read only where one of the two numbers cannot be a month, or both are one.
     """
-    formats = ", ".join(f"'{form}'" for form in _DATE_FORMATS)
-    slashed = f"regexp_extract(trim({column}), '^([0-9]{{1,2}})[/-]([0-9]{{1,2}})[/-]([0-9]{{4}})$', ['a', 'b', 'y'])"
+    declared = _DECLARED.birth_date
+    written = f"regexp_replace(trim({column}), '{declared.time_of_day}', '')"
+    formats = ", ".join(f"'{form.strptime}'" for form in declared.formats)
+    slashed = f"regexp_extract({written}, '{declared.either_order}', ['a', 'b', 'y'])"
     first, second, year = (f"try_cast({slashed}.{part} as integer)" for part in "aby")
     parsed = f"""coalesce(
-        cast(try_strptime(trim({column}), [{formats}]) as date),
+        cast(try_strptime({written}, [{formats}]) as date),
         case when {second} <= 12 and ({first} > 12 or {first} = {second}) then try_cast(printf('%04d-%02d-%02d',
             {year}, {second}, {first}) as date)
              when {first} <= 12 and {second} > 12 then try_cast(printf('%04d-%02d-%02d', {year}, {first},
                  {second}) as date) end)"""
     in_time = f"({not_after} is null or {parsed} <= cast({not_after} as date))"
-    return f"case when {parsed} > date '1900-01-01' and {in_time} then {parsed} end"
+    return f"case when {parsed} > date '{declared.never_asked}' and {in_time} then {parsed} end"
 
 
 def gender_sql(column: str) -> str:
     """SQL of a gender as F, M or null."""
-    plain = f"lower(trim({column}))"
-    return (
-        f"case when {plain} in ('f', 'female', 'w', 'woman', 'weiblich', '女') then 'F' "
-        f"when {plain} in ('m', 'male', 'man', 'männlich', '男') then 'M' end"
-    )
+    cases = " ".join(f"when lower(trim({column})) in {_texts(w)} then '{v}'" for v, w in _DECLARED.gender.words.items())
+    return f"case {cases} end"
 
 
 def street_sql(column: str) -> str:
@@ -200,3 +166,13 @@ def street_sql(column: str) -> str:
 def letters_sql(column: str) -> str:
     """SQL of a place: letters and digits of any script in lower case, null where none is left."""
     return f"nullif(regexp_replace(lower({column}), '[^\\p{{L}}\\p{{N}}]', '', 'g'), '')"
+
+
+def _narrow_sql(column: str, characters: Characters) -> str:
+    """SQL of a text whose full-width characters are the ordinary ones."""
+    return f"translate({column}, '{characters.given}', '{characters.meant}')"
+
+
+def _texts(values: Iterable[str]) -> str:
+    """SQL of a list of texts, for `in`."""
+    return "('" + "', '".join(values) + "')"
