@@ -1,7 +1,7 @@
 # Everything starts here. `make demo` and `make test` set up all they need, from a bare machine.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo test prove up bench check format changelog lock
+.PHONY: help setup setup-test demo test prove up bench check format pictures changelog lock
 
 WORLD ?= sandbox
 WORKERS ?= 2
@@ -46,6 +46,9 @@ check: setup ## ruff, mypy, sqlfluff and the house's conventions
 format: setup
 	@$(BIN)/ruff check -q --fix .
 	@$(BIN)/ruff format -q .
+
+pictures: setup-test demo ## make the pictures of the front pages anew, from the demo lake
+	@$(BIN)/python -m infra.pictures
 
 changelog: setup ## what the next release will say (docs/changes)
 	@$(BIN)/towncrier build --draft --version unreleased

@@ -1,9 +1,4 @@
-"""How one person's file looks on a terminal, 60 columns or 160: a panel for each question one has about a person.
-
-The picture in the documents is drawn by
-
-    python -c "from cli._person_screen import picture; picture('p_…', 'docs/images/lake-profile.svg')"
-"""
+"""How one person's file looks on a terminal, 60 columns or 160: a panel for each question one has about a person."""
 
 from typing import TYPE_CHECKING
 
@@ -44,33 +39,6 @@ def draw(found: "Profile", console: Console) -> None:
     ):
         if part is not None:
             console.print(part)
-
-
-def picture(person_id: str, path: str, *, width: int = 120) -> None:
-    """Draw a file as SVG. It shows a person's names and numbers: only for people who are made up."""
-    import io
-    import re
-    from html import unescape
-    from pathlib import Path
-
-    from rich._export_format import CONSOLE_SVG_FORMAT
-    from rich.cells import cell_len
-
-    from persons.profile import read_profile
-
-    console = Console(width=width, record=True, file=io.StringIO(), highlight=False)
-    draw(read_profile(person_id), console)
-    # Rich would have the picture fetch its font from the web.
-    closed = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
-    drawn = console.export_svg(title=f"lake profile {person_id}", code_format=closed)
-
-    def widened(found: re.Match[str]) -> str:
-        text = unescape(found[3])
-        return f'textLength="{float(found[1]) * cell_len(text) / len(text):.1f}"{found[2]}>{found[3]}</text>'
-
-    # Rich gives Chinese letters the width of Latin ones, half of theirs.
-    drawn = re.sub(r'textLength="([0-9.]+)"([^>]*)>([^<]+)</text>', widened, drawn)
-    Path(path).write_text(drawn, encoding="utf-8")
 
 
 def _head(found: "Profile") -> RenderableType:
