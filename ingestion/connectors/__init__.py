@@ -15,8 +15,8 @@ from lake.s3 import access
 if TYPE_CHECKING:
     from ingestion.connectors.drops.folder import Folder
 
-#: Transports that bring the newest rows live, beside the drops that bring the rest (other servers replace the drops);
-#: with the schemes of their addresses.
+#: Transports that bring the newest rows live, in addition to the drops that bring the rest (other servers replace the
+#: drops); with the schemes of their addresses.
 STREAMS = {"mqtt": ("mqtt", "mqtts"), "kafka": ("kafka", "kafkas")}
 FILE_FORMATS = ("csv", "jsonl", "parquet")
 

@@ -1,7 +1,7 @@
 """Who we are to an API: nobody, a bearer token, or an OAuth2 client that fetches its own tokens.
 
 Secrets come from the environment when they are used (`LAKE_SOURCE_<SOURCE>_TOKEN`, or `…_CLIENT_ID` and
-`…_CLIENT_SECRET` where the contract's server names a `tokenUrl`); none is kept in a cursor or told in a message.
+`…_CLIENT_SECRET` where the contract's server names a `tokenUrl`); none is kept in a cursor or shown in a message.
 """
 
 import time
@@ -33,7 +33,7 @@ class Access:
 
     @property
     def can_renew(self) -> bool:
-        """Whether a token that is refused could be fetched anew."""
+        """Whether a rejected token can be fetched again."""
         return self.token_url is not None
 
     def headers(self, client: httpx.Client) -> dict[str, str]:
@@ -51,11 +51,11 @@ class Access:
         return {"Authorization": f"Bearer {self._fetched}"}
 
     def forget(self) -> None:
-        """The token was refused: fetch another one next time."""
+        """The token was rejected: fetch another one next time."""
         self._fetched = None
 
     def cure(self) -> str:
-        """What to do when the API refuses us."""
+        """What to do when the API rejects our requests."""
         names = ("CLIENT_ID", "CLIENT_SECRET") if self.can_renew else ("TOKEN",)
         return f"set {' and '.join(map(self._variable, names))} to what the API's owner has given for this lake"
 

@@ -1,7 +1,7 @@
 """One GET after the other to one API: bounded in time, size and attempts, never to another host.
 
 Passing trouble (429, 5xx, time-outs, an answer that is cut) is tried again after a wait, `Retry-After` obeyed; all
-else is said at once. Messages name the API without the secrets that its address may hold.
+else is reported at once. Messages name the API without the secrets that its address may hold.
 """
 
 import re

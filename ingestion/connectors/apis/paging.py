@@ -224,5 +224,5 @@ WAYS: dict[str, Callable[[RestClient, Options], Paging]] = {
 
 
 def digest(rows: list[Any]) -> str:
-    """What tells a page's rows from others, whatever the order of their fields."""
+    """A fingerprint of a page's rows, whatever the order of their fields."""
     return hashlib.blake2b(orjson.dumps(rows, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()

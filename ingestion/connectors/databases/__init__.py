@@ -32,7 +32,7 @@ def postgresql_connectors(
     dialect, options = PostgreSql(contract.source, uri, server.schema_ or "public"), server_options(server)
     if _option(contract, options, "replication", "none", _REPLICATION.__contains__, "none or logical") == "logical":
         yield ChangesConnector(dialect, entity, options.get("slotPrefix"))
-        # The log tells every delete but those from before it was read.
+        # The log holds every delete but those from before it was read.
         if full_refresh and entity.deletes.mode == "compare":
             yield KeysConnector(dialect, entity, is_agreed=True)
     else:

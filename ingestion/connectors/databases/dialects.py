@@ -80,7 +80,7 @@ class _Adbc:
         return value
 
     def run(self, statement: str, cure: str | None = None) -> None:
-        """Run a statement that gives no rows; `cure` says what to do where the database refuses it."""
+        """Run a statement that gives no rows; `cure` says what to do where the database rejects it."""
         try:
             self._execute(statement).close()
         except SourceError as error:
@@ -170,7 +170,7 @@ class Sqlite(_Adbc):
     """SQLite, whose columns have no types to rely on.
 
     Every value is read as the text that says it exactly (`quote` for floats and bytes: `cast` keeps 15 digits), so
-    that one bad value refuses a row and not the table; and null as a mark, since the driver takes a column whose
+    that one bad value rejects a row and not the table; and null as a mark, since the driver takes a column whose
     first rows are null for integers and then fails on text.
     """
 

@@ -65,7 +65,7 @@ class Decoder:
         """The rows of one message.
 
         Raises:
-            UnusableChangeError: the table does not tell its old rows.
+            UnusableChangeError: the table does not log its old rows.
         """
         kind = message[:1]
         if self.truncated:
@@ -89,7 +89,7 @@ class Decoder:
     def _changed(self, kind: bytes, message: bytes) -> Iterator[Change]:
         relation = self._relation(message)
         if message[5:6] != b"O":
-            raise UnusableChangeError("its changes do not tell the whole old row")
+            raise UnusableChangeError("its changes do not hold the whole old row")
         reader = _Reader(message, 6)
         old = reader.values(relation)
         if kind == b"D":
@@ -114,7 +114,7 @@ class Decoder:
         self._seq += 1
         try:
             line = orjson.dumps(values).decode()
-        except TypeError:  # not UTF-8: no JSON, so that the row is refused as unreadable, whole
+        except TypeError:  # not UTF-8: no JSON, so that the whole row is rejected as unreadable
             line = repr(values)
         return Change(line, is_deleted, self._seq)
 

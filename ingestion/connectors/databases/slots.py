@@ -1,7 +1,7 @@
 """A replication slot of PostgreSQL and its publication: made, asked where it stands, peeked at, moved on.
 
 A slot keeps the source's log from where it stands: it is moved only to where the lake's own cursor says that everything
-is landed. One that stands further was moved by somebody else, and what lay between is lost to us: that is told.
+is landed. One that stands further was moved by somebody else, and what lay between is lost to us: that is reported.
 """
 
 import hashlib
@@ -113,7 +113,7 @@ class Slot:
         if number(str(stands)) > number(landed):
             raise SourceError(
                 f"{self.place}: the replication slot {self.name} stands at {stands}, and only what comes before"
-                f" {landed} is landed: somebody else moved it, and the changes between are not told again",
+                f" {landed} is landed: somebody else moved it, and the changes between are not sent again",
                 cure=f"{self.refresh}; where another lake uses the slot, give one of them a `slotPrefix` of its own",
             )
 
@@ -139,7 +139,7 @@ class Slot:
         )
         if generated:
             raise SourceError(
-                f"{self.place}: the log does not tell the table's generated columns ({generated}), and the table does",
+                f"{self.place}: the log does not hold the table's generated columns ({generated}), and the table does",
                 cure="remove `replication` from the contract's server: the table is then read by its watermark",
             )
         if not self._ask(f"select count(*) from pg_publication where pubname = {literal(self.name)}"):

@@ -55,7 +55,9 @@ class DatabaseConnector(Indivisible):
         self.table = quoted(entity.physical_name)
 
     def leave_out_unreadable(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Nothing can be parted from the rest; a database that broke off is told as itself, not as DuckDB's error."""
+        """Nothing can be parted from the rest; a database that broke off is reported as itself, not as DuckDB's
+        error.
+        """
         if self.dialect.broken is not None:
             raise self.dialect.broken
         return False

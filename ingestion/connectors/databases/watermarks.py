@@ -20,7 +20,7 @@ class Mark:
         value: SQL of what is compared and sorted.
         kind: the column's type where it is a time (`timestamptz`, `timestamp`, `date`), "" where it is text.
         is_time: for text, the SQL condition that it says a time.
-        checksum: SQL aggregate that tells two sets of watermarks apart, whatever their number.
+        checksum: SQL aggregate that distinguishes two sets of watermarks, whatever their number.
     """
 
     value: str

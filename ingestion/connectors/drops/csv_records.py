@@ -1,7 +1,7 @@
 """CSV as Arrow: every value as text, every record with the number of the line where it begins.
 
 A block of the file that is strictly CSV (RFC 4180) goes to Arrow's parser at once; nearly all do. Any other is
-parted record by record: what cannot be read is refused line by line, and reading goes on at the next line, so that
+parted record by record: what cannot be read is rejected line by line, and reading goes on at the next line, so that
 a quote that is never closed costs one line and not the rest of the file.
 """
 
@@ -22,7 +22,7 @@ from ingestion.connectors.drops.lines import LINE_BYTES, as_text, judge, too_lon
 from ingestion.connectors.drops.unpacking import UnreadableFileError
 
 #: Called with each record that cannot be read: its bytes, and the number of its line.
-Refuse = Callable[[bytes, int], None]
+Reject = Callable[[bytes, int], None]
 REFUSED = pa.schema(
     [("raw", pa.string()), ("source_file", pa.string()), ("source_position", pa.int64()), ("is_escaped", pa.bool_())]
 )
@@ -76,9 +76,9 @@ class CsvRecords:
         return names
 
     def rows(
-        self, blocks: Iterator[bytes], names: Sequence[str], refuse: Refuse
+        self, blocks: Iterator[bytes], names: Sequence[str], reject: Reject
     ) -> Iterator[tuple[pa.RecordBatch, Sequence[int] | npt.NDArray[np.int64]]]:
-        """The records after the header, and the line at which each begins; `refuse` is given the others.
+        """The records after the header, and the line at which each begins; `reject` is given the others.
 
         Raises:
             UnreadableFileError: a line is too long, or most of them cannot be read.
@@ -91,7 +91,7 @@ class CsvRecords:
                 carry += b"\n"
             taken = 1
             while carry and taken:  # what is not taken may go on in the next block
-                part = self._strict(carry, line, names) or self._one_by_one(carry, line, names, refuse, is_end)
+                part = self._strict(carry, line, names) or self._one_by_one(carry, line, names, reject, is_end)
                 taken = part.taken
                 carry, line = carry[taken:], line + part.lines
                 records += len(part.positions) + part.refused
@@ -153,7 +153,7 @@ class CsvRecords:
             opening = opening[1:]
         return bool(self._before[signs[opening - 1]].all() and self._after[signs[closing + 1]].all())
 
-    def _one_by_one(self, block: bytes, line: int, names: Sequence[str], refuse: Refuse, is_end: bool) -> _Part:
+    def _one_by_one(self, block: bytes, line: int, names: Sequence[str], reject: Reject, is_end: bool) -> _Part:
         """The records of a block, each on its own, up to one that may go on in the next block."""
         good: list[bytes] = []
         positions: list[int] = []
@@ -173,7 +173,7 @@ class CsvRecords:
                     good.append(raw)
                     positions.append(line)
                 elif raw and (has_all or lines == 1):
-                    refuse(raw, line)
+                    reject(raw, line)
                     refused += 1
                 if has_all or not raw or lines == 1:  # else a quote has swallowed lines: only the first is at fault
                     at, line = match.end(), line + lines
@@ -184,7 +184,7 @@ class CsvRecords:
             if end != b"\n" and at + len(raw + end) == len(block) and not is_end:
                 break
             if raw:
-                refuse(raw, line)
+                reject(raw, line)
                 refused += 1
             at, line = at + len(raw + end), line + 1
         records = _parsed(pa.py_buffer(b"\n".join(good) + b"\n"), names, self.delimiter) if good else None
@@ -197,7 +197,7 @@ class CsvRecords:
 
 
 class RefusedRecords:
-    """Records that cannot be read, beside the stream of those that can; in an unnamed file where they are many."""
+    """Records that cannot be read, apart from the stream of those that can; in an unnamed file where they are many."""
 
     def __init__(self) -> None:
         self._held: list[tuple[str, str, int, bool]] = []

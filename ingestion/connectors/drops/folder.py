@@ -56,7 +56,7 @@ class Folder(Protocol):
 
 @dataclass(frozen=True)
 class LocalFile:
-    """A file in a local folder. Its time of status change tells a rewriting that kept size and time of change."""
+    """A file in a local folder. Its time of status change reveals a rewrite that kept size and time of change."""
 
     name: str
     path: Path

@@ -22,7 +22,7 @@ from lake.sql.text import literal, quoted
 
 #: More columns than any system of a business has; a file with more is broken or hostile.
 MAX_COLUMNS = 5000
-#: Names that landing needs for itself beside a file's own columns.
+#: Names that landing needs for itself next to a file's own columns.
 _RESERVED = {"source_file", "source_position", "filename", "file_row_number"}
 _BESIDE = [("source_file", pa.dictionary(pa.int32(), pa.string())), ("source_position", pa.int64())]
 
@@ -69,7 +69,7 @@ class TextFiles:
                     continue
 
     def batches(self, files: Sequence[DropFile] | None = None) -> Iterator[pa.RecordBatch]:
-        """The records of the files (of all by default), with what stands beside them."""
+        """The records of the files (of all by default), with their positions."""
         self._begin()
         for file in self.files if files is None else files:
             try:
@@ -92,7 +92,7 @@ class TextFiles:
 
 
 class JsonLines(TextFiles):
-    """One JSON document per line, kept as text: the checks parse it, so that a bad one is refused, not fatal."""
+    """One JSON document per line, kept as text: the checks parse it, so that a bad one is rejected, not fatal."""
 
     def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
         """The lines as one query; a line that is no text comes escaped, and `is_escaped` says so."""

@@ -1,6 +1,6 @@
 """JSON Lines as Arrow: one text per line, with its number. Nothing is parsed here.
 
-A line that is no text (not UTF-8, or with a NUL) is handed on escaped, so that it is refused as a record and can be
+A line that is no text (not UTF-8, or with a NUL) is handed on escaped, so that it is rejected as a record and can be
 had again byte for byte; the others of its file land.
 """
 

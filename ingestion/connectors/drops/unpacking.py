@@ -1,4 +1,4 @@
-"""The bytes of a file, unpacked as its name says (`.gz`, `.zst`) and held to what they claim to be.
+"""The bytes of a file, unpacked as its name says (`.gz`, `.zst`) and checked against what they claim to be.
 
 A stream is verified to its end while its rows are read, so that no large file is unpacked twice. A cut or damaged one,
 one that unpacks to an enormous size, and a file that is something else than its name says end in an
@@ -19,7 +19,7 @@ from contracts.errors import LakeError
 UNPACK_RATIO = 250
 UNPACKED_BYTES = 32 << 20
 #: A packed file up to this size is unpacked once for nothing before a batch begins: that costs milliseconds, and
-#: 97 KB that unpack to 50 million rows are refused before any of them is looked at.
+#: 97 KB that unpack to 50 million rows are rejected before any of them is looked at.
 SMALL_BYTES = 1 << 20
 #: How a file is packed, by its suffix.
 CODECS = {".gz": "gzip", ".zst": "zstd"}
@@ -53,7 +53,7 @@ def text_blocks(
         size: bytes on disk.
         encoding: how the text is written where it is not UTF-8, as Python names it (`gb18030`, `utf-16`). A byte that
             is none of it stays that byte, and so costs its record.
-        is_first_look: the look before a batch begins: a small packed file is held to its size at once.
+        is_first_look: the look before a batch begins: the size of a small packed file is checked at once.
 
     Raises:
         UnreadableFileError: not whole, not what its name says, or far too large unpacked.

@@ -2,7 +2,7 @@
 
 Partitions are assigned by hand and read from the cursor (`{"topic_id", "offsets": {partition: next}, "lost"}`) to where
 they ended when the run began, committed transactions only. A message is a record's JSON, or several (`messages`); one
-that is not JSON, or has no value (a tombstone), is refused like any other record. What the topic's retention deleted
+that is not JSON, or has no value (a tombstone), is rejected like any other record. What the topic's retention deleted
 before it was read is counted and reported, never passed over in silence.
 """
 
@@ -246,6 +246,6 @@ def _offsets(cursor: Cursor | None) -> dict[int, int] | None:
 
 
 def _tombstone(message: Message) -> bytes:
-    """A message without a value says only which key is gone; no JSON, so that it is refused and kept."""
+    """A message without a value says only which key is gone; no JSON, so that it is rejected and kept in quarantine."""
     key = message.key() or b""
     return b"tombstone of key " + (key.encode() if isinstance(key, str) else key)

@@ -74,7 +74,7 @@ class Broker:
             code = error.args[0].code()
             if code == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise self.no_topic(name) from None
-            raise self.unreachable(f"does not tell of topic {name} ({error.args[0].name()})") from None
+            raise self.unreachable(f"does not describe topic {name} ({error.args[0].name()})") from None
         return Topic(str(described.topic_id), starts, ends)
 
     def consumer(self) -> Consumer:

@@ -1,6 +1,6 @@
 """A broker's messages as records: one JSON document each, or several as a JSON array or as JSON Lines.
 
-What is none of these stays one line as it came, and is refused as unreadable like any other.
+What is none of these stays one line as it came, and is rejected as unreadable like any other.
 """
 
 from collections.abc import Sequence

@@ -84,7 +84,7 @@ class Session:
 
         Raises:
             SessionTakenError: another process has this session.
-            SessionError: the broker is not there, or refuses.
+            SessionError: the broker is not there, or rejects the connection.
         """
         self._take_lock()
         client = Client(CallbackAPIVersion.VERSION2, client_id=self.client_id, protocol=MQTTv5, manual_ack=True)
