@@ -40,14 +40,14 @@ def evaluate(
 
 
 def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -> None:
-    from cli._files import read
+    from cli._identity_names import read_by_record
     from cli.screens.printing import print_json
     from identity.quality.evaluate import evaluate as evaluate_links
 
     found = evaluate_links(
-        read(links, "links", "--links"),
-        read(truth, "truth", "--truth"),
-        read(groups, "groups", "--groups") if groups else None,
+        read_by_record(links, "links", "--links"),
+        read_by_record(truth, "truth", "--truth"),
+        read_by_record(groups, "groups", "--groups") if groups else None,
     )
     if json:
         print_json(found.as_dict())

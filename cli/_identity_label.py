@@ -27,6 +27,7 @@ def label(
     """A person's judgement on two records. It beats the matcher, for ever, from the next run on."""
     from dataclasses import asdict
 
+    from cli._identity_names import outer_document
     from cli.screens.printing import harmless, print_json
     from identity.review.labels import WITHDRAWN, give_label
     from identity.review.queue import find_pair
@@ -35,7 +36,7 @@ def label(
     said = WITHDRAWN if judgement is Judgement.withdraw else judgement.value
     given = give_label(left, right, said, note=note)
     if json:
-        print_json({"written": given is not None, "label": asdict(given) if given else None})
+        print_json({"written": given is not None, "label": outer_document(asdict(given)) if given else None})
         return
     left, right = harmless((left, right))
     if given is None:
@@ -53,12 +54,13 @@ def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
     """The labels in force: who said what of which pair, and when."""
     from dataclasses import asdict
 
+    from cli._identity_names import outer_document
     from cli.screens.printing import print_json, print_table
     from identity.review.labels import labels_in_force
 
     held = labels_in_force()
     if json:
-        print_json({"labels": [asdict(one) for one in held]})
+        print_json({"labels": [outer_document(asdict(one)) for one in held]})
         return
     if not held:
         print("nobody has labelled a pair yet; what waits for a judgement: lake identity review")
@@ -67,7 +69,14 @@ def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
         "Labels in force",
         ["record", "is", "record", "says", "on", "why"],
         [
-            (o.record_id_l, o.label, o.record_id_r, o.labelled_by, f"{o.labelled_at:%Y-%m-%d}", o.note or "")
+            (
+                o.person_record_id_l,
+                o.label,
+                o.person_record_id_r,
+                o.labelled_by,
+                f"{o.labelled_at:%Y-%m-%d}",
+                o.note or "",
+            )
             for o in held
         ],
     )

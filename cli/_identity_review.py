@@ -59,6 +59,7 @@ def review(
 def _list(reason: str | None, most: int, json: bool) -> None:
     from dataclasses import asdict
 
+    from cli._identity_names import outer_document
     from cli.screens.printing import print_json, print_table
     from identity.review.queue import count_open, open_reviews
 
@@ -69,7 +70,7 @@ def _list(reason: str | None, most: int, json: bool) -> None:
         )
     found = open_reviews(reason=reason, most=most)
     if json:
-        print_json({"open": waiting, "reviews": [asdict(one) for one in found]})
+        print_json({"open": waiting, "reviews": [outer_document(asdict(one)) for one in found]})
         return
     if not found:
         print("no pair waits for a judgement" + (f" for the reason {reason}" if reason else ""))
@@ -85,8 +86,8 @@ def _list(reason: str | None, most: int, json: bool) -> None:
                 one.pairs,
                 one.records,
                 "one person" if one.person_id_l == one.person_id_r else "two people",
-                one.record_id_l,
-                one.record_id_r,
+                one.person_record_id_l,
+                one.person_record_id_r,
                 f"{one.first_seen_at:%Y-%m-%d}",
             )
             for one in found
@@ -121,13 +122,14 @@ def _show(text: str, json: bool) -> None:
 
     from rich.console import Console
 
+    from cli._identity_names import outer_document
     from cli.screens.printing import harmless, print_json
     from identity.review.queue import find_pair
     from identity.review.side_by_side import side_by_side
 
     found = side_by_side(*find_pair(text))
     if json:
-        print_json(asdict(found))
+        print_json(outer_document(asdict(found)))
         return
     found = harmless(found)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
@@ -141,7 +143,7 @@ def _show(text: str, json: bool) -> None:
         print(f"the matcher takes them for two people, whatever the bits: {', '.join(found.contradictions)}")
     elif found.tied_by:
         print(f"the matcher ties the two by themselves: {found.tied_by}")
-    name = found.pair_id if found.reason else f"{found.record_id_l},{found.record_id_r}"
+    name = found.pair_id if found.reason else f"{found.person_record_id_l},{found.person_record_id_r}"
     print(f"judge it: lake identity label {name} same|different")
 
 
@@ -167,7 +169,7 @@ def _fields(found: "SideBySide") -> "Table":
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("", found.record_id_l, found.record_id_r):
+    for column in ("", found.person_record_id_l, found.person_record_id_r):
         table.add_column(Text(column), overflow="fold")
     table.add_row("person", found.person_id_l or "-", found.person_id_r or "-")
     for name, left, right in found.fields:

@@ -13,8 +13,10 @@ def train(
     output: Annotated[Path | None, typer.Option(help="JSON file to write instead of putting the model to use.")] = None,
 ) -> None:
     """Train the matcher's model anew, without labels. The next run looks at every record again with it."""
-    from cli._files import must_be_writable, read, whole
+    from cli._files import must_be_writable, whole
+    from cli._identity_names import read_by_record
     from cli.screens.progress import steps
+    from identity.links.matcher_columns import to_matcher
     from identity.matching.pairs.training import train as train_model
     from identity.matching.person_records import PERSON_RECORDS, RecordsError
     from identity.review.trained_models import keep_model, lake_model
@@ -26,10 +28,10 @@ def train(
     elif input is not None:
         raise RecordsError("a model trained on a file needs a place", cure="name a JSON file with --output")
     if input is not None:
-        records = read(input, "person records", "--input")
+        records = read_by_record(input, "person records", "--input")
     elif table_exists(PERSON_RECORDS):
         with connect() as con:
-            records = con.sql(f"select * from {scan(PERSON_RECORDS)}").to_arrow_table()
+            records = to_matcher(con.sql(f"select * from {scan(PERSON_RECORDS)}").to_arrow_table())
     else:
         raise RecordsError(f"there is no table {PERSON_RECORDS}", cure="build it first: lake run")
     with steps() as step:

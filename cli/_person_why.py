@@ -47,13 +47,16 @@ def _telling(person_id: str) -> list["Tie"]:
 
     seen: dict[tuple[str, str, str], Tie] = {}
     for tie in ties_of(person_id):
-        systems = sorted((tie.record_id_l.split(":")[0], tie.record_id_r.split(":")[0]))
+        systems = sorted((tie.person_record_id_l.split(":")[0], tie.person_record_id_r.split(":")[0]))
         seen.setdefault((systems[0], systems[1], tie.match_kind), tie)
     return sorted(seen.values(), key=lambda tie: -len(tie.comparisons))[:MOST_TIES]
 
 
 def _tie_row(tie: "Tie") -> tuple[str, str, str]:
-    systems = " + ".join(harmless(record_id.split(":")[0]) for record_id in (tie.record_id_l, tie.record_id_r))
+    systems = " + ".join(
+        harmless(person_record_id.split(":")[0])
+        for person_record_id in (tie.person_record_id_l, tie.person_record_id_r)
+    )
     told = [one for one in tie.comparisons if abs(one.weight_bits) >= 0.5]  # what would be written as 0 says nothing
     fields = ", ".join(f"{one.name.replace('_', ' ')} {one.weight_bits:+.0f}" for one in told)
     return systems, tie.match_kind.replace("_", " ").lower(), fields or "the same values"

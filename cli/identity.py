@@ -37,7 +37,8 @@ def resolve(
     """Work out which records are one person. Writes nothing but the files named here."""
     import time
 
-    from cli._files import must_be_writable, read, write
+    from cli._files import must_be_writable, write
+    from cli._identity_names import read_by_record
     from cli.screens.printing import harmless, print_json
     from cli.screens.progress import steps
     from identity.matching.pairs.person_model import load_model
@@ -46,7 +47,7 @@ def resolve(
     from identity.review.trained_models import given_model
 
     started = time.monotonic()
-    records = read(input, "person records", "--input")
+    records = read_by_record(input, "person records", "--input")
     must_be_writable(output, input, explain, model)
     if explain is not None:
         must_be_writable(explain, input, output, model)

@@ -87,6 +87,11 @@ class Entity:
         return f"quarantine/{self.source}/{self.name}"
 
     @property
+    def record_id_prefix(self) -> str:
+        """What every record_id of this entity begins with; the natural key, or its token, follows."""
+        return f"{self.source}:{self.name}:"
+
+    @property
     def primary_key(self) -> tuple[str, ...]:
         """Names of the columns of the natural key."""
         return tuple(column.name for column in self.columns if column.primary_key)

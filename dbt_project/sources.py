@@ -84,6 +84,7 @@ def _table(entity: Entity) -> dict[str, Any]:
         "config": {
             "meta": {
                 "delta_table": entity.table,
+                "record_id_prefix": entity.record_id_prefix,
                 "version_order": list(version_order(entity)),
                 "deletes": entity.deletes.mode,
                 "purposes": list(entity.purposes),

@@ -103,7 +103,7 @@ def _version(contract: Contract, entity: Entity) -> str:
 
 
 def _landing_checks(contract: Contract, entity: Entity) -> list[Check]:
-    prefix = f"{entity.source}:{entity.name}:"
+    prefix = entity.record_id_prefix
     return [
         Check(
             name="has_rows",

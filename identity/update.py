@@ -21,6 +21,7 @@ from identity.links import link_history
 from identity.links.as_of import PERSON_LINKS
 from identity.links.incremental import Resolved, resolve_lake, write_index
 from identity.links.link_history import PERSON_EVENTS
+from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.person_ids import PREVIOUS, Mint
 from identity.matching.pairs.person_model import PersonModel
 from identity.matching.person_records import PERSON_RECORDS, RecordsError
@@ -106,12 +107,12 @@ def _publish(
     moment = link_history.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
     run = int(state.get("run", -1)) + 1
     # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
-    unlabelled = without_labels(resolved.near_labels, matching.statistics, model=model)
+    unlabelled = from_matcher(without_labels(to_matcher(resolved.near_labels), matching.statistics, model=model))
     history = _read_history(resolved.looked_at)
-    links = resolve(matching, previous=_previous(history), taken=_taken(history), mint=mint)
+    links = from_matcher(resolve(matching, previous=_previous(history), taken=_taken(history), mint=mint))
     changes = link_history.next_links(history, links, _known(resolved.looked_at), moment)
     persons = _persons(history, links)
-    queue = plan_reviews(matching.reviews, at=moment.now, run=run, among=resolved.looked_at)
+    queue = plan_reviews(from_matcher(matching.reviews), at=moment.now, run=run, among=resolved.looked_at)
     hold_to_labels(unlabelled, labels, run=run, persons=persons, open_reviews=queue.open)
     queue.write()
     totals = {"records": _records(), "persons": persons, "values_guarded": matching.guarded.num_rows}
@@ -130,7 +131,7 @@ def _publish(
         "is_backfilled": moment.closed_until is None,
         "version_before": None if before is None else before.version(),
     }
-    merge(PERSON_LINKS, changes, ["record_id", "valid_from"], commit=Commit(metadata=as_metadata(written)))
+    merge(PERSON_LINKS, changes, ["person_record_id", "valid_from"], commit=Commit(metadata=as_metadata(written)))
     crash_point("identity.between_links_and_events")
     events = _write_missing_events(written, _open(history), links)
     crash_point("identity.before_index")
@@ -170,8 +171,8 @@ def _known(looked_at: pa.Array | None) -> pa.Table:
     records = open_table(PERSON_RECORDS)
     assert records is not None
     known = "known_at" if "known_at" in {field.name for field in records.schema().fields} else "updated_at"
-    found = _among(looked_at, f"select record_id, {known} as known_at from {scan(PERSON_RECORDS)}")
-    return found.cast(pa.schema([("record_id", pa.string()), ("known_at", TIMESTAMP)]))
+    found = _among(looked_at, f"select person_record_id, {known} as known_at from {scan(PERSON_RECORDS)}")
+    return found.cast(pa.schema([("person_record_id", pa.string()), ("known_at", TIMESTAMP)]))
 
 
 def _records() -> int:
@@ -195,7 +196,9 @@ def _among(looked_at: pa.Array | None, sql: str) -> pa.Table:
     """Rows of the records that are looked at, all where `looked_at` is None."""
     if looked_at is None:
         return _query(sql)
-    return _query(f"{sql} semi join looked_at using (record_id)", looked_at=pa.table({"record_id": looked_at}))
+    return _query(
+        f"{sql} semi join looked_at using (person_record_id)", looked_at=pa.table({"person_record_id": looked_at})
+    )
 
 
 def _read_history(looked_at: pa.Array | None) -> pa.Table | None:
@@ -214,11 +217,11 @@ def _previous(history: pa.Table | None) -> pa.Table | None:
     if history is None:
         return None
     return _query(
-        f"""with present as (select record_id, person_id from history where valid_to is null),
+        f"""with present as (select person_record_id, person_id from history where valid_to is null),
                 born as (
                     select person_id, min(valid_from) as born_at from {scan(PERSON_LINKS)}
                     where person_id in (select person_id from present) group by person_id)
-            select record_id, person_id, born_at from present join born using (person_id)""",
+            select person_record_id as record_id, person_id, born_at from present join born using (person_id)""",
         history=history,
     ).cast(PREVIOUS)
 
@@ -264,7 +267,7 @@ def _write_missing_events(
 def _open_links(version: int | None) -> pa.Table:
     table = open_table(PERSON_LINKS, version)
     assert table is not None
-    rows = table.to_pyarrow_table(columns=["record_id", "person_id", "valid_to"])
+    rows = table.to_pyarrow_table(columns=["person_record_id", "person_id", "valid_to"])
     return rows.filter(pc.is_null(rows["valid_to"]))
 
 

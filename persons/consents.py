@@ -35,7 +35,7 @@ def read_consents(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Consen
         (CONSENTS, PERSON_LINKS),
         f"""with mine as (
                 select c.* from {scan(CONSENTS)} c
-                    join {scan(PERSON_LINKS)} l on l.record_id = 'crm:customers:' || c.crm_id
+                    join {scan(PERSON_LINKS)} l on l.person_record_id = 'crm:customers:' || c.crm_id
                 where l.person_id = $person and l.valid_to is null),
             newest as (
                 select *, row_number() over (

@@ -20,9 +20,9 @@ class LinksOnDay:
 
     Attributes:
         day: the day that was chosen (UTC).
-        records: the records that were this person's then: record_id, match_kind, match_strength, valid_from, and
+        records: the records that were this person's then: person_record_id, match_kind, match_strength, valid_from, and
             `person_id_now`, null where the record no longer exists.
-        elsewhere: the records that are this person's now and were another's or nobody's then: record_id,
+        elsewhere: the records that are this person's now and were another's or nobody's then: person_record_id,
             `person_id_then` (null: not yet known).
     """
 
@@ -44,18 +44,18 @@ def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date)
     records = rows(
         con,
         f"""with at_day as (select * from {links} where person_id = $person and {held_at("$moment")}),
-                 now_ as (select record_id, person_id from {links} where valid_to is null)
-            select a.record_id, a.person_id, a.match_kind, a.match_strength, a.valid_from,
+                 now_ as (select person_record_id, person_id from {links} where valid_to is null)
+            select a.person_record_id, a.person_id, a.match_kind, a.match_strength, a.valid_from,
                 n.person_id as person_id_now
-            from at_day a left join now_ n using (record_id) order by a.record_id""",
+            from at_day a left join now_ n using (person_record_id) order by a.person_record_id""",
         asked,
     )
     elsewhere = rows(
         con,
-        f"""with mine as (select record_id from {links} where person_id = $person and valid_to is null)
-            select m.record_id, l.person_id as person_id_then
-            from mine m left join (select * from {links} where {held_at("$moment")}) l using (record_id)
-            where l.person_id is distinct from $person order by m.record_id""",
+        f"""with mine as (select person_record_id from {links} where person_id = $person and valid_to is null)
+            select m.person_record_id, l.person_id as person_id_then
+            from mine m left join (select * from {links} where {held_at("$moment")}) l using (person_record_id)
+            where l.person_id is distinct from $person order by m.person_record_id""",
         asked,
     )
     return LinksOnDay(day, records, elsewhere)

@@ -111,24 +111,24 @@ def _by_id(con: duckdb.DuckDBPyConnection, person_id: str) -> list[str]:
         return [person_id]
     rows = con.execute(
         f"""select now_.person_id, count(*) as records from {scan(PERSON_LINKS)} was
-                join {scan(PERSON_LINKS)} now_ using (record_id)
+                join {scan(PERSON_LINKS)} now_ using (person_record_id)
             where was.person_id = ? and now_.valid_to is null group by 1 order by records desc, 1 limit 1""",
         [person_id],
     ).fetchall()
     return [row[0] for row in rows]
 
 
-_SHOWN = """select record_id, value from (
-        select record_id, item.value as value from (select record_id, unnest(identifiers) as item from {records})
-            where item.kind = '{kind}'
-        union select record_id, {kind} from {records} where {kind} is not null)"""
+_SHOWN = """select person_record_id, value from (
+        select person_record_id, item.value as value
+            from (select person_record_id, unnest(identifiers) as item from {records}) where item.kind = '{kind}'
+        union select person_record_id, {kind} from {records} where {kind} is not null)"""
 
 
 def _by_email(con: duckdb.DuckDBPyConnection, email: str) -> list[str]:
     shown = _SHOWN.format(records=scan(PERSON_RECORDS), kind="email")
     rows = con.execute(
         f"""with asked as (select {email_sql("cast($asked as varchar)")} as email)
-            select distinct person_id from ({shown}) join {scan(PERSON_LINKS)} using (record_id)
+            select distinct person_id from ({shown}) join {scan(PERSON_LINKS)} using (person_record_id)
             where valid_to is null and {email_sql("value")} = (select email from asked)""",
         {"asked": email},
     ).fetchall()
@@ -141,8 +141,8 @@ def _by_phone(con: duckdb.DuckDBPyConnection, phone: str) -> list[str]:
         return []
     shown = _SHOWN.format(records=scan(PERSON_RECORDS), kind="phone")
     rows = con.execute(
-        f"""select distinct person_id, value, country from ({shown}) join {scan(PERSON_LINKS)} using (record_id)
-            join (select record_id, country from {scan(PERSON_RECORDS)}) using (record_id)
+        f"""select distinct person_id, value, country from ({shown}) join {scan(PERSON_LINKS)} using (person_record_id)
+            join (select person_record_id, country from {scan(PERSON_RECORDS)}) using (person_record_id)
             where valid_to is null and right(regexp_replace(value, '[^0-9]', '', 'g'), 7) = ?""",
         [asked[-7:]],
     ).fetchall()

@@ -113,11 +113,11 @@ def read_profile(
         golden, facts = _golden(con, person_id)
         records = rows(
             con,
-            f"""select r.record_id, r.source, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled,
-                    r.updated_at
-                from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (record_id)
+            f"""select r.person_record_id as record_id, r.source, l.match_kind, l.match_strength, l.valid_from,
+                    l.is_backfilled, r.updated_at
+                from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (person_record_id)
                 where l.person_id = $person and l.valid_to is null
-                order by r.source, l.match_strength desc, r.record_id""",
+                order by r.source, l.match_strength desc, r.person_record_id""",
             {"person": person_id},
         )
         identifiers = _identifiers(con, person_id)

@@ -20,7 +20,7 @@ _HAN = re.compile(r"[㐀-鿿豈-﫿\U00020000-\U0003134f]")
 class Record:
     """One record: what it says (name of the column, value), and the strongest tie that holds it (bits)."""
 
-    record_id: str
+    person_record_id: str
     source: str
     match_kind: str
     match_strength: float
@@ -36,9 +36,9 @@ def read_records(con: duckdb.DuckDBPyConnection, person_id: str) -> dict[str, li
         con,
         (PERSON_LINKS, PERSON_RECORDS),
         f"""select r.*, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled
-            from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (record_id)
+            from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (person_record_id)
             where l.person_id = $person and l.valid_to is null
-            order by r.source, l.match_strength desc, r.record_id""",
+            order by r.source, l.match_strength desc, r.person_record_id""",
         {"person": person_id},
     )
     records: dict[str, list[Record]] = {}
@@ -52,7 +52,7 @@ def _record(row: Row) -> Record:
     in_columns = {value for _, value in plain}
     others = [(item["kind"], item["value"]) for item in row["identifiers"] or [] if item["value"] not in in_columns]
     return Record(
-        record_id=row["record_id"],
+        person_record_id=row["person_record_id"],
         source=row["source"],
         match_kind=row["match_kind"],
         match_strength=row["match_strength"],

@@ -25,8 +25,8 @@ class OpenReview:
     """
 
     pair_id: str
-    record_id_l: str
-    record_id_r: str
+    person_record_id_l: str
+    person_record_id_r: str
     reason: str
     other_person_id: str | None
     first_seen_at: datetime
@@ -50,11 +50,12 @@ def read_reviews(con: duckdb.DuckDBPyConnection, person_id: str) -> list[OpenRev
     pairs = rows_of(
         con,
         (PERSON_REVIEWS, PERSON_LINKS),
-        f"""with links as (select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
-            select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at,
+        f"""with links as (select person_record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
+            select pair_id, person_record_id_l, person_record_id_r, reason, match_strength, weights, first_seen_at,
                 case when l.person_id = $person then r.person_id else l.person_id end as other_person_id
             from {scan(PERSON_REVIEWS)}
-                left join links l on l.record_id = record_id_l left join links r on r.record_id = record_id_r
+                left join links l on l.person_record_id = person_record_id_l
+                left join links r on r.person_record_id = person_record_id_r
             where state = '{OPEN}' and $person in (l.person_id, r.person_id)
             order by abs(match_strength), pair_id""",
         {"person": person_id},
@@ -62,8 +63,8 @@ def read_reviews(con: duckdb.DuckDBPyConnection, person_id: str) -> list[OpenRev
     if not pairs:
         return []
     labels = read_labels()
-    labelled = set(zip(labels["record_id_l"].to_pylist(), labels["record_id_r"].to_pylist(), strict=True))
-    unlabelled = [row for row in pairs if (row["record_id_l"], row["record_id_r"]) not in labelled]
+    labelled = set(zip(labels["person_record_id_l"].to_pylist(), labels["person_record_id_r"].to_pylist(), strict=True))
+    unlabelled = [row for row in pairs if (row["person_record_id_l"], row["person_record_id_r"]) not in labelled]
     return [_review(row, person_id) for row in unlabelled[:MAX_PAIRS]]
 
 
@@ -71,8 +72,8 @@ def _review(row: Row, person_id: str) -> OpenReview:
     weights = sorted(row["weights"] or [], key=lambda weight: -weight["weight_bits"])
     return OpenReview(
         pair_id=row["pair_id"],
-        record_id_l=row["record_id_l"],
-        record_id_r=row["record_id_r"],
+        person_record_id_l=row["person_record_id_l"],
+        person_record_id_r=row["person_record_id_r"],
         reason=row["reason"],
         other_person_id=None if row["other_person_id"] == person_id else row["other_person_id"],
         first_seen_at=row["first_seen_at"],
@@ -93,12 +94,12 @@ def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[QueuedPair]]:
                 select * from {scan(PERSON_REVIEWS)} where state = '{OPEN}'
                 order by abs(match_strength), pair_id limit {_QUEUE_SHOWN}),
                 links as (
-                select record_id, person_id from {scan(PERSON_LINKS)}
-                where valid_to is null and record_id in
-                    (select record_id_l from least_sure union all select record_id_r from least_sure))
+                select person_record_id, person_id from {scan(PERSON_LINKS)}
+                where valid_to is null and person_record_id in
+                    (select person_record_id_l from least_sure union all select person_record_id_r from least_sure))
             select pair_id, reason, match_strength, l.person_id as person_id_l, r.person_id as person_id_r
-            from least_sure left join links l on l.record_id = record_id_l
-                left join links r on r.record_id = record_id_r
+            from least_sure left join links l on l.person_record_id = person_record_id_l
+                left join links r on r.person_record_id = person_record_id_r
             order by abs(match_strength), pair_id""",
     )
     return counted[0]["pairs"] if counted else 0, [QueuedPair(**row) for row in least_sure]

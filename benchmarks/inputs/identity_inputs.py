@@ -30,7 +30,10 @@ def write_sandbox(folder: Path, persons: int, days: int) -> None:
     stage()
     rows = rows_behind_records()
     with connect() as connection:
-        records = connection.sql(f"select * from {scan('identity/person_records')} order by record_id").to_arrow_table()
+        records = connection.sql(
+            f"""select * rename (person_record_id as record_id)
+                from {scan("identity/person_records")} order by record_id"""
+        ).to_arrow_table()
     pq.write_table(records, folder / "records.parquet")
     pq.write_table(person_truth(records, rows, root), folder / "truth.parquet")
 
@@ -48,7 +51,10 @@ def rows_behind_records() -> pa.Table:
         register_lake(connection)
         for name in [*sorted(name for name in models if name.startswith("stg_")), *identified]:
             connection.execute(f"create view staging.{name} as {models[name]}")
-        selects = [f"select distinct record_id, row_id from staging.{name}" for name in identified]
+        selects = [
+            f"select distinct person_record_id as record_id, record_id as row_id from staging.{name}"
+            for name in identified
+        ]
         return connection.sql(" union all ".join(selects)).to_arrow_table()
 
 

@@ -31,8 +31,12 @@ def load(records: str, first: int, last: int) -> None:
 
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
-        rows = connection.sql(f"select * from '{records}' limit {last - first} offset {first}").to_arrow_reader(100_000)
-        append(PERSON_RECORDS, rows, configuration={"delta.dataSkippingStatsColumns": "record_id,source,updated_at"})
+        rows = connection.sql(
+            f"select * rename (record_id as person_record_id) from '{records}' limit {last - first} offset {first}"
+        ).to_arrow_reader(100_000)
+        append(
+            PERSON_RECORDS, rows, configuration={"delta.dataSkippingStatsColumns": "person_record_id,source,updated_at"}
+        )
 
 
 def write_links(to: str) -> None:
@@ -42,7 +46,7 @@ def write_links(to: str) -> None:
     from lake.tables import scan
 
     with connect() as connection:
-        query = f"select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null"
+        query = f"select person_record_id as record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null"
         connection.execute(f"copy ({query}) to '{Path(to)}'")
 
 

@@ -23,11 +23,11 @@ def keys_of(con: duckdb.DuckDBPyConnection, name: str, wanted: str) -> None:
 
     `is_staying`: whether the held record is as it was. Everything else reads this instead of all keys of all records.
     """
-    columns = "record_id, name, profile, is_somebody, key"
+    columns = "person_record_id, name, profile, is_somebody, key"
     con.execute(
         f"""create table {name} as
             select {columns}, neighbourhood, true as is_held,
-                   record_id not in (select record_id from gone) as is_staying
+                   person_record_id not in (select person_record_id from gone) as is_staying
             from (select *, unnest(keys) as key from held) semi join (select key from {wanted}) using (key)
             union all by name
             select {columns}, cast(null as bigint) as neighbourhood, false as is_held, true as is_staying
@@ -56,7 +56,7 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """create table asked as
            select distinct unnest(keys) as key from fresh
-           union select distinct unnest(keys) from held semi join gone using (record_id)"""
+           union select distinct unnest(keys) from held semi join gone using (person_record_id)"""
     )
     keys_of(con, "shown", "asked")
     con.execute(f"create table sizes_before as {sizes_sql('shown', 'is_held')}")
@@ -74,7 +74,7 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
     )
     con.execute(
         f"""create table reached as
-            select neighbourhood from held semi join gone using (record_id)
+            select neighbourhood from held semi join gone using (person_record_id)
             union
             -- a key that became crowded, or is so no longer
             select neighbourhood from shown where is_held
@@ -94,15 +94,15 @@ def candidates_sql() -> str:
         open_keys as (
             select key from sizes_after left join (select key, true as is_loose from loose) using (key)
             where profiles between 2 and case when is_loose then {MOST_LOOSE} else {MOST_PROFILES} end),
-        fresh_keys as (select record_id, name, key from shown where not is_held and is_somebody),
+        fresh_keys as (select person_record_id, name, key from shown where not is_held and is_somebody),
         held_keys as (
-            select record_id, name, key from shown anti join reached using (neighbourhood)
+            select person_record_id, name, key from shown anti join reached using (neighbourhood)
             where is_held and is_staying and is_somebody),
         whole as (
-            select f.record_id as fresh, h.record_id as held
+            select f.person_record_id as fresh, h.person_record_id as held
             from fresh_keys f join held_keys h using (key) where key in (from open_keys)),
         by_name as (
-            select f.record_id as fresh, h.record_id as held
+            select f.person_record_id as fresh, h.person_record_id as held
             from fresh_keys f join held_keys h using (key, name) anti join loose using (key)
             where {short_hash("key", "name")} in (from open_keys))
         select distinct fresh, held from (from whole union all from by_name)"""

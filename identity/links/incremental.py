@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from identity.links.affected_records import candidates_sql, find_reached
+from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.person_index import (
     CONFIGURATION,
     HEAVY,
@@ -41,7 +42,9 @@ from lake.writer import Commit, commit_files, overwrite
 
 #: With more than this share of the records new, looking at everything costs less, and counts are due anyway.
 MOST_NEW = 0.2
-_HELD = (*PEOPLE, "holdings")
+_HELD = ("person_record_id", *PEOPLE, "holdings")
+#: Columns of the lake's person records that the matcher reads.
+_READ = {"person_record_id", *SCHEMA.names}
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,8 @@ def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by:
     continues = state.get("made_by") == made_by and state.get("statistics") == table_version(PERSON_STATISTICS)
     statistics = read_statistics() if continues else None
     with connect() as con:
-        columns = [row[0] for row in con.sql(f"describe {records}").fetchall() if row[0] in SCHEMA.names]
-        con.execute(f"create table now as select record_id, {_row_hash(columns)} as row_hash from ({records})")
+        columns = [row[0] for row in con.sql(f"describe {records}").fetchall() if row[0] in _READ]
+        con.execute(f"create table now as select person_record_id, {_row_hash(columns)} as row_hash from ({records})")
         put(con, "label_hashes", _label_hashes(labels))
         if statistics is not None and _create_changes(con):
             return _resolve_part(con, records, labels, model, statistics, made_by)
@@ -118,14 +121,14 @@ def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
     con.execute(f"create table held as {current_sql(LIGHT)}")
     con.execute(
         """create table fresh_ids as
-           select n.record_id from now n
-           left join held h using (record_id) left join label_hashes l using (record_id)
-           where h.record_id is null or h.row_hash <> n.row_hash or h.label_hash is distinct from l.label_hash"""
+           select n.person_record_id from now n
+           left join held h using (person_record_id) left join label_hashes l using (person_record_id)
+           where h.person_record_id is null or h.row_hash <> n.row_hash or h.label_hash is distinct from l.label_hash"""
     )
     con.execute(
         """create table gone as
-           select record_id from held
-           where record_id in (from fresh_ids) or record_id not in (select record_id from now)"""
+           select person_record_id from held
+           where person_record_id in (from fresh_ids) or person_record_id not in (select person_record_id from now)"""
     )
     fresh, held = con.sql("select (select count(*) from fresh_ids), (select count(*) from held)").fetchall()[0]
     return bool(held) and fresh <= MOST_NEW * held
@@ -134,12 +137,12 @@ def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
 def _resolve_all(
     con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, model: PersonModel, made_by: str
 ) -> Resolved:
-    given = read_records(con.sql(records).to_arrow_table())
+    given = read_records(to_matcher(con.sql(records).to_arrow_table()))
     with scratch() as matcher:
         normalise(matcher, given)
         del given
-        matching = match_people(matcher, labels=labels, model=model)
-        con.execute("create or replace table gone (record_id varchar)")
+        matching = match_people(matcher, labels=to_matcher(labels), model=model)
+        con.execute("create or replace table gone (person_record_id varchar)")
         index = _write_index_files(con, matcher, matching)
         near = _near_labels(con, matcher, records, labels)
     return Resolved(matching, near, None, index, made_by)
@@ -157,32 +160,32 @@ def _resolve_part(
     put(con, "fresh_rows", fresh)
     con.execute(
         """create table fresh as
-           select record_id, name, profile, is_somebody, keys, value_keys, loose_keys from fresh_rows"""
+           select person_record_id, name, profile, is_somebody, keys, value_keys, loose_keys from fresh_rows"""
     )
     find_reached(con)
     _reach_by_ties(con, labels, model, statistics)
     part = con.sql(
         f"""select {", ".join(HEAVY)} from ({current_sql((*HEAVY, "neighbourhood"))})
-            semi join reached using (neighbourhood) anti join gone using (record_id)
+            semi join reached using (neighbourhood) anti join gone using (person_record_id)
             union all by name select {", ".join(_HELD)} from fresh_rows"""
     ).to_arrow_table()
     with scratch() as matcher:
         _take_part(con, matcher, part)
-        matching = match_people(matcher, labels=labels, model=model, statistics=statistics)
-        con.execute("delete from gone where record_id in (select record_id from now)")
+        matching = match_people(matcher, labels=to_matcher(labels), model=model, statistics=statistics)
+        con.execute("delete from gone where person_record_id in (select person_record_id from now)")
         index = _write_index_files(con, matcher, matching)
         near = _near_labels(con, matcher, records, labels)
-        looked_at = matcher.sql("select record_id from people union all from gone").to_arrow_table()
-    return Resolved(matching, near, looked_at["record_id"].combine_chunks(), index, made_by)
+        looked_at = matcher.sql("select record_id as person_record_id from people union all from gone").to_arrow_table()
+    return Resolved(matching, near, looked_at["person_record_id"].combine_chunks(), index, made_by)
 
 
 def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
     """Fresh records in comparable form with their keys; `value_keys`: those by which they are neighbours at once;
     `loose_keys`: those that hold among few."""
-    given = con.sql(f"select * from ({records}) semi join fresh_ids using (record_id)").to_arrow_table()
+    given = con.sql(f"select * from ({records}) semi join fresh_ids using (person_record_id)").to_arrow_table()
     with scratch() as matcher:
-        normalise(matcher, read_records(given), statistics)
-        take_labels(matcher, labels)
+        normalise(matcher, read_records(to_matcher(given)), statistics)
+        take_labels(matcher, to_matcher(labels))
         create_keys(matcher)
         return matcher.sql(
             f"""select f.* exclude (rid), value_keys, loose_keys from ({formed_sql()}) f
@@ -199,21 +202,23 @@ def _reach_by_ties(
     put(con, "labelled_pairs", labels)
     con.execute(
         """insert into candidates
-           select record_id_l, record_id_r from labelled_pairs where record_id_l in (from fresh_ids)
-           union select record_id_r, record_id_l from labelled_pairs where record_id_r in (from fresh_ids)"""
+           select one, other from (
+               select person_record_id_l as one, person_record_id_r as other from labelled_pairs
+               union select person_record_id_r, person_record_id_l from labelled_pairs)
+           where one in (from fresh_ids)"""
     )
     part = con.sql(
         f"""select {", ".join(HEAVY)} from ({current_sql(HEAVY)})
-            where record_id in (select held from candidates) and record_id not in (from gone)
+            where person_record_id in (select held from candidates) and person_record_id not in (from gone)
             union all by name
-            select {", ".join(_HELD)} from fresh_rows where record_id in (select fresh from candidates)"""
+            select {", ".join(_HELD)} from fresh_rows where person_record_id in (select fresh from candidates)"""
     ).to_arrow_table()
     pairs = con.sql("select fresh, held from candidates").to_arrow_table()
     if not pairs.num_rows:
         return
     with scratch() as matcher:
         _take_part(con, matcher, part)
-        kinds = prepare(matcher, labels=labels, statistics=statistics, is_each_alone=True)
+        kinds = prepare(matcher, labels=to_matcher(labels), statistics=statistics, is_each_alone=True)
         put(matcher, "given_pairs", pairs)
         matcher.execute(
             """create table pairs as
@@ -226,9 +231,9 @@ def _reach_by_ties(
             """select record_id from people where rid in (
                    select unnest([l, r]) from judged where is_tie or is_labelled)"""
         ).to_arrow_table()
-    put(con, "tied", tied)
+    put(con, "tied", from_matcher(tied))
     con.execute(
-        """insert into reached select distinct neighbourhood from held semi join tied using (record_id)
+        """insert into reached select distinct neighbourhood from held semi join tied using (person_record_id)
            anti join reached using (neighbourhood)"""
     )
 
@@ -239,12 +244,13 @@ def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnectio
     put(matcher, "part", part)
     matcher.execute(
         f"""create table people as
-            select row_number() over (order by record_id) - 1 as rid, {", ".join(PEOPLE)} from part"""
+            select row_number() over (order by person_record_id) - 1 as rid, person_record_id as record_id,
+                   {", ".join(PEOPLE)} from part"""
     )
     matcher.execute(
         """create table holdings as
            select rid, item.kind as kind, item.value as value from (
-               select rid, unnest(holdings) as item from part join people using (record_id))"""
+               select rid, unnest(holdings) as item from part join people on record_id = person_record_id)"""
     )
     put(matcher, "counted", con.sql("select key, records, names, profiles from sizes_after").to_arrow_table())
     matcher.execute(
@@ -263,9 +269,9 @@ def _write_index_files(
 ) -> IndexFiles:
     """The files of the index, under the number of the run in the index itself: a run that changes no link has none in
     person_links. Makes the table `gone` of the matcher."""
-    put(matcher, "hashes", con.sql("select record_id, row_hash from now").to_arrow_table())
+    put(matcher, "hashes", con.sql("select person_record_id, row_hash from now").to_arrow_table())
     put(matcher, "label_hashes", con.sql("select * from label_hashes").to_arrow_table())
-    put(matcher, "gone", con.sql("select record_id from gone").to_arrow_table())
+    put(matcher, "gone", con.sql("select person_record_id from gone").to_arrow_table())
     return write_files(matcher, matching.neighbourhood, run=int(read_state(PERSON_INDEX).get("run", -1)) + 1)
 
 
@@ -274,26 +280,27 @@ def _near_labels(
 ) -> pa.Table:
     if not labels.num_rows:
         return con.sql(f"select * from ({records}) limit 0").to_arrow_table()
-    looked_at = "select record_id, neighbourhood from people join noted using (rid)"
+    looked_at = "select record_id as person_record_id, neighbourhood from people join noted using (rid)"
     put(con, "looked_at", matcher.sql(looked_at).to_arrow_table())
     if has_table(con, "held"):
         con.execute(
-            """insert into looked_at select record_id, neighbourhood from held
-               anti join looked_at using (record_id) anti join gone using (record_id)"""
+            """insert into looked_at select person_record_id, neighbourhood from held
+               anti join looked_at using (person_record_id) anti join gone using (person_record_id)"""
         )
     return con.sql(
-        f"""select * from ({records}) semi join (
-                select record_id from looked_at where neighbourhood in (
-                    select neighbourhood from looked_at semi join label_hashes using (record_id))) using (record_id)"""
+        f"""select * from ({records}) where person_record_id in (
+                select person_record_id from looked_at where neighbourhood in (
+                    select neighbourhood from looked_at semi join label_hashes using (person_record_id)))"""
     ).to_arrow_table()
 
 
 def _label_hashes(labels: pa.Table) -> pa.Table:
-    """record_id, label_hash: what people judged of each record."""
+    """person_record_id, label_hash: what people judged of each record."""
     with duckdb.connect() as con:
         con.register("labels", labels)
         return con.sql(
-            f"""select record_id, {short_hash("list(other || '=' || label order by other)")} as label_hash from (
-                    select record_id_l as record_id, record_id_r as other, label from labels
-                    union all select record_id_r, record_id_l, label from labels) group by record_id"""
+            f"""select person_record_id, {short_hash("list(other || '=' || label order by other)")} as label_hash from (
+                    select person_record_id_l as person_record_id, person_record_id_r as other, label from labels
+                    union all select person_record_id_r, person_record_id_l, label from labels)
+                group by person_record_id"""
         ).to_arrow_table()

@@ -18,7 +18,7 @@ PERSON_EVENTS = "identity/person_events"
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 HISTORY = pa.schema(
     [
-        ("record_id", pa.string()),
+        ("person_record_id", pa.string()),
         ("person_id", pa.string()),
         ("match_kind", pa.string()),
         ("match_strength", pa.float64()),
@@ -73,18 +73,18 @@ class Moment:
 
 
 def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, moment: Moment) -> pa.Table:
-    """The rows of the history that a run adds or changes, to be merged on (record_id, valid_from).
+    """The rows of the history that a run adds or changes, to be merged on (person_record_id, valid_from).
 
     Args:
         history: `HISTORY` as it is; None or empty before the first run.
-        links: `identity.matching.resolve.LINKS`, the graph as it should be from now on.
-        known: record_id, known_at (null where unknown: now), of the records.
+        links: `LINKS`, the graph as it should be from now on.
+        known: person_record_id, known_at (null where unknown: now), of the records.
         moment: when the run happens.
     """
     with scratch() as con:
         _register(con, "history", history if history is not None else HISTORY.empty_table())
         _register(con, "links", links)
-        _register(con, "known", known.select(["record_id", "known_at"]))
+        _register(con, "known", known.select(["person_record_id", "known_at"]))
         con.execute("create table open_links as select * from history where valid_to is null")
         is_first = moment.closed_until is None
         start = "?" if is_first else "least(greatest(coalesce(c.cause, ?), ?), ?)"
@@ -93,38 +93,40 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
             f"""create table changed as
                 with causes as (
                     select l.person_id, max(k.known_at) as cause
-                    from links l anti join open_links o using (record_id) join known k using (record_id)
+                    from links l anti join open_links o using (person_record_id) join known k using (person_record_id)
                         group by l.person_id)
-                select l.record_id, l.person_id, l.match_kind, l.match_strength, {start} as valid_from,
+                select l.person_record_id, l.person_id, l.match_kind, l.match_strength, {start} as valid_from,
                        o.person_id as old_person_id, o.match_kind as old_kind, o.match_strength as old_strength,
                        o.valid_from as old_from, o.is_backfilled as old_backfilled
-                from links l left join causes c using (person_id) left join open_links o using (record_id)
-                where o.record_id is null or o.person_id <> l.person_id or o.match_kind <> l.match_kind
+                from links l left join causes c using (person_id) left join open_links o using (person_record_id)
+                where o.person_record_id is null or o.person_id <> l.person_id or o.match_kind <> l.match_kind
                    or o.match_strength <> l.match_strength""",
             times,
         )
         changes = con.execute(
             """-- new records, and records that went to another person or belong to the same for another reason
-               select record_id, person_id, match_kind, match_strength, valid_from,
+               select person_record_id, person_id, match_kind, match_strength, valid_from,
                       cast(null as timestamptz) as valid_to, ? as is_backfilled
                from changed
                union all
                -- the link that they leave; one that would have held for no time at all is replaced instead
-               select record_id, old_person_id, old_kind, old_strength, old_from, valid_from, old_backfilled
+               select person_record_id, old_person_id, old_kind, old_strength, old_from, valid_from, old_backfilled
                from changed where old_from < valid_from
                union all
                -- records that are no longer there
-               select record_id, person_id, match_kind, match_strength, valid_from, greatest(?, valid_from),
+               select person_record_id, person_id, match_kind, match_strength, valid_from, greatest(?, valid_from),
                    is_backfilled
-               from open_links anti join links using (record_id)
-               order by record_id, valid_from""",
+               from open_links anti join links using (person_record_id)
+               order by person_record_id, valid_from""",
             [is_first, moment.now],
         ).to_arrow_table()
     return changes.cast(HISTORY)
 
 
 def events(before: pa.Table | None, after: pa.Table, *, run: int, at: datetime, is_backfilled: bool) -> pa.Table:
-    """What a run did to persons: `EVENTS`, a function of the open links before and after it (record_id, person_id).
+    """What a run did to persons: `EVENTS`, a function of the open links before and after it.
+
+    Both have person_record_id and person_id.
 
     birth: a new id. merge: `other_person_id` is gone, most of its records are now `person_id`'s. split: a new id took
     records of `other_person_id`. move: records went from one person to another that was there before, and both
@@ -138,8 +140,8 @@ def events(before: pa.Table | None, after: pa.Table, *, run: int, at: datetime, 
                     new_ids as (select person_id, count(*) as records from after group by person_id),
                     went as (
                         select b.person_id as source, a.person_id as target, count(*) as records,
-                            min(b.record_id) as first_record
-                        from before b join after a using (record_id) group by all),
+                            min(b.person_record_id) as first_record
+                        from before b join after a using (person_record_id) group by all),
                     flows as (
                         select source, target, w.records, t.person_id is null as is_new_target,
                             s.person_id is null as is_source_gone,

@@ -24,16 +24,16 @@ PERSON_INDEX = "identity/person_index"
 PERSON_STATISTICS = "identity/person_statistics"
 #: No value of anybody in Delta's log.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "run"}
-#: Columns of the table `people` that the matcher reads, beside rid.
+#: Columns of the table `people` that the matcher reads, beside rid and record_id.
 PEOPLE = (
-    "record_id", "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "hanzi_once", "pet",
-    "pet_letters", "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
+    "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters",
+    "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
     "national_id", "id_is_checked", "street", "house", "city", "postcode", "issued",
 )  # fmt: skip
 #: Columns that tell which records a run must look at, without their values.
-LIGHT = ("record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
+LIGHT = ("person_record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
 #: Columns that make up a record for the matcher.
-HEAVY = (*PEOPLE, "holdings", "crowded", "guarded")
+HEAVY = ("person_record_id", *PEOPLE, "holdings", "crowded", "guarded")
 #: Tells this index from one with other columns.
 LAYOUT = hashlib.blake2b(" ".join((*LIGHT, *HEAVY)).encode(), digest_size=4).hexdigest()
 _RECORDS_AT_A_TIME = 200_000
@@ -63,8 +63,8 @@ def current_sql(columns: tuple[str, ...]) -> str:
     chosen = ", ".join(f"rows.{column}" for column in columns)
     return f"""
         select {chosen} from {scan(PERSON_INDEX)} rows
-        join (select record_id, max(run) as run from {scan(PERSON_INDEX)} group by record_id) newest
-            on newest.record_id = rows.record_id and newest.run = rows.run
+        join (select person_record_id, max(run) as run from {scan(PERSON_INDEX)} group by person_record_id) newest
+            on newest.person_record_id = rows.person_record_id and newest.run = rows.run
         where not is_gone"""
 
 
@@ -75,15 +75,16 @@ def read_statistics() -> Statistics | None:
 
 
 def formed_sql(rids: str = "true") -> str:
-    """SQL: rid, the columns `PEOPLE`, holdings, keys, name and profile of the records of a scratch connection, after
-    `blocking.create_keys`.
+    """SQL: rid, person_record_id, the columns `PEOPLE`, holdings, keys, name and profile of the records of a scratch
+    connection, after `blocking.create_keys`.
 
     Args:
         rids: condition on rid.
     """
     columns = ", ".join(f"p.{column}" for column in PEOPLE)
     return f"""
-        select rid, {columns}, h.holdings, list_concat({personal_keys_sql()}, v.keys) as keys,
+        select rid, p.record_id as person_record_id, {columns}, h.holdings,
+               list_concat({personal_keys_sql()}, v.keys) as keys,
                {short_hash("p.name_key")} as name, coalesce(o.profile, {short_hash("p.record_id")}) as profile
         from (from people where {rids}) p
         left join (
@@ -97,15 +98,17 @@ def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int
     """Files of the index with the rows of all records of a scratch connection, after `resolve.match_people`; no commit
     names them yet.
 
-    Some records at a time: rows as wide as these, with their lists, are not held in memory for all. Reads the tables
-    `hashes` (record_id, row_hash), `label_hashes` (record_id, label_hash) and `gone` (record_id) beside the matcher's.
+    Some records at a time: rows as wide as these, with their lists, are not held in memory for all. Reads beside the
+    matcher's the tables `hashes` (person_record_id, row_hash), `label_hashes` (person_record_id, label_hash) and `gone`
+    (person_record_id).
     """
     put(con, "placed", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
     con.execute(
         f"""create table noted as
             select p.rid, {short_hash("first.record_id")} as neighbourhood, r.row_hash, l.label_hash
             from people p join placed using (rid) join people first on first.rid = placed.first
-            join hashes r on r.record_id = p.record_id left join label_hashes l on l.record_id = p.record_id"""
+            join hashes r on r.person_record_id = p.record_id
+            left join label_hashes l on l.person_record_id = p.record_id"""
     )
     folder, files = table_folder(PERSON_INDEX), []
     for start in range(0, max(len(neighbourhood), 1), _RECORDS_AT_A_TIME):
@@ -117,7 +120,7 @@ def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int
 
 def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
     """SQL of the index's rows of some records; with the first of them, those that are gone."""
-    gone = f"union all by name select record_id, true as is_gone, {run} as run from gone" if is_first else ""
+    gone = f"union all by name select person_record_id, true as is_gone, {run} as run from gone" if is_first else ""
     return f"""
         with values_guarded as (
             select rid, list(key) as guarded from value_keys

@@ -73,8 +73,8 @@ def hold_to_labels(grouping: pa.Table, labels: pa.Table, *, run: int, persons: i
     Called before the links are written, so that a run that is stopped leaves them as they were.
 
     Args:
-        grouping: `record_id`, `component`: what the matcher makes of the labelled records and those around them by
-            itself, without the labels.
+        grouping: `person_record_id`, `component`: what the matcher makes of the labelled records and those around them
+            by itself, without the labels.
         labels: `identity.review.labels.read_labels()`.
         persons, open_reviews: of the grouping that is to be published.
 
@@ -134,7 +134,7 @@ def groups_of(record_ids: Iterable[str]) -> Groups:
 
     A group's value is None where the record does not say.
     """
-    asked = pa.table({"record_id": pa.array(sorted(set(record_ids)), pa.string())})
+    asked = pa.table({"person_record_id": pa.array(sorted(set(record_ids)), pa.string())})
     if not asked.num_rows or not table_exists(PERSON_RECORDS):
         return {}
     name = "concat(full_name, given_name, family_name)"
@@ -142,13 +142,13 @@ def groups_of(record_ids: Iterable[str]) -> Groups:
         con.register("asked", asked)
         rows = con.execute(
             f"""with told as (
-                    select record_id, {gender_sql("gender")} as gender,
+                    select person_record_id, {gender_sql("gender")} as gender,
                            date_sub('year', {birth_date_sql("birth_date", "updated_at")}, ?::date) as age,
                            case when regexp_matches({name}, '\\p{{Han}}') then 'Han'
                                 when regexp_matches({name}, '\\p{{Latin}}') then 'Latin'
                                 when regexp_matches({name}, '\\p{{L}}') then 'other' end as script
-                    from {scan(PERSON_RECORDS)} semi join asked using (record_id))
-                select record_id, gender, case when age < 18 then 'under 18' when age < 30 then '18 to 29'
+                    from {scan(PERSON_RECORDS)} semi join asked using (person_record_id))
+                select person_record_id, gender, case when age < 18 then 'under 18' when age < 30 then '18 to 29'
                            when age < 45 then '30 to 44' when age < 60 then '45 to 59' when age < 75 then '60 to 74'
                            when age is not null then '75 and over' end as age_band, script
                 from told""",
@@ -159,18 +159,18 @@ def groups_of(record_ids: Iterable[str]) -> Groups:
 
 
 def _records_of(labels: pa.Table) -> list[str]:
-    return [*labels["record_id_l"].to_pylist(), *labels["record_id_r"].to_pylist()]
+    return [*labels["person_record_id_l"].to_pylist(), *labels["person_record_id_r"].to_pylist()]
 
 
 def _published(record_ids: list[str]) -> pa.Table:
     """The links of some records as a grouping."""
     if not table_exists(PERSON_LINKS):
-        return pa.table({"record_id": pa.array([], pa.string()), "component": pa.array([], pa.int64())})
+        return pa.table({"person_record_id": pa.array([], pa.string()), "component": pa.array([], pa.int64())})
     with connect() as con:
-        con.register("asked", pa.table({"record_id": pa.array(sorted(set(record_ids)), pa.string())}))
+        con.register("asked", pa.table({"person_record_id": pa.array(sorted(set(record_ids)), pa.string())}))
         return con.sql(
-            f"""select record_id, dense_rank() over (order by person_id) as component
-                from {scan(PERSON_LINKS)} semi join asked using (record_id) where valid_to is null"""
+            f"""select person_record_id, dense_rank() over (order by person_id) as component
+                from {scan(PERSON_LINKS)} semi join asked using (person_record_id) where valid_to is null"""
         ).to_arrow_table()
 
 

@@ -89,7 +89,8 @@ def check_precision(grouping: pa.Table, labels: pa.Table) -> Gate:
     """What the labels say of a grouping, where it may be published.
 
     Args:
-        grouping: `record_id`, `component` (any integer; equal where two records are one person), without the labels.
+        grouping: `person_record_id`, `component` (any integer; equal where two records are one person), made without
+            the labels.
         labels: `identity.review.labels.IN_FORCE`.
 
     Raises:
@@ -106,7 +107,7 @@ def check_precision(grouping: pa.Table, labels: pa.Table) -> Gate:
 def judge(grouping: pa.Table, labels: pa.Table) -> Gate:
     """What the labels say of a grouping; refuses nothing."""
     held = labelled_components(grouping, labels)
-    return _judge([(row["record_id_l"], row["record_id_r"], row["label"]) for row in labels.to_pylist()], held)
+    return _judge(_labelled_pairs(labels), held)
 
 
 def judge_by_group(
@@ -115,18 +116,17 @@ def judge_by_group(
     """The same for each value of each group; a pair counts for every value that its two records tell.
 
     Args:
-        groups: group -> record_id -> value.
+        groups: group -> person_record_id -> value.
     """
     held = labelled_components(grouping, labels)
     found: dict[str, dict[str | None, Gate]] = {}
     for group, value_of in groups.items():
         pairs: dict[str | None, list[tuple[str, str, str]]] = {}
-        for row in labels.to_pylist():
-            left, right = row["record_id_l"], row["record_id_r"]
+        for left, right, label in _labelled_pairs(labels):
             if left in held and right in held:
                 told = {value_of.get(left), value_of.get(right)}
                 for value in (told - {None}) or told:
-                    pairs.setdefault(value, []).append((left, right, row["label"]))
+                    pairs.setdefault(value, []).append((left, right, label))
         found[group] = {
             value: _judge(of_value, held)
             for value, of_value in sorted(pairs.items(), key=lambda item: (item[0] is None, item[0] or ""))
@@ -136,11 +136,16 @@ def judge_by_group(
 
 def labelled_components(grouping: pa.Table, labels: pa.Table) -> dict[str, int]:
     """The component of each labelled record that the grouping has."""
-    wanted = pa.chunked_array(
-        [*labels["record_id_l"].chunks, *labels["record_id_r"].chunks], labels.schema.field("record_id_l").type
-    ).unique()
-    found = grouping.filter(pa.compute.is_in(grouping["record_id"], value_set=wanted))
-    return dict(zip(found["record_id"].to_pylist(), found["component"].to_pylist(), strict=True))
+    wanted = pa.array(
+        sorted({name for left, right, _ in _labelled_pairs(labels) for name in (left, right)}), pa.string()
+    )
+    found = grouping.filter(pa.compute.is_in(grouping["person_record_id"], value_set=wanted))
+    return dict(zip(found["person_record_id"].to_pylist(), found["component"].to_pylist(), strict=True))
+
+
+def _labelled_pairs(labels: pa.Table) -> list[tuple[str, str, str]]:
+    names = ("person_record_id_l", "person_record_id_r", "label")
+    return list(zip(*(labels[name].to_pylist() for name in names), strict=True))
 
 
 def _judge(labelled: list[tuple[str, str, str]], held: Mapping[str, int]) -> Gate:

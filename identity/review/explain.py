@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from identity.links.as_of import PERSON_LINKS
+from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.person_index import PERSON_STATISTICS, read_statistics
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics
@@ -58,8 +59,8 @@ class Tie:
         comparisons: what was compared, what says most for one person first.
     """
 
-    record_id_l: str
-    record_id_r: str
+    person_record_id_l: str
+    person_record_id_r: str
     match_kind: str
     match_strength: float
     prior_bits: float
@@ -72,8 +73,8 @@ def ties_of(person_id: str) -> list[Tie]:
         return []
     with connect() as con:
         records = con.execute(
-            f"""select * from {scan(PERSON_RECORDS)} where record_id in (
-                    select record_id from {scan(PERSON_LINKS)} where person_id = ? and valid_to is null)""",
+            f"""select * from {scan(PERSON_RECORDS)} where person_record_id in (
+                    select person_record_id from {scan(PERSON_LINKS)} where person_id = ? and valid_to is null)""",
             [person_id],
         ).to_arrow_table()
     return ties_among(records, statistics=statistics_in_use(), labels=read_labels(), model=lake_model())
@@ -91,8 +92,9 @@ def ties_among(
         return []
     model = model or load_model()
     with scratch() as con:
-        normalise(con, read_records(records), statistics)
-        return _ties(con, match_people(con, labels=labels, model=model, statistics=statistics).pairs, model)
+        normalise(con, read_records(to_matcher(records)), statistics)
+        named = None if labels is None else to_matcher(labels)
+        return _ties(con, match_people(con, labels=named, model=model, statistics=statistics).pairs, model)
 
 
 def _ties(con: duckdb.DuckDBPyConnection, pairs: pa.Table, model: PersonModel) -> list[Tie]:
@@ -106,14 +108,14 @@ def _ties(con: duckdb.DuckDBPyConnection, pairs: pa.Table, model: PersonModel) -
     ).to_arrow_table()
     level_of = {(row["l"], row["r"]): row for row in levels.to_pylist()}
     ties = [
-        _tie(pair, model, values, level_of.get((pair["record_id_l"], pair["record_id_r"]), {}))
-        for pair in pairs.to_pylist()
+        _tie(pair, model, values, level_of.get((pair["person_record_id_l"], pair["person_record_id_r"]), {}))
+        for pair in from_matcher(pairs).to_pylist()
     ]
-    return sorted(ties, key=lambda tie: (-tie.match_strength, tie.record_id_l, tie.record_id_r))
+    return sorted(ties, key=lambda tie: (-tie.match_strength, tie.person_record_id_l, tie.person_record_id_r))
 
 
 def _tie(pair: dict[str, Any], model: PersonModel, values: dict[str, dict[str, Any]], levels: dict[str, Any]) -> Tie:
-    left, right = values[pair["record_id_l"]], values[pair["record_id_r"]]
+    left, right = values[pair["person_record_id_l"]], values[pair["person_record_id_r"]]
     comparisons = [
         Comparison(
             name,
@@ -126,8 +128,8 @@ def _tie(pair: dict[str, Any], model: PersonModel, values: dict[str, dict[str, A
         if pair[f"weight_{name}"] is not None
     ]
     return Tie(
-        pair["record_id_l"],
-        pair["record_id_r"],
+        pair["person_record_id_l"],
+        pair["person_record_id_r"],
         pair["match_kind"],
         pair["match_strength"],
         pair["weight_prior"],

@@ -27,8 +27,8 @@ SAME, DIFFERENT, WITHDRAWN = "same", "different", "withdrawn"
 SCHEMA = pa.schema(
     [
         ("number", pa.int64()),
-        ("record_id_l", pa.string()),
-        ("record_id_r", pa.string()),
+        ("person_record_id_l", pa.string()),
+        ("person_record_id_r", pa.string()),
         ("label", pa.string()),
         ("labelled_at", TIMESTAMP),
         ("labelled_by", pa.string()),
@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
     ]
 )
 #: What holds now, as the matcher and the gate take it.
-IN_FORCE = pa.schema([("record_id_l", pa.string()), ("record_id_r", pa.string()), ("label", pa.string())])
+IN_FORCE = pa.schema([("person_record_id_l", pa.string()), ("person_record_id_r", pa.string()), ("label", pa.string())])
 #: Notes and names of people stay out of the statistics in the table's log.
 _CONFIGURATION = {"delta.dataSkippingStatsColumns": "number,labelled_at"}
 
@@ -49,22 +49,28 @@ class LabelError(LakeError):
 
 @dataclass(frozen=True)
 class Label:
-    """One judgement in force; `record_id_l` sorts before `record_id_r`."""
+    """One judgement in force; `person_record_id_l` sorts before `person_record_id_r`."""
 
-    record_id_l: str
-    record_id_r: str
+    person_record_id_l: str
+    person_record_id_r: str
     label: str
     labelled_at: datetime
     labelled_by: str
     note: str | None = None
 
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The ids of the two person records."""
+        return self.person_record_id_l, self.person_record_id_r
+
     def __str__(self) -> str:
-        return f"{self.record_id_l} {self.label} {self.record_id_r} ({self.labelled_by}, {self.labelled_at:%Y-%m-%d})"
+        said_by = f"({self.labelled_by}, {self.labelled_at:%Y-%m-%d})"
+        return f"{self.person_record_id_l} {self.label} {self.person_record_id_r} {said_by}"
 
 
 def read_labels() -> pa.Table:
     """The labels in force, `IN_FORCE`, in the order of their records; empty where nobody has judged anything."""
-    held = [(one.record_id_l, one.record_id_r, one.label) for one in labels_in_force()]
+    held = [(*one.pair, one.label) for one in labels_in_force()]
     columns = list(zip(*held, strict=True)) or [(), (), ()]
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=IN_FORCE)
 
@@ -75,15 +81,16 @@ def labels_in_force() -> list[Label]:
         return []
     with connect() as con:
         rows = con.sql(
-            f"""select record_id_l, record_id_r, label, labelled_at, labelled_by, note from (
-                    select *, row_number() over (partition by record_id_l, record_id_r order by number desc) as age
+            f"""select person_record_id_l, person_record_id_r, label, labelled_at, labelled_by, note from (
+                    select *, row_number() over (
+                        partition by person_record_id_l, person_record_id_r order by number desc) as age
                     from {scan(PERSON_LABELS)})
-                where age = 1 and label <> '{WITHDRAWN}' order by record_id_l, record_id_r"""
+                where age = 1 and label <> '{WITHDRAWN}' order by person_record_id_l, person_record_id_r"""
         ).fetchall()
     return [Label(*row) for row in rows]
 
 
-def give_label(record_id: str, other_record_id: str, label: str, *, note: str | None = None) -> Label | None:
+def give_label(person_record_id: str, other_record_id: str, label: str, *, note: str | None = None) -> Label | None:
     """Write down that two records are the same person, are different ones, or that nothing is said of them any more.
 
     Args:
@@ -96,12 +103,12 @@ def give_label(record_id: str, other_record_id: str, label: str, *, note: str | 
         LabelError: the two are one record, a record is unknown, there is nothing to withdraw, or what others said
             contradicts it; the chain of labels is named.
     """
-    left, right = sorted((record_id, other_record_id))
+    left, right = sorted((person_record_id, other_record_id))
     if left == right:
         raise LabelError(f"{left} was given twice", cure="name two records")
     with table_lock(PERSON_LABELS):
         held = labels_in_force()
-        before = next((one for one in held if (one.record_id_l, one.record_id_r) == (left, right)), None)
+        before = next((one for one in held if one.pair == (left, right)), None)
         if label == WITHDRAWN:
             if before is None:
                 raise LabelError(
@@ -124,18 +131,21 @@ def contradiction(held: Iterable[Label], left: str, right: str, label: str) -> l
 
     The chain goes from record to record; all of it but one label says `same`.
     """
-    others = [one for one in held if {one.record_id_l, one.record_id_r} != {left, right}]
+    others = [one for one in held if set(one.pair) != {left, right}]
     ties: dict[str, list[tuple[str, Label]]] = {}
     for one in others:
         if one.label == SAME:
-            ties.setdefault(one.record_id_l, []).append((one.record_id_r, one))
-            ties.setdefault(one.record_id_r, []).append((one.record_id_l, one))
+            ties.setdefault(one.person_record_id_l, []).append((one.person_record_id_r, one))
+            ties.setdefault(one.person_record_id_r, []).append((one.person_record_id_l, one))
     from_left = _chains(ties, left)
     if label == DIFFERENT:
         return from_left.get(right, [])
     from_right = _chains(ties, right)
     for one in others:
-        for a, b in ((one.record_id_l, one.record_id_r), (one.record_id_r, one.record_id_l)):
+        for a, b in (
+            one.pair,
+            one.pair[::-1],
+        ):
             if one.label == DIFFERENT and a in from_left and b in from_right:
                 return [*from_left[a], one, *reversed(from_right[b])]
     return []
@@ -148,7 +158,7 @@ def unknown_records(record_ids: Iterable[str]) -> list[str]:
         raise LabelError("this lake knows no records of anybody yet", cure="fill it first: lake run")
     with connect() as con:
         found = con.execute(
-            f"select record_id from {scan(PERSON_RECORDS)} where list_contains(?, record_id)", [asked]
+            f"select person_record_id from {scan(PERSON_RECORDS)} where list_contains(?, person_record_id)", [asked]
         ).fetchall()
     return sorted(set(asked) - {row[0] for row in found})
 
@@ -169,11 +179,11 @@ def _chains(ties: dict[str, list[tuple[str, Label]]], start: str) -> dict[str, l
 def _refuse_contradiction(held: list[Label], left: str, right: str, label: str) -> None:
     chain = contradiction(held, left, right, label)
     if chain:
-        pairs = "; ".join(f"lake identity review {one.record_id_l},{one.record_id_r}" for one in chain[:3])
+        pairs = "; ".join(f"lake identity review {','.join(one.pair)}" for one in chain[:3])
         raise LabelError(
             f"{left} {label} {right} contradicts what was said before: {'; '.join(map(str, chain))}",
             cure=f"look again ({pairs}), and take back the label that is wrong: "
-            f"lake identity label {chain[0].record_id_l},{chain[0].record_id_r} withdraw",
+            f"lake identity label {','.join(chain[0].pair)} withdraw",
         )
 
 

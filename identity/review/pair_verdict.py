@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from identity.links.matcher_columns import to_matcher
 from identity.links.person_index import PERSON_INDEX, current_sql
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics
@@ -60,12 +61,12 @@ def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) ->
         model, statistics: those in use.
     """
     with scratch() as con:
-        normalise(con, read_records(records), statistics)
+        normalise(con, read_records(to_matcher(records)), statistics)
         left, right = con.sql(f"select {', '.join(_COMPARABLE.values())} from people order by rid").fetchall()
         same = [name for name, a, b in zip(_COMPARABLE, left, right, strict=True) if a is not None and a == b]
         if con.sql("select 1 from people where not is_somebody").fetchall():
             return Opinion(same)
-        _leave_out_guarded(con, records["record_id"].to_pylist())
+        _leave_out_guarded(con, records["person_record_id"].to_pylist())
         kinds = prepare(con, statistics=statistics, is_each_alone=True)
         create_pairs(con, kinds)
         # Where they share no key, or a crowded one, they were never candidates: held against each other all the same.
@@ -91,8 +92,8 @@ def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]
     if table_exists(PERSON_INDEX):
         with connect() as lake:
             guarded = lake.execute(
-                f"""select unnest(guarded) from ({current_sql(("record_id", "guarded"))})
-                    where record_id in (select unnest(?))""",
+                f"""select unnest(guarded) from ({current_sql(("person_record_id", "guarded"))})
+                    where person_record_id in (select unnest(?))""",
                 [list(record_ids)],
             ).fetchall()
     keys = pa.array([key for (key,) in guarded], pa.int64())

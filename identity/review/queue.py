@@ -28,8 +28,8 @@ NEAR_THRESHOLD = "NEAR_THRESHOLD"
 SCHEMA = pa.schema(
     [
         ("pair_id", pa.string()),
-        ("record_id_l", pa.string()),
-        ("record_id_r", pa.string()),
+        ("person_record_id_l", pa.string()),
+        ("person_record_id_r", pa.string()),
         ("reason", pa.string()),
         ("match_strength", pa.float64()),
         ("weights", pa.list_(pa.struct([("comparison", pa.string()), ("weight_bits", pa.float64())]))),
@@ -58,8 +58,8 @@ class Review:
     """
 
     pair_id: str
-    record_id_l: str
-    record_id_r: str
+    person_record_id_l: str
+    person_record_id_r: str
     reason: str
     match_strength: float
     weights: list[dict[str, Any]]
@@ -89,7 +89,7 @@ def plan_reviews(
     """The queue as it should be after a run; writes nothing.
 
     Args:
-        reviews: record_id_l, record_id_r, reason, match_strength and one `weight_…` per comparison, as
+        reviews: person_record_id_l, person_record_id_r, reason, match_strength and one `weight_…` per comparison, as
             `identity.matching.resolve.Matching.reviews`.
         at, run: the run's clock and number.
         among: record_ids that the run looked at, where it did not look at all: pairs of others stay as they are.
@@ -101,8 +101,8 @@ def plan_reviews(
         con.execute(f"create temp table found as {_found_sql(reviews.column_names)}")
         looked_at = "true"
         if among is not None:
-            con.register("among", pa.table({"record_id": among}))
-            looked_at = "(record_id_l in (from among) or record_id_r in (from among))"
+            con.register("among", pa.table({"person_record_id": among}))
+            looked_at = "(person_record_id_l in (from among) or person_record_id_r in (from among))"
         changes = con.execute(_changes_sql(looked_at), {"at": at, "run": run}).to_arrow_table()
         con.register("changes", changes)
         row = con.execute(
@@ -128,9 +128,9 @@ def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[
             f"""with open_pairs as (
                     select *, case when reason = '{NEAR_THRESHOLD}' then round(abs(match_strength - $threshold))
                         else 0 end as bits_away
-                    from {scan(PERSON_REVIEWS)} anti join labels using (record_id_l, record_id_r)
+                    from {scan(PERSON_REVIEWS)} anti join labels using (person_record_id_l, person_record_id_r)
                     where state = '{OPEN}' and ($reason is null or reason = $reason)),
-                links as (select record_id, person_id from {links_sql()}),
+                links as (select person_record_id, person_id from {links_sql()}),
                 sizes as (select person_id, count(*) as records from links group by 1),
                 asked as (
                     select q.*, l.person_id as person_id_l, r.person_id as person_id_r,
@@ -139,10 +139,12 @@ def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[
                            coalesce(least(l.person_id, r.person_id) || greatest(l.person_id, r.person_id),
                                pair_id) as who
                     from open_pairs q
-                        left join links l on l.record_id = record_id_l left join sizes ls on ls.person_id = l.person_id
-                        left join links r on r.record_id = record_id_r left join sizes rs on rs.person_id = r.person_id)
-                select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at, person_id_l,
-                       person_id_r, records, count(*) over (partition by who) as pairs
+                        left join links l on l.person_record_id = person_record_id_l
+                        left join sizes ls on ls.person_id = l.person_id
+                        left join links r on r.person_record_id = person_record_id_r
+                        left join sizes rs on rs.person_id = r.person_id)
+                select pair_id, person_record_id_l, person_record_id_r, reason, match_strength, weights, first_seen_at,
+                       person_id_l, person_id_r, records, count(*) over (partition by who) as pairs
                 from asked
                 qualify row_number() over (partition by who order by bits_away, match_strength desc, pair_id) = 1
                 order by reason = '{NEAR_THRESHOLD}' and person_id_l is not distinct from person_id_r, bits_away,
@@ -159,7 +161,8 @@ def count_open() -> dict[str, int]:
     with connect() as con:
         con.register("labels", read_labels())
         rows = con.execute(
-            f"""select reason, count(*) from {scan(PERSON_REVIEWS)} anti join labels using (record_id_l, record_id_r)
+            f"""select reason, count(*)
+                from {scan(PERSON_REVIEWS)} anti join labels using (person_record_id_l, person_record_id_r)
                 where state = '{OPEN}' group by 1 order by 1"""
         ).fetchall()
     return dict(rows)
@@ -186,9 +189,9 @@ def find_pair(text: str) -> tuple[str, str]:
     )
 
 
-def pair_id(record_id: str, other_record_id: str) -> str:
+def pair_id(person_record_id: str, other_record_id: str) -> str:
     """The short name of a pair, the same whichever record is named first and for ever."""
-    left, right = sorted((record_id, other_record_id))
+    left, right = sorted((person_record_id, other_record_id))
     with duckdb.connect() as con:
         row = con.execute(f"select {_pair_id_sql('$l', '$r')}", {"l": left, "r": right}).fetchone()
     assert row is not None
@@ -196,18 +199,18 @@ def pair_id(record_id: str, other_record_id: str) -> str:
 
 
 def links_sql() -> str:
-    """The links that hold now, as a relation `links` of record_id and person_id; empty where there are none."""
+    """The links that hold now, as a relation `links` of person_record_id and person_id; empty where there are none."""
     if not table_exists(PERSON_LINKS):
-        return "(select null::varchar as record_id, null::varchar as person_id where false) links"
-    return f"(select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null) links"
+        return "(select null::varchar as person_record_id, null::varchar as person_id where false) links"
+    return f"(select person_record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null) links"
 
 
 def _named_records(text: str) -> tuple[str, str]:
-    """A record_id may hold a comma itself: the split at which the lake knows both is meant. It knows those that are
-    gone by their labels, which may have to be taken back."""
+    """An id may hold a comma itself: the split at which the lake knows both is meant. It knows those that are gone by
+    their labels, which may have to be taken back."""
     parts = text.split(",")
     splits = [(",".join(parts[:at]).strip(), ",".join(parts[at:]).strip()) for at in range(1, len(parts))]
-    labelled = {name for one in labels_in_force() for name in (one.record_id_l, one.record_id_r)}
+    labelled = {name for one in labels_in_force() for name in one.pair}
     unknown = set(unknown_records({name for split in splits for name in split})) - labelled
     known = [split for split in splits if not unknown & set(split)]
     if not known:
@@ -232,7 +235,7 @@ def _reviews_beginning_with(text: str) -> list[tuple[str, str, str]]:
         return []
     with connect() as con:
         return con.execute(
-            f"""select pair_id, record_id_l, record_id_r from {scan(PERSON_REVIEWS)}
+            f"""select pair_id, person_record_id_l, person_record_id_r from {scan(PERSON_REVIEWS)}
                 where starts_with(pair_id, ?) order by pair_id""",
             [text if text.startswith("q-") else f"q-{text}"],
         ).fetchall()
@@ -265,28 +268,30 @@ def _found_sql(columns: Iterable[str]) -> str:
     made = f"list_filter([{weights}], x -> x.weight_bits is not null)" if weights else "[]"
     return f"""
         with pairs as (
-            select least(record_id_l, record_id_r) as record_id_l, greatest(record_id_l, record_id_r) as record_id_r,
+            select least(person_record_id_l, person_record_id_r) as person_record_id_l,
+                   greatest(person_record_id_l, person_record_id_r) as person_record_id_r,
                    reason, round(match_strength::double, 2) as match_strength,
                    {made}::struct(comparison varchar, weight_bits double)[] as weights
-            from given where record_id_l <> record_id_r)
-        select {_pair_id_sql("record_id_l", "record_id_r")} as pair_id, record_id_l, record_id_r,
+            from given where person_record_id_l <> person_record_id_r)
+        select {_pair_id_sql("person_record_id_l", "person_record_id_r")} as pair_id,
+               person_record_id_l, person_record_id_r,
                max_by(reason, (abs(match_strength), reason)) as reason,
                max_by(match_strength, (abs(match_strength), reason)) as match_strength,
                max_by(weights, (abs(match_strength), reason)) as weights
-        from pairs group by record_id_l, record_id_r"""
+        from pairs group by person_record_id_l, person_record_id_r"""
 
 
 def _changes_sql(looked_at: str) -> str:
     return f"""
-        select f.pair_id, f.record_id_l, f.record_id_r, f.reason, f.match_strength, f.weights,
+        select f.pair_id, f.person_record_id_l, f.person_record_id_r, f.reason, f.match_strength, f.weights,
                coalesce(h.first_seen_at, $at) as first_seen_at, '{OPEN}' as state, null as closed_by, $run as run
-        from found f anti join labels using (record_id_l, record_id_r) left join held h using (pair_id)
+        from found f anti join labels using (person_record_id_l, person_record_id_r) left join held h using (pair_id)
         where h.pair_id is null or h.state <> '{OPEN}' or h.reason <> f.reason
            or h.match_strength is distinct from f.match_strength or h.weights is distinct from f.weights
         union all
-        select pair_id, record_id_l, record_id_r, reason, match_strength, weights, first_seen_at,
+        select pair_id, person_record_id_l, person_record_id_r, reason, match_strength, weights, first_seen_at,
                '{CLOSED}', case when label is null then 'no_longer_found' else 'label' end, $run
-        from held left join labels using (record_id_l, record_id_r)
+        from held left join labels using (person_record_id_l, person_record_id_r)
         where state = '{OPEN}' and (label is not null
             or (pair_id not in (select pair_id from found) and {looked_at}))
         order by pair_id"""

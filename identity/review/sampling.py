@@ -22,9 +22,10 @@ def sample_of_links(size: int, *, seed: int = 0) -> list[tuple[str, str]]:
         con.execute(f"select setseed({(seed % 1000) / 1000})")
         rows = con.execute(
             f"""with held as (
-                        select person_id, list(record_id order by record_id) as ids
-                        from {links_sql()} semi join {scan(PERSON_RECORDS)} named
-                            on links.record_id = named.record_id and coalesce(full_name, family_name) is not null
+                        select person_id, list(person_record_id order by person_record_id) as ids
+                        from {links_sql()} semi join (
+                            from {scan(PERSON_RECORDS)} where coalesce(full_name, family_name) is not null)
+                            using (person_record_id)
                         group by 1),
                     sizes as (
                         select ids, sum(len(ids) * (len(ids) - 1) // 2) over (order by person_id) as upto,
@@ -37,10 +38,11 @@ def sample_of_links(size: int, *, seed: int = 0) -> list[tuple[str, str]]:
                                1 + cast(floor(b * (len(ids) - 1)) as bigint) as b
                         from drawn asof join sizes on drawn.place <= sizes.upto),
                     pairs as (select ids[a] as one, ids[case when b >= a then b + 1 else b end] as other from placed)
-                select distinct least(one, other) as record_id_l, greatest(one, other) as record_id_r
-                from pairs anti join labels
-                    on labels.record_id_l = least(one, other) and labels.record_id_r = greatest(one, other)
-                order by hash(record_id_l || record_id_r) limit $size""",
+                select distinct person_record_id_l, person_record_id_r
+                from (
+                    select least(one, other) as person_record_id_l, greatest(one, other) as person_record_id_r
+                    from pairs) anti join labels using (person_record_id_l, person_record_id_r)
+                order by hash(person_record_id_l || person_record_id_r) limit $size""",
             {"draws": size * 4, "size": size},
         ).fetchall()
     return rows

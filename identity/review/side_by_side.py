@@ -21,7 +21,7 @@ from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 
 #: Said of a record by the table itself, not by its source.
-_OURS = {"record_id", "content_hash", "batch_id", "first_known_at", "landed_at"}
+_OURS = {"person_record_id", "content_hash", "batch_id", "first_known_at", "landed_at"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,8 @@ class SideBySide:
     """
 
     pair_id: str
-    record_id_l: str
-    record_id_r: str
+    person_record_id_l: str
+    person_record_id_r: str
     person_id_l: str | None
     person_id_r: str | None
     fields: list[tuple[str, Any, Any]]
@@ -67,22 +67,22 @@ class SideBySide:
         return self.person_id_l is not None and self.person_id_l == self.person_id_r
 
 
-def side_by_side(record_id: str, other_record_id: str) -> SideBySide:
+def side_by_side(person_record_id: str, other_record_id: str) -> SideBySide:
     """Everything that a judgement of two records needs; a record that is gone shows no value."""
-    left, right = sorted((record_id, other_record_id))
+    left, right = sorted((person_record_id, other_record_id))
     found, persons = _records(left, right), _persons(left, right)
-    records = {row["record_id"]: row for row in found.to_pylist()}
+    records = {row["person_record_id"]: row for row in found.to_pylist()}
     review = _review(left, right)
     said = _opinion(found)
     weights, strength = said.weights, said.match_strength
     if strength is None and review:
         weights = {item["comparison"]: item["weight_bits"] for item in review["weights"] or []}
         strength = review["match_strength"]
-    label = next((one for one in labels_in_force() if (one.record_id_l, one.record_id_r) == (left, right)), None)
+    label = next((one for one in labels_in_force() if one.pair == (left, right)), None)
     return SideBySide(
         pair_id=pair_id(left, right),
-        record_id_l=left,
-        record_id_r=right,
+        person_record_id_l=left,
+        person_record_id_r=right,
         person_id_l=persons.get(left),
         person_id_r=persons.get(right),
         fields=_fields(records.get(left, {}), records.get(right, {})),
@@ -102,7 +102,7 @@ def _records(*record_ids: str) -> pa.Table:
         return PERSON_RECORD.empty_table()
     with connect() as con:
         return con.execute(
-            f"select * from {scan(PERSON_RECORDS)} where list_contains(?, record_id)", [list(record_ids)]
+            f"select * from {scan(PERSON_RECORDS)} where list_contains(?, person_record_id)", [list(record_ids)]
         ).to_arrow_table()
 
 
@@ -119,8 +119,8 @@ def _persons(*record_ids: str) -> dict[str, str]:
         return {}
     with connect() as con:
         rows = con.execute(
-            f"""select record_id, person_id from {scan(PERSON_LINKS)}
-                where valid_to is null and list_contains(?, record_id)""",
+            f"""select person_record_id, person_id from {scan(PERSON_LINKS)}
+                where valid_to is null and list_contains(?, person_record_id)""",
             [list(record_ids)],
         ).fetchall()
     return dict(rows)
@@ -131,7 +131,8 @@ def _review(left: str, right: str) -> dict[str, Any]:
         return {}
     with connect() as con:
         rows = con.execute(
-            f"select * from {scan(PERSON_REVIEWS)} where record_id_l = ? and record_id_r = ?", [left, right]
+            f"select * from {scan(PERSON_REVIEWS)} where person_record_id_l = ? and person_record_id_r = ?",
+            [left, right],
         ).to_arrow_table()
     found = rows.to_pylist()
     return found[0] if found else {}

@@ -199,7 +199,7 @@ def record_id(entity: Entity) -> str:
         f"lake_token({quoted(name)}::varchar)" if entity.column(name).is_personal else f"{quoted(name)}::varchar"
         for name in entity.primary_key
     ]
-    return f"{literal(f'{entity.source}:{entity.name}:')} || " + " || '|' || ".join(parts)
+    return f"{literal(entity.record_id_prefix)} || " + " || '|' || ".join(parts)
 
 
 def content_hash(entity: Entity, added: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 
 from identity.links.link_history import HISTORY
+from identity.links.matcher_columns import from_matcher
 from identity.matching.person_records import SCHEMA
 from identity.review.queue import plan_reviews
 from lake.writer import overwrite
@@ -23,12 +24,12 @@ A, B, C, D = (str(row["record_id"]) for row in PEOPLE)
 def make(*, with_links: bool = True) -> None:
     """Write the records and their links."""
     rows = [{"source": "crm", "updated_at": NOW, "identifiers": []} | row for row in PEOPLE]
-    overwrite("identity/person_records", pa.Table.from_pylist(rows, schema=SCHEMA))
+    overwrite("identity/person_records", from_matcher(pa.Table.from_pylist(rows, schema=SCHEMA)))
     if not with_links:
         return
     links = [
         {
-            "record_id": record,
+            "person_record_id": record,
             "person_id": person,
             "match_kind": "SAME_PHONE",
             "match_strength": 12.0,
@@ -48,7 +49,7 @@ def update_reviews(reviews: pa.Table, *, at: datetime = NOW, run: int = 0, among
 
 def unsure(*pairs: tuple[str, str, str, float]) -> pa.Table:
     """Doubtful pairs (record, record, reason, bits) as the matcher gives them."""
-    names = ("record_id_l", "record_id_r", "reason", "match_strength")
+    names = ("person_record_id_l", "person_record_id_r", "reason", "match_strength")
     rows = [dict(zip(names, pair, strict=True)) | {"weight_name": 3.0, "weight_birth": pair[3] - 4.0} for pair in pairs]
     schema = pa.schema(
         [(name, pa.string()) for name in names[:3]]

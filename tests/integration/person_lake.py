@@ -24,6 +24,7 @@ import pytest
 
 from contracts.settings import PROJECT_ROOT
 from identity.links.link_history import BEGINNING, EVENTS, HISTORY
+from identity.links.matcher_columns import from_matcher
 from identity.matching.person_records import SCHEMA
 from identity.review.queue import SCHEMA as REVIEWS
 from lake.writer import append, overwrite
@@ -63,7 +64,9 @@ RECORDS: list[dict[str, Any]] = [
 
 def make() -> None:
     """Write every table that the page reads."""
-    overwrite("identity/person_records", pa.Table.from_pylist([_record(row) for row in RECORDS], schema=SCHEMA))
+    overwrite(
+        "identity/person_records", from_matcher(pa.Table.from_pylist([_record(row) for row in RECORDS], schema=SCHEMA))
+    )
     overwrite("identity/person_links", pa.Table.from_pylist(_links(), schema=HISTORY))
     overwrite("identity/person_events", pa.Table.from_pylist(_ledger(), schema=EVENTS))
     overwrite("identity/person_reviews", pa.Table.from_pylist(_reviews(), schema=REVIEWS))
@@ -99,7 +102,7 @@ def _links() -> list[dict[str, Any]]:
         if "was_mei" in row:
             spans = [(BEGINNING, PARTED_AT, MEI, "SAME_NAME", 3.0), (PARTED_AT, None, *spans[0][2:])]
         links += [
-            {"record_id": row["record_id"], "person_id": person, "match_kind": kind, "match_strength": bits,
+            {"person_record_id": row["record_id"], "person_id": person, "match_kind": kind, "match_strength": bits,
              "valid_from": begin, "valid_to": end, "is_backfilled": begin == BEGINNING}
             for begin, end, person, kind, bits in spans
         ]  # fmt: skip
@@ -120,9 +123,9 @@ def _reviews() -> list[dict[str, Any]]:
     weights = [{"comparison": "email", "weight_bits": 9.0}, {"comparison": "name", "weight_bits": -4.5}]
     open_ = {"weights": weights, "first_seen_at": NOW, "state": "open", "closed_by": None, "run": 1}
     return [
-        {"pair_id": "k7q2m4x1", "record_id_l": "crm:customers:C2", "record_id_r": "web_app:person:b",
+        {"pair_id": "k7q2m4x1", "person_record_id_l": "crm:customers:C2", "person_record_id_r": "web_app:person:b",
          "reason": "NEAR_THRESHOLD", "match_strength": -3.5, **open_},
-        {"pair_id": "closed01", "record_id_l": "crm:customers:C1", "record_id_r": "orders:person:a",
+        {"pair_id": "closed01", "person_record_id_l": "crm:customers:C1", "person_record_id_r": "orders:person:a",
          "reason": "NEAR_THRESHOLD", "match_strength": 1.0, **open_, "state": "closed"},
     ]  # fmt: skip
 

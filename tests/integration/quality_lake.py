@@ -36,15 +36,15 @@ def make() -> None:
     write(
         "identity/person_records",
         [
-            {"record_id": r, "source": "crm", "updated_at": NOW - timedelta(days=3), "full_name": PLANTED[1]}
+            {"person_record_id": r, "source": "crm", "updated_at": NOW - timedelta(days=3), "full_name": PLANTED[1]}
             for r in records
         ],
     )
     write(
         "identity/person_links",
         [
-            {"record_id": r, "person_id": p, "match_kind": "same_crm_id", "match_strength": 1.0, "valid_from": early,
-             "valid_to": None, "is_backfilled": True}
+            {"person_record_id": r, "person_id": p, "match_kind": "same_crm_id", "match_strength": 1.0,
+             "valid_from": early, "valid_to": None, "is_backfilled": True}
             for r, p in zip(records, owners, strict=True)
         ],
     )  # fmt: skip
@@ -150,7 +150,7 @@ _DAMAGE: list[tuple[str, Callable[[list[Row]], list[Row]], dict[Promise, str]]] 
         _twice(0),
         {
             ("identity/person_links", None, "is_unique"): "block",
-            ("identity/person_links", "record_id", "has_one_open_link"): "block",
+            ("identity/person_links", "person_record_id", "has_one_open_link"): "block",
             ("identity/person_links", None, "links_do_not_overlap"): "block",
             ("identity/person_links", None, "open_links_equal_records"): "block",
         },

@@ -66,7 +66,7 @@ def write_links(links: dict[str, str]) -> None:
     instant = pa.timestamp("us", "UTC")
     schema = pa.schema(
         [
-            ("record_id", pa.string()), ("person_id", pa.string()), ("match_kind", pa.string()),
+            ("person_record_id", pa.string()), ("person_id", pa.string()), ("match_kind", pa.string()),
             ("match_strength", pa.float64()), ("valid_from", instant), ("valid_to", instant),
             ("is_backfilled", pa.bool_()),
         ]
@@ -76,7 +76,7 @@ def write_links(links: dict[str, str]) -> None:
 
 def _link(record: str, person: str, since: datetime, until: datetime | None) -> Row:
     return {
-        "record_id": record, "person_id": person, "match_kind": "same_account", "match_strength": 1.0,
+        "person_record_id": record, "person_id": person, "match_kind": "same_account", "match_strength": 1.0,
         "valid_from": since, "valid_to": until, "is_backfilled": since == _BEGINNING,
     }  # fmt: skip
 

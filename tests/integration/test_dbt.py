@@ -107,15 +107,17 @@ def build(merged: dict[str, str], command: str = "run", *, full_refresh: bool = 
 def link(merged: dict[str, str]) -> None:
     """Who is who as the test wants it: every value of small_bronze starts with its person; one record has nobody."""
     with connect() as connection:
-        records = connection.sql(f"select record_id, identifiers from {scan('identity/person_records')}").fetchall()
+        records = connection.sql(
+            f"select person_record_id, identifiers from {scan('identity/person_records')}"
+        ).fetchall()
     rows = [
-        {"record_id": record, "person_id": merged.get(person, person), "match_kind": "same_account",
+        {"person_record_id": record, "person_id": merged.get(person, person), "match_kind": "same_account",
          "match_strength": 1.0, "valid_from": NOW, "valid_to": None, "is_backfilled": True}
         for record, identifiers in sorted(records)
         if (person := identifiers[0]["value"].partition(":")[0]) != "p11"
     ]  # fmt: skip
     instant = pa.timestamp("us", "UTC")
-    schema = pa.schema([("record_id", pa.string()), ("person_id", pa.string()), ("match_kind", pa.string()),
+    schema = pa.schema([("person_record_id", pa.string()), ("person_id", pa.string()), ("match_kind", pa.string()),
                         ("match_strength", pa.float64()), ("valid_from", instant), ("valid_to", instant),
                         ("is_backfilled", pa.bool_())])  # fmt: skip
     overwrite("identity/person_links", pa.Table.from_pylist(rows, schema=schema))
@@ -163,7 +165,10 @@ def test_every_event_reaches_a_person_or_is_listed_as_unresolved(first_day: dict
 
 def test_the_id_of_a_record_is_the_token_of_what_identifies(first_day: dict[tuple[str, str], list[Row]]) -> None:
     with connect() as connection:
-        held = {row[0] for row in connection.sql(f"select record_id from {scan('identity/person_records')}").fetchall()}
+        held = {
+            row[0]
+            for row in connection.sql(f"select person_record_id from {scan('identity/person_records')}").fetchall()
+        }
     order = first_day["orders", "orders"][0]
     sends = next(e for e in entities() if e.table == "bronze/campaigns/sends")
     send = first_day["campaigns", "sends"][0]

@@ -39,7 +39,9 @@ def resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def persons() -> dict[str, str]:
     with connect() as con:
-        return dict(con.sql(f"select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null").fetchall())
+        return dict(
+            con.sql(f"select person_record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null").fetchall()
+        )
 
 
 def versions() -> dict[str, int | None]:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from contracts.settings import reset_settings
 from identity.links.incremental import Resolved, resolve_lake, write_index
+from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.person_index import current_sql
 from identity.matching.pairs.blocking import MOST_PROFILES
 from identity.matching.pairs.person_model import PersonModel, load_model
@@ -62,7 +63,7 @@ class Runs:
     def run(self, *, model: PersonModel = MODEL, made_by: str = "matcher", dies: bool = False) -> Resolved:
         """One run over the rows as they are now; one that `dies` does not come to write the index."""
         file = self.folder / "records.parquet"
-        pq.write_table(self._table(), file)
+        pq.write_table(from_matcher(self._table()), file)
         resolved = resolve_lake(f"select * from read_parquet('{file}')", self._said(), model, made_by=made_by)
         if not dies:
             write_index(resolved)
@@ -72,9 +73,9 @@ class Runs:
     def is_as_a_full_run(self, resolved: Resolved, *, model: PersonModel = MODEL) -> bool:
         """Whether the groups are those of all records at once, and the index holds each record once."""
         statistics = resolved.matching.statistics
-        full = partition(match(self._table(), labels=self._said(), model=model, statistics=statistics))
+        full = partition(match(self._table(), labels=to_matcher(self._said()), model=model, statistics=statistics))
         with connect() as con:
-            held = sorted(row[0] for row in con.sql(current_sql(("record_id",))).fetchall())
+            held = sorted(row[0] for row in con.sql(current_sql(("person_record_id",))).fetchall())
         return self.groups() == full and held == sorted(self.rows)
 
     def groups(self) -> set[frozenset[str]]:
@@ -100,7 +101,9 @@ class Runs:
         return records(*({"record_id": record, **row} for record, row in self.rows.items()))
 
     def _said(self) -> pa.Table:
-        rows = [{"record_id_l": a, "record_id_r": b, "label": label} for (a, b), label in self.labels.items()]
+        rows = [
+            {"person_record_id_l": a, "person_record_id_r": b, "label": label} for (a, b), label in self.labels.items()
+        ]
         return pa.Table.from_pylist(rows, schema=IN_FORCE)
 
 
@@ -300,6 +303,7 @@ def test_many_new_records_are_reason_enough_to_count_anew(start: Start) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_runs_over_the_sandbox_give_what_full_runs_give(small_lake: SmallLake, start: Start, seed: int) -> None:
     given_records = DeltaTable(str(small_lake.home / "delta/identity/person_records")).to_pyarrow_table()
+    given_records = to_matcher(given_records)
     chance, kept = random.Random(seed), [name for name in SCHEMA.names if name in given_records.column_names]
     everybody = {row.pop("record_id"): row for row in given_records.select(kept).to_pylist()}
     waiting = chance.sample(sorted(everybody), len(everybody) // 3)

@@ -46,14 +46,14 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 def in_force() -> list[tuple[str, str, str]]:
-    return [(row["record_id_l"], row["record_id_r"], row["label"]) for row in read_labels().to_pylist()]
+    return [(row["person_record_id_l"], row["person_record_id_r"], row["label"]) for row in read_labels().to_pylist()]
 
 
 def test_newest_label_of_a_pair_holds_and_a_withdrawn_one_says_nothing(lake: Callable[[int], datetime]) -> None:
     assert read_labels().num_rows == 0
     first = give_label(B, A, SAME, note="same voice on the phone")
     assert first is not None
-    assert (first.record_id_l, first.labelled_at) == (A, NOW)
+    assert (first.person_record_id_l, first.labelled_at) == (A, NOW)
     assert in_force() == [(A, B, SAME)]
     assert give_label(A, B, SAME) is None  # said before: no new version
     assert table_version(PERSON_LABELS) == 0
@@ -94,7 +94,7 @@ def test_label_of_a_record_that_is_gone_can_be_taken_back_and_none_given(lake: C
     lake(1)
     give_label(A, D, DIFFERENT)
     with connect() as con:
-        left = con.execute(f"select * from {scan(PERSON_RECORDS)} where record_id <> ?", [D]).to_arrow_table()
+        left = con.execute(f"select * from {scan(PERSON_RECORDS)} where person_record_id <> ?", [D]).to_arrow_table()
     overwrite(PERSON_RECORDS, left)
     assert find_pair(f"{D},{A}") == (D, A)
     give_label(A, D, WITHDRAWN)
@@ -128,21 +128,24 @@ def test_queue_follows_what_runs_find_and_an_idle_run_writes_nothing(lake: Calla
     assert update_reviews(found, at=NOW + timedelta(days=1), run=2) == 3
     assert table_version(table) == 0
     # A tie that was cut is unsure however strong it is; A and B are one person by other ties.
-    assert [(one.record_id_r, one.records) for one in open_reviews()] == [(D, 3), (C, 3), (B, 2)]
+    assert [(one.person_record_id_r, one.records) for one in open_reviews()] == [(D, 3), (C, 3), (B, 2)]
     assert open_reviews(reason="CUT_BRIDGE", most=1)[0].weights == [
         {"comparison": "name", "weight_bits": 3.0},
         {"comparison": "birth", "weight_bits": 3.0},
     ]
     give_label(A, C, DIFFERENT)
-    assert {(one.record_id_l, one.record_id_r) for one in open_reviews()} == {(A, B), (A, D)}  # before any run
+    assert {(one.person_record_id_l, one.person_record_id_r) for one in open_reviews()} == {
+        (A, B),
+        (A, D),
+    }  # before any run
     assert update_reviews(unsure((C, A, "NEAR_THRESHOLD", near), (A, B, "TOO_LARGE", near)), at=NOW, run=3) == 1
     assert count_open() == {"TOO_LARGE": 1}
-    states = {row["record_id_r"]: (row["state"], row["closed_by"], row["run"]) for row in rows(table)}
+    states = {row["person_record_id_r"]: (row["state"], row["closed_by"], row["run"]) for row in rows(table)}
     assert states == {B: ("open", None, 3), C: ("closed", "label", 3), D: ("closed", "no_longer_found", 3)}
     give_label(A, C, WITHDRAWN)
     later = lake(5)
     assert update_reviews(unsure((C, A, "NEAR_THRESHOLD", 0.52)), at=later, run=4) == 1
-    (again,) = [row for row in rows(table) if row["record_id_r"] == C]
+    (again,) = [row for row in rows(table) if row["person_record_id_r"] == C]
     assert (again["state"], again["closed_by"], again["first_seen_at"]) == ("open", None, NOW)
 
 
@@ -150,16 +153,16 @@ def test_how_unsure_a_pair_is_depends_on_the_model_in_use(lake: Callable[[int], 
     shipped = load_model()
     near = shipped.threshold_bits
     update_reviews(unsure((A, C, "NEAR_THRESHOLD", near), (A, D, "NEAR_THRESHOLD", near + 4)), at=NOW, run=0)
-    assert [one.record_id_r for one in open_reviews()] == [C, D]
+    assert [one.person_record_id_r for one in open_reviews()] == [C, D]
     told = json.loads(model_text(shipped, version="ours", splink=shipped.splink, housemates=shipped.housemates))
     keep_model(Trained(json.dumps(told | {"threshold_bits": near + 4}), ties=60, housemates=9, kept={}))
-    assert [one.record_id_r for one in open_reviews()] == [D, C]
+    assert [one.person_record_id_r for one in open_reviews()] == [D, C]
 
 
 def test_run_that_looked_at_some_records_leaves_the_reviews_of_others(lake: Callable[[int], datetime]) -> None:
     update_reviews(unsure((A, C, "NEAR_THRESHOLD", 0.5), (B, D, "NEAR_THRESHOLD", 0.5)), at=NOW, run=0)
     assert update_reviews(unsure(), at=NOW, run=1, among=pa.array([C])) == 1
-    assert [one.record_id_l for one in open_reviews()] == [B]
+    assert [one.person_record_id_l for one in open_reviews()] == [B]
 
 
 def test_pair_is_shown_with_every_field_and_a_waterfall_that_adds_up(lake: Callable[[int], datetime]) -> None:
@@ -189,8 +192,8 @@ def test_figures_of_every_resolving_run_are_kept_and_a_blocked_one_is_too(
     monkeypatch.setenv("LAKE_IDENTITY_LEAST_LABELS", "2")
     give_label(A, B, SAME)
     give_label(C, D, DIFFERENT)
-    good = pa.table({"record_id": [A, B, C, D], "component": [0, 0, 1, 2]})
-    bad = pa.table({"record_id": [A, B, C, D], "component": [0, 0, 1, 1]})
+    good = pa.table({"person_record_id": [A, B, C, D], "component": [0, 0, 1, 2]})
+    bad = pa.table({"person_record_id": [A, B, C, D], "component": [0, 0, 1, 1]})
     assert hold_to_labels(good, read_labels(), run=1, persons=3, open_reviews=7).precision == 1.0
     lake(1)
     with pytest.raises(PrecisionError, match=r"crm:customers:C,crm:customers:D,1"):
@@ -220,7 +223,7 @@ def test_notes_names_and_values_stand_in_no_log_of_the_tables(lake: Callable[[in
     give_label(A, B, SAME, note="Wang said on 13512349876 that he is 王小明")
     update_reviews(unsure((A, C, "NEAR_THRESHOLD", 0.5)), at=NOW, run=0)
     hold_to_labels(
-        pa.table({"record_id": [A, B], "component": [0, 0]}), read_labels(), run=0, persons=1, open_reviews=1
+        pa.table({"person_record_id": [A, B], "component": [0, 0]}), read_labels(), run=0, persons=1, open_reviews=1
     )
     root = Path(os.environ["LAKE_HOME"]) / "delta"
     logs = [

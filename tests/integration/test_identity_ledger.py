@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.settings import PROJECT_ROOT
 from identity.links.as_of import links_as_of
+from identity.links.matcher_columns import to_matcher
 from identity.links.person_index import current_sql, read_statistics
 from identity.matching.person_records import PERSON_RECORDS
 from identity.matching.resolve import match
@@ -38,7 +39,7 @@ def open_groups() -> set[frozenset[str]]:
 def person_records() -> pa.Table:
     table = open_table(PERSON_RECORDS)
     assert table is not None
-    return table.to_pyarrow_table()
+    return to_matcher(table.to_pyarrow_table())
 
 
 def as_rows(rows: dict[str, Row]) -> list[Row]:
@@ -59,8 +60,8 @@ def lead_a_ledger(runs: Runs, set_day: SetDay, chance: random.Random, *, days: i
         gone, before = gone | (before - here), here
         assert open_groups() == partition(match(person_records(), statistics=read_statistics()))
         for moment, graph in past.items():
-            assert links_as_of(moment).sort_by("record_id").equals(graph), moment
-        past[now] = links_as_of(now).sort_by("record_id")
+            assert links_as_of(moment).sort_by("person_record_id").equals(graph), moment
+        past[now] = links_as_of(now).sort_by("person_record_id")
         change(runs, chance, 6)
         runs.labels.clear()
 
@@ -107,7 +108,9 @@ def test_merge_that_somebody_says_was_wrong_gives_two_people_again(set_day: SetD
         ("merge", two[one], two[other]),
         ("split", new, two[one]),
     ]
-    then = {row["record_id"]: row["person_id"] for row in links_as_of(START + timedelta(days=1, hours=1)).to_pylist()}
+    then = {
+        row["person_record_id"]: row["person_id"] for row in links_as_of(START + timedelta(days=1, hours=1)).to_pylist()
+    }
     assert then == two
 
 
@@ -134,4 +137,4 @@ def test_record_that_two_runs_looked_at_and_changed_no_link_of_stands_in_the_ind
         state = update_identity().state
     assert state == "unchanged"
     with connect() as con:
-        assert con.sql(f"select count(*) from ({current_sql(('record_id',))})").fetchall() == [(20,)]
+        assert con.sql(f"select count(*) from ({current_sql(('person_record_id',))})").fetchall() == [(20,)]

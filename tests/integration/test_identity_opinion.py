@@ -68,7 +68,7 @@ def test_pair_of_the_queue_is_judged_as_the_run_judged_it() -> None:
     waiting = open_reviews()
     assert waiting
     for review in waiting:
-        shown = side_by_side(review.record_id_l, review.record_id_r)
+        shown = side_by_side(review.person_record_id_l, review.person_record_id_r)
         assert shown.match_strength == pytest.approx(review.match_strength, abs=0.01)
         told = {item["comparison"]: item["weight_bits"] for item in review.weights}
         assert {name: bits for name, bits in weights(shown).items() if name != "prior"} == pytest.approx(told, abs=0.01)

@@ -90,7 +90,8 @@ def test_command_finds_the_people_that_the_pipeline_found(small_lake: SmallLake,
         with connect() as con:
             pq.write_table(con.sql(f"select * from {scan('identity/person_records')}").to_arrow_table(), given)
             held = con.sql(
-                f"select record_id, person_id from {scan('identity/person_links')} where valid_to is null"
+                f"""select person_record_id as record_id, person_id
+                    from {scan("identity/person_links")} where valid_to is null"""
             ).fetchall()
             events = con.sql(
                 f"select event_id as record_id, person_id from {scan('marts/journey_events')}"

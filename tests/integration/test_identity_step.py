@@ -13,6 +13,7 @@ import pytest
 
 from contracts.settings import PROJECT_ROOT, reset_settings
 from identity.links.as_of import PERSON_LINKS, links_as_of
+from identity.links.matcher_columns import from_matcher
 from identity.links.person_ids import Mint
 from identity.matching.person_records import SCHEMA, RecordsError
 from identity.update import update_identity
@@ -55,12 +56,14 @@ def write_records(rows: list[dict[str, Any]], known_at: datetime) -> None:
         | {"identifiers": [{"kind": k, "value": v} for k, v in row.items() if k not in SCHEMA.names]}
         for row in rows
     ]
-    overwrite("identity/person_records", pa.Table.from_pylist(made, schema=SCHEMA))
+    overwrite("identity/person_records", from_matcher(pa.Table.from_pylist(made, schema=SCHEMA)))
 
 
 def persons() -> dict[str, str]:
     with connect() as con:
-        rows = con.sql(f"select record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null").fetchall()
+        rows = con.sql(
+            f"select person_record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null"
+        ).fetchall()
     return dict(rows)
 
 
@@ -94,7 +97,7 @@ def test_merge_is_told_and_the_past_graph_stays(set_day: SetDay) -> None:
     update_identity()
     first = persons()
     assert len(set(first.values())) == 3
-    past = links_as_of(START - timedelta(days=900)).sort_by("record_id")
+    past = links_as_of(START - timedelta(days=900)).sort_by("person_record_id")
     known = set_day(2) - timedelta(hours=5)
     write_records([*FIRST, BRIDGE], known)
     result = update_identity()
@@ -104,9 +107,9 @@ def test_merge_is_told_and_the_past_graph_stays(set_day: SetDay) -> None:
     assert now["crm:customers:C1"] in {first["crm:customers:C1"], first["crm:customers:C2"]}
     assert now["orders:person:o1"] == first["orders:person:o1"]
     assert ("merge", now["crm:customers:C1"]) in {(event, person) for event, person, _ in told()}
-    assert links_as_of(START - timedelta(days=900)).sort_by("record_id").equals(past)
+    assert links_as_of(START - timedelta(days=900)).sort_by("person_record_id").equals(past)
     assert links_as_of(START + timedelta(days=1)).num_rows == 3
-    held = {r["record_id"]: r for r in links_as_of(set_day(2)).to_pylist()}
+    held = {r["person_record_id"]: r for r in links_as_of(set_day(2)).to_pylist()}
     assert held[BRIDGE["record_id"]]["valid_from"] == known.replace(tzinfo=UTC)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.small_lake import SmallLake
 
-CRM_FIRST = "order by source <> 'crm', source <> 'orders', updated_at desc, record_id"
+CRM_FIRST = "order by source <> 'crm', source <> 'orders', updated_at desc, person_record_id"
 
 
 @pytest.fixture(scope="module")
@@ -24,10 +24,12 @@ def tables(small_lake: SmallLake) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_coverage_and_counts_are_what_the_records_and_events_say(tables: dict[str, list[dict[str, Any]]]) -> None:
-    person_of = {row["record_id"]: row["person_id"] for row in tables["identity/person_links"] if not row["valid_to"]}
+    person_of = {
+        row["person_record_id"]: row["person_id"] for row in tables["identity/person_links"] if not row["valid_to"]
+    }
     records: dict[tuple[str, str], int] = defaultdict(int)
     for row in tables["identity/person_records"]:
-        records[person_of[row["record_id"]], row["source"]] += 1
+        records[person_of[row["person_record_id"]], row["source"]] += 1
     events: dict[tuple[str, str], list[Any]] = defaultdict(list)
     orders: dict[str, int] = defaultdict(int)
     for row in tables["marts/journey_events"]:
@@ -64,11 +66,13 @@ def test_identifiers_are_those_of_the_records_and_read_as_the_matcher_reads_them
 
     from identity.matching.comparable.values import e164, email_sql, placeholder_phone_sql
 
-    person_of = {row["record_id"]: row["person_id"] for row in tables["identity/person_links"] if not row["valid_to"]}
+    person_of = {
+        row["person_record_id"]: row["person_id"] for row in tables["identity/person_links"] if not row["valid_to"]
+    }
     stated: dict[tuple[str, str], set[str]] = defaultdict(set)
     for row in tables["identity/person_records"]:
         for item in row["identifiers"]:
-            stated[person_of[row["record_id"]], item["kind"]].add(item["value"])
+            stated[person_of[row["person_record_id"]], item["kind"]].add(item["value"])
     listed: dict[tuple[str, str], dict[str, bool]] = defaultdict(dict)
     for row in tables["identity/person_identifiers"]:
         listed[row["person_id"], row["kind"]][row["value"]] = row["is_valid"]
@@ -131,14 +135,14 @@ def test_golden_values_are_nearer_the_truth_than_the_most_trusted_record(small_l
             f"""create table really as
                 select l.person_id, mode(t.person) as person from {links} l
                     join read_parquet('{truth}/records.parquet') t
-                        on l.record_id = 'crm:customers:' || t.natural_key and t.entity = 'customers'
+                        on l.person_record_id = 'crm:customers:' || t.natural_key and t.entity = 'customers'
                 where l.valid_to is null group by 1"""
         )
         con.execute(
             f"""create table naive as
                 select person_id, first(email {CRM_FIRST}) filter (email is not null) as email,
                     first(phone {CRM_FIRST}) filter (phone is not null) as phone
-                from {records} r join {links} l using (record_id) where valid_to is null group by 1"""
+                from {records} r join {links} l using (person_record_id) where valid_to is null group by 1"""
         )
         shares = con.sql(
             f"""select avg((c.email = lower(t.email))::int), avg((lower(n.email) = lower(t.email))::int),

@@ -24,7 +24,7 @@ def known(small_lake: SmallLake) -> dict[str, str]:
                 from {scan("identity/person_contact")} c join {scan("marts/person_profile")} p using (person_id)
                 where c.email_is_valid and c.phone_is_valid and c.full_name is not null
                   and (select count(distinct l.person_id) from {scan("identity/person_records")} r
-                       join {scan("identity/person_links")} l using (record_id)
+                       join {scan("identity/person_links")} l using (person_record_id)
                        where l.valid_to is null
                          and (lower(r.email) = lower(c.email) or right(r.phone, 4) = right(c.phone, 4))) = 1
                 order by p.sources_count desc, p.events_count desc, c.person_id limit 1"""
@@ -85,8 +85,8 @@ def test_a_number_typed_in_several_ways_is_one_identifier(small_lake: SmallLake)
     with small_lake.opened(), connect() as con:
         rows = con.sql(
             f"""select l.person_id, list(distinct i.value), count(distinct i.value) as ways
-                from (select record_id, unnest(identifiers) as i from {scan("identity/person_records")})
-                    join {scan("identity/person_links")} l using (record_id)
+                from (select person_record_id, unnest(identifiers) as i from {scan("identity/person_records")})
+                    join {scan("identity/person_links")} l using (person_record_id)
                 where l.valid_to is null and i.kind = 'phone' group by 1 order by ways desc, 1 limit 1"""
         ).fetchall()
         person_id, typed, ways = rows[0]
@@ -114,11 +114,11 @@ def test_a_former_id_says_whom_it_became_and_shows_that_person(lake_copy: SmallL
         for was, into, moment in steps
     ]  # fmt: skip
     links = [
-        {"record_id": record, "person_id": was, "match_kind": "SINGLETON", "match_strength": 0.0,
+        {"person_record_id": record, "person_id": was, "match_kind": "SINGLETON", "match_strength": 0.0,
          "valid_from": BEGINNING, "valid_to": moment, "is_backfilled": True}
         for was, _, moment in steps
     ]  # fmt: skip
-    links.append(links[0] | {"record_id": "withdrawn", "person_id": "p_gone"})
+    links.append(links[0] | {"person_record_id": "withdrawn", "person_id": "p_gone"})
     with lake_copy.opened():
         append("identity/person_events", pa.Table.from_pylist(events, schema=EVENTS))
         append("identity/person_links", pa.Table.from_pylist(links, schema=HISTORY))

@@ -143,8 +143,8 @@ def test_every_household_is_one_person_and_no_two_are_the_same(resolved: Any) ->
             f"""create temp table keys as
             select distinct l.person_id, regexp_extract(r.identifier.value, '[0-9]+')::int as household
             from (
-                select record_id, unnest(identifiers) as identifier from {tables.scan("identity/person_records")}
-            ) as r inner join {links} as l on r.record_id = l.record_id and l.valid_to is null"""
+                select person_record_id, unnest(identifiers) as identifier from {tables.scan("identity/person_records")}
+            ) as r inner join {links} as l on r.person_record_id = l.person_record_id and l.valid_to is null"""
         )
         (households,) = one(connection, "select count(distinct household) from keys")
         (mixed,) = one(

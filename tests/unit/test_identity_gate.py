@@ -13,12 +13,15 @@ from identity.review.labels import DIFFERENT, IN_FORCE, SAME, Label, contradicti
 def grouping(*persons: str) -> pa.Table:
     """Each text is a person, each letter a record."""
     rows = [(record, number) for number, person in enumerate(persons) for record in person]
-    return pa.table({"record_id": [r for r, _ in rows], "component": pa.array([n for _, n in rows], pa.int64())})
+    return pa.table({"person_record_id": [r for r, _ in rows], "component": pa.array([n for _, n in rows], pa.int64())})
 
 
 def labels(*said: str) -> pa.Table:
     """`a=b` the same, `a!b` different."""
-    rows = [{"record_id_l": s[0], "record_id_r": s[2], "label": SAME if s[1] == "=" else DIFFERENT} for s in said]
+    rows = [
+        {"person_record_id_l": s[0], "person_record_id_r": s[2], "label": SAME if s[1] == "=" else DIFFERENT}
+        for s in said
+    ]
     return pa.Table.from_pylist(rows, schema=IN_FORCE)
 
 
@@ -28,7 +31,9 @@ def held(*said: str) -> list[Label]:
 
 
 def chain(held_labels: list[Label]) -> list[str]:
-    return [f"{one.record_id_l}{'=' if one.label == SAME else '!'}{one.record_id_r}" for one in held_labels]
+    return [
+        f"{one.person_record_id_l}{'=' if one.label == SAME else '!'}{one.person_record_id_r}" for one in held_labels
+    ]
 
 
 def test_precision_and_recall_count_claimed_and_true_pairs_that_were_labelled() -> None:

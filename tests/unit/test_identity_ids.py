@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from expectations.suite_files import suite
 from identity.links.link_history import BEGINNING, EVENTS, HISTORY, Moment, events, next_links
+from identity.links.matcher_columns import from_matcher
 from identity.links.person_ids import PREVIOUS, Mint, assign_ids
 from identity.matching.groups.components import connected_components
 from identity.matching.resolve import LINKS
@@ -113,7 +114,7 @@ def after_run(history: pa.Table, groups: dict[str, int], moment: Moment, *, seed
         born[row["person_id"]] = min(born.get(row["person_id"], row["valid_from"]), row["valid_from"])
     previous = pa.Table.from_pylist(
         [
-            {"record_id": r["record_id"], "person_id": r["person_id"], "born_at": born[r["person_id"]]}
+            {"record_id": r["person_record_id"], "person_id": r["person_id"], "born_at": born[r["person_id"]]}
             for r in opened.to_pylist()
         ],
         schema=PREVIOUS,
@@ -130,11 +131,11 @@ def after_run(history: pa.Table, groups: dict[str, int], moment: Moment, *, seed
         [ids, persons, pa.array(["X"] * len(ids), pa.string()), pa.array([1.0] * len(ids), pa.float64())], schema=LINKS
     )
     known = pa.table(
-        {"record_id": ids, "known_at": pa.array([moment.now - DAY / 2] * len(ids), pa.timestamp("us", "UTC"))}
+        {"person_record_id": ids, "known_at": pa.array([moment.now - DAY / 2] * len(ids), pa.timestamp("us", "UTC"))}
     )
-    changes = next_links(history, links, known, moment)
-    rows = {(r["record_id"], r["valid_from"]): r for r in history.to_pylist()}
-    rows |= {(r["record_id"], r["valid_from"]): r for r in changes.to_pylist()}
+    changes = next_links(history, from_matcher(links), known, moment)
+    rows = {(r["person_record_id"], r["valid_from"]): r for r in history.to_pylist()}
+    rows |= {(r["person_record_id"], r["valid_from"]): r for r in changes.to_pylist()}
     return pa.Table.from_pylist([rows[key] for key in sorted(rows)], schema=HISTORY)
 
 
@@ -144,8 +145,8 @@ def as_of(history: pa.Table, moment: datetime) -> dict[str, str]:
         for r in history.to_pylist()
         if r["valid_from"] <= moment and (r["valid_to"] is None or r["valid_to"] > moment)
     ]
-    assert len({r["record_id"] for r in rows}) == len(rows)
-    return {r["record_id"]: r["person_id"] for r in rows}
+    assert len({r["person_record_id"] for r in rows}) == len(rows)
+    return {r["person_record_id"]: r["person_id"] for r in rows}
 
 
 def test_first_load_holds_for_all_earlier_moments_also_when_sources_come_one_by_one() -> None:
@@ -159,17 +160,17 @@ def test_first_load_holds_for_all_earlier_moments_also_when_sources_come_one_by_
 def test_link_holds_from_when_its_cause_was_known_but_never_in_a_closed_past() -> None:
     first = after_run(HISTORY.empty_table(), {"a": 0}, Moment.of(START, None, None), seed=1)
     later = after_run(first, {"a": 0, "b": 1}, Moment.of(START + 9 * DAY, START, START), seed=2)
-    (new,) = [r for r in later.to_pylist() if r["record_id"] == "b"]
+    (new,) = [r for r in later.to_pylist() if r["person_record_id"] == "b"]
     assert new["valid_from"] == START + 8.5 * DAY
     assert not new["is_backfilled"]
     late = after_run(later, {"a": 0, "b": 1, "c": 2}, Moment.of(START + 9.2 * DAY, START + 9 * DAY, START), seed=3)
-    (new,) = [r for r in late.to_pylist() if r["record_id"] == "c"]
+    (new,) = [r for r in late.to_pylist() if r["person_record_id"] == "c"]
     assert new["valid_from"] == START + 9 * DAY + timedelta(microseconds=1)
 
 
 def test_ledger_tells_birth_merge_split_move_and_end_and_its_suite_knows_them() -> None:
-    before = pa.table({"record_id": list("abcdefgi"), "person_id": ["1", "1", "2", "3", "3", "4", "5", "1"]})
-    after = pa.table({"record_id": list("abcdefhi"), "person_id": ["1", "1", "1", "3", "6", "3", "7", "3"]})
+    before = pa.table({"person_record_id": list("abcdefgi"), "person_id": ["1", "1", "2", "3", "3", "4", "5", "1"]})
+    after = pa.table({"person_record_id": list("abcdefhi"), "person_id": ["1", "1", "1", "3", "6", "3", "7", "3"]})
     told = events(before, after, run=3, at=START, is_backfilled=False).to_pylist()
     assert {(e["event_type"], e["person_id"], e["other_person_id"]) for e in told} == {
         ("birth", "6", None),

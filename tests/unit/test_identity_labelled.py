@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.matching.resolve import match
+from identity.matching.resolve import NO_LABELS, match
 from identity.matching.unlabelled import without_labels
-from identity.review.labels import DIFFERENT, IN_FORCE, SAME
+from identity.review.labels import DIFFERENT, SAME
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 WANG = {"full_name": "王小明", "phone": "13512349876", "birth_date": "1980-02-03", "email": "xiaoming@qq.com"}
@@ -33,7 +33,7 @@ def records(*record_ids: str) -> pa.Table:
 
 def labels(*said: tuple[str, str, str]) -> pa.Table:
     rows = [{"record_id_l": min(a, b), "record_id_r": max(a, b), "label": label} for a, label, b in said]
-    return pa.Table.from_pylist(rows, schema=IN_FORCE)
+    return pa.Table.from_pylist(rows, schema=NO_LABELS.schema)
 
 
 def persons(given_records: pa.Table, said: pa.Table | None = None) -> dict[str, int]:

@@ -65,16 +65,16 @@ def levels() -> dict[str, dict[str, str]]:
     texts = [(left, right) for left, right, _, _ in COMPARED]
     records = pa.table(
         {
-            "record_id": [one for pair in ids for one in pair],
+            "person_record_id": [one for pair in ids for one in pair],
             "source": ["crm"] * 2 * len(ids),
             "updated_at": pa.array([0] * 2 * len(ids), pa.timestamp("us", tz="UTC")),
             "full_name": [text for pair in texts for text in pair],
         }
     )
     left, right = zip(*ids, strict=True)
-    labels = pa.table({"record_id_l": left, "record_id_r": right, "label": ["same"] * len(ids)})
+    labels = pa.table({"person_record_id_l": left, "person_record_id_r": right, "label": ["same"] * len(ids)})
     ties = ties_among(records, labels=labels)
-    return {tie.record_id_l[:-1]: {one.name: one.level for one in tie.comparisons} for tie in ties}
+    return {tie.person_record_id_l[:-1]: {one.name: one.level for one in tie.comparisons} for tie in ties}
 
 
 @pytest.mark.parametrize("place", range(len(COMPARED)), ids=lambda place: " / ".join(COMPARED[place][:2]))

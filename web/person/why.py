@@ -27,7 +27,10 @@ class Explained:
     @property
     def sources(self) -> list[str]:
         """The systems of the two records."""
-        return [record_id.partition(":")[0] for record_id in (self.tie.record_id_l, self.tie.record_id_r)]
+        return [
+            person_record_id.partition(":")[0]
+            for person_record_id in (self.tie.person_record_id_l, self.tie.person_record_id_r)
+        ]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def explain(ties: list[Tie], records: list[Record]) -> Why:
     needed = _needed(ties)
     explained = [Explained(tie, _waterfall(tie), number in needed) for number, tie in enumerate(ties)]
     listed = records[:MOST_RECORDS]
-    lines = {record.record_id: LINE * (number + 0.5) for number, record in enumerate(listed)}
+    lines = {record.person_record_id: LINE * (number + 0.5) for number, record in enumerate(listed)}
     arcs = [_arc(one, lines, LINE * len(listed)) for one in explained if _is_listed(one.tie, lines)]
     others = [one for one in explained if not one.is_needed]
     return Why(
@@ -92,7 +95,7 @@ def _needed(ties: list[Tie]) -> set[int]:
 
     needed = set()
     for number, tie in enumerate(ties):
-        left, right = top(tie.record_id_l), top(tie.record_id_r)
+        left, right = top(tie.person_record_id_l), top(tie.person_record_id_r)
         if left != right:
             above[left] = right
             needed.add(number)
@@ -105,11 +108,11 @@ def _waterfall(tie: Tie) -> Waterfall:
 
 
 def _is_listed(tie: Tie, lines: dict[str, float]) -> bool:
-    return tie.record_id_l in lines and tie.record_id_r in lines
+    return tie.person_record_id_l in lines and tie.person_record_id_r in lines
 
 
 def _arc(one: Explained, lines: dict[str, float], height: float) -> Arc:
-    begin, end = sorted((lines[one.tie.record_id_l], lines[one.tie.record_id_r]))
+    begin, end = sorted((lines[one.tie.person_record_id_l], lines[one.tie.person_record_id_r]))
     out = 14 + (REACH - 14) * ((end - begin) / height) ** 0.7
     wide = 1 + min(3.0, max(0.0, one.tie.match_strength) / 15)
     return Arc(begin, end, out, wide, one.is_needed, one.tie.match_kind)

@@ -20,7 +20,7 @@ from {{ name }}_versions as versions
 {%- if parent %}
 inner join {{ parent.entity }}_versions as parents on versions.{{ parent.key }} = parents.{{ parent.key }}
 {%- endif %}
-inner join links on {{ 'parents' if parent else 'versions' }}.person_record_id = links.record_id
+inner join links on {{ 'parents' if parent else 'versions' }}.person_record_id = links.person_record_id
 {%- endmacro %}
 
 

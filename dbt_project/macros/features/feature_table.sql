@@ -28,7 +28,7 @@ with snapshots as (
 
 links as (
     select
-        record_id,
+        person_record_id,
         person_id,
         valid_from,
         coalesce(valid_to, {{ feature_instant('9999-12-31T00:00:00+00:00') }}) as valid_to
@@ -69,7 +69,7 @@ persons as (
         links.person_id,
         snapshots.event_timestamp
     from first_known
-    inner join links on first_known.person_record_id = links.record_id
+    inner join links on first_known.person_record_id = links.person_record_id
     inner join snapshots
         on
             first_known.known_from <= snapshots.event_timestamp

@@ -1,7 +1,7 @@
 {#- The golden value of an attribute per person, by the survivorship table (dbt_project.yml), with its source and time,
     how many sources say so, and the runner-up: what the next best value says otherwise, and the criterion it lost by.
 
-    `relation` has a row per record: person_id, record_id, source, updated_at, the attribute's columns,
+    `relation` has a row per record: person_id, person_record_id, source, updated_at, the attribute's columns,
     `<attribute>_key` (the value in comparable form; null is no value) and `<attribute>_is_valid`. `runner_up` is how
     the value reads as one text; without it none is told. -#}
 {% macro golden(relation, attribute, runner_up=none) %}
@@ -45,7 +45,8 @@
                 row_number() over (
                     partition by person_id, value_key
                     order by
-                        is_valid desc, {{ filled(rule.columns) }} desc, own_trust_rank, updated_at desc, record_id
+                        is_valid desc, {{ filled(rule.columns) }} desc, own_trust_rank, updated_at desc,
+                        person_record_id
                 ) as place_in_value
             from ({{ golden_statements(relation, attribute, rule) }}) as statements
         ) as spoken
@@ -62,7 +63,7 @@
         ) as stated
             on spoken.person_id = stated.person_id and spoken.value_key = stated.value_key
         where spoken.place_in_value = 1
-        window ranked as (partition by spoken.person_id order by {{ order | join(', ') }}, record_id)
+        window ranked as (partition by spoken.person_id order by {{ order | join(', ') }}, person_record_id)
     ) as placed
     where place = 1
 {%- endmacro %}
@@ -72,7 +73,7 @@
 {% macro golden_statements(relation, attribute, rule) %}
     select
         person_id,
-        record_id,
+        person_record_id,
         source,
         updated_at,
         {{ rule.columns | join(', ') }},

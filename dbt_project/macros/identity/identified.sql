@@ -1,4 +1,4 @@
-{#- A source's views of somebody, in the shape of person_records: one row per view and row that says it (`row_id`);
+{#- A source's views of somebody, in the shape of person_records: one row per view and row that says it (`record_id`);
     person_records makes one of them.
 
     `columns` says which column of the source is which of person_records. Identifiers need no naming: the contract
@@ -11,8 +11,8 @@
     {%- set pairs = identifier_columns(source_name, entity) -%}
     {%- set model_name = 'stg_' ~ source_name ~ '__' ~ entity %}
     select
-        person_record_id as record_id,
-        record_id as row_id,
+        person_record_id,
+        record_id,
         cast('{{ source_name }}' as {{ dbt.type_string() }}) as source,
         {{ 'updated_at' if keyed else 'known_at' }} as updated_at,
         {% for text in person_texts() -%}

@@ -1,6 +1,6 @@
-{#- Who every record is now: one row per record. -#}
+{#- Who every person record is now: one row per person record. -#}
 {% macro current_links() %}
-    select record_id, person_id
+    select person_record_id, person_id
     from {{ source('identity', 'person_links') }}
     where valid_to is null
 {%- endmacro %}

@@ -8,6 +8,14 @@
 {%- endmacro %}
 
 
+{#- The same where a source has a key of its own for people: the bronze id of the person's row, by the column that holds
+    the key. What stands before the key is the contract's `Entity.record_id_prefix`. -#}
+{% macro keyed_person_record_id(source_name, entity, key_column) -%}
+    {%- set node = source_node(source_name, entity) -%}
+    '{{ node.config.meta.record_id_prefix if node }}' || {{ key_column }}
+{%- endmacro %}
+
+
 {#- Named values, those that are null left out: the text does not depend on which columns an entity lacks. -#}
 {% macro identity_text(columns) -%}
     concat_ws('|'{% for column in columns | sort %}, '{{ column }}=' || {{ column }}{% endfor %})

@@ -9,7 +9,7 @@ links as (
 typed as (
     select
         links.person_id,
-        records.record_id,
+        records.person_record_id,
         records.source,
         {% for text in person_texts() if text not in ('email', 'phone', 'national_id') -%}
         {{ cleaned('records.' ~ text) }} as {{ text }},
@@ -19,13 +19,13 @@ typed as (
         records.identifiers,
         records.updated_at
     from links
-    inner join records on links.record_id = records.record_id
+    inner join records on links.person_record_id = records.person_record_id
 ),
 
 cleaned as (
     select
         person_id,
-        record_id,
+        person_record_id,
         source,
         full_name,
         given_name,

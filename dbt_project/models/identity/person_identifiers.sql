@@ -3,13 +3,13 @@ with linked as (
 ),
 
 held as (
-    {{ unnested_identifiers('linked', ['person_id', 'record_id', 'source', 'country', 'updated_at']) }}
+    {{ unnested_identifiers('linked', ['person_id', 'person_record_id', 'source', 'country', 'updated_at']) }}
 ),
 
 typed as (
     select
         person_id,
-        record_id,
+        person_record_id,
         source,
         country,
         kind,
@@ -23,7 +23,7 @@ typed as (
 read_alike as (
     select
         person_id,
-        record_id,
+        person_record_id,
         source,
         kind,
         value as typed,
@@ -56,7 +56,7 @@ by_source as (
         min(coalesce(seen.first_event_at, read_alike.updated_at)) as first_seen_at,
         max(coalesce(seen.last_event_at, read_alike.updated_at)) as last_seen_at
     from read_alike
-    left join seen on read_alike.record_id = seen.person_record_id
+    left join seen on read_alike.person_record_id = seen.person_record_id
     group by
         read_alike.person_id,
         read_alike.kind,

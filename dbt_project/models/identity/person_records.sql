@@ -5,7 +5,7 @@ with identified as (
 
 fresh as (
     select
-        record_id,
+        person_record_id,
         max(source) as source,
         min(updated_at) as updated_at,
         {% for text in texts -%}
@@ -18,14 +18,14 @@ fresh as (
     {% if is_incremental() -%}
     where landed_at >= {{ last_landing(this) }}
     {% endif -%}
-    group by record_id
+    group by person_record_id
 ),
 
 final as (
     {% if is_incremental() -%}
     -- A view of values is as old as it ever was; a customer of crm is dated by the newest version alone.
     select
-        fresh.record_id,
+        fresh.person_record_id,
         fresh.source,
         least(fresh.updated_at, coalesce(held.updated_at, fresh.updated_at)) as updated_at,
         {% for text in texts -%}
@@ -36,7 +36,7 @@ final as (
         least(fresh.landed_at, coalesce(held.landed_at, fresh.landed_at)) as landed_at
     from fresh
     left join {{ this }} as held
-        on fresh.record_id = held.record_id and fresh.record_id like '%:person:%'
+        on fresh.person_record_id = held.person_record_id and fresh.person_record_id like '%:person:%'
     {%- else -%}
     select * from fresh
     {%- endif %}

@@ -34,7 +34,7 @@ landed as (
         events.landed_at,
         events.batch_id
     from events
-    left join links on events.person_record_id = links.record_id
+    left join links on events.person_record_id = links.person_record_id
     {% if is_incremental() -%}
     where
         events.landed_at >= {{ last_landing(this) }}
@@ -65,7 +65,7 @@ relinked as (
         held.landed_at,
         held.batch_id
     from {{ this }} as held
-    left join links on held.person_record_id = links.record_id
+    left join links on held.person_record_id = links.person_record_id
     where
         held.person_id is distinct from links.person_id
         and not exists (select 1 from landed where landed.event_id = held.event_id)

@@ -32,7 +32,7 @@ declarations as (
             else greatest(versions.valid_from, versions.event_at)
         end as begins_at
     from versions
-    inner join links on versions.person_record_id = links.record_id
+    inner join links on versions.person_record_id = links.person_record_id
 ),
 
 changes as (

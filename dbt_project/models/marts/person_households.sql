@@ -28,7 +28,7 @@ said as (
                 memberships.record_id asc
         ) as place
     from memberships
-    inner join links on memberships.person_record_id = links.record_id
+    inner join links on memberships.person_record_id = links.person_record_id
     where memberships.household_id is not null
 ),
 

@@ -30,9 +30,9 @@ links as (
 customer_rows as (
     select
         links.person_id,
-        customers.record_id,
+        customers.person_record_id,
         'crm' as source,
-        customers.record_id as customer_key,
+        customers.person_record_id as customer_key,
         -- Of two files of one person the open one counts.
         coalesce(customers.status <> 'closed', true) as customer_is_valid,
         customers.tier,
@@ -41,7 +41,7 @@ customer_rows as (
         customers.status,
         customers.updated_at
     from links
-    inner join {{ ref('stg_crm__customers') }} as customers on links.record_id = customers.person_record_id
+    inner join {{ ref('stg_crm__customers') }} as customers on links.person_record_id = customers.person_record_id
 ),
 
 customers as (

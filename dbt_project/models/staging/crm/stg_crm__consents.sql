@@ -5,7 +5,7 @@ with source as (
 identified as (
     select
         source.*,
-        'crm:customers:' || crm_id as person_record_id
+        {{ keyed_person_record_id('crm', 'customers', 'crm_id') }} as person_record_id
     from source
 )
 
