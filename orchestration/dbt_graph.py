@@ -5,7 +5,7 @@ here runs a model: `defs/models.py` does.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,7 +13,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 from lake.tables import ZONES
-from runs.changes import code_fingerprint
+from runs.fingerprint import fingerprint, manifest_digest
 
 #: The step outside dbt that splits the project in two: models that need it run after it.
 IDENTITY_ZONE = "identity"
@@ -28,7 +28,7 @@ def load_graph() -> "DbtGraph":
 
     path = runner.target_path() / "manifest.json"
     mark = path.with_name("manifest.fingerprint")
-    current = code_fingerprint()
+    current = manifest_digest(fingerprint())
     if not (path.exists() and mark.exists() and mark.read_text() == current):
         path = runner.parse()
         mark.write_text(current)
@@ -175,7 +175,10 @@ class Translator(DagsterDbtTranslator):
         return {**super().get_tags(dbt_resource_props), "layer": str(dbt_resource_props["fqn"][1])}
 
 
-def stale_models(graph: DbtGraph, layer: str, changed: Iterable[str]) -> list[str]:
-    """Models of a layer that read a changed table or whose own table changed or is missing, parents first."""
-    moved = set(changed)
-    return [i for i in graph.layer(layer) if graph.ancestors(i) & moved or (table_of(graph.models[i]) or "") in moved]
+def stale_models(graph: DbtGraph, layer: str, is_stale: Callable[[str], bool]) -> list[str]:
+    """Models of a layer that read a stale table, or whose own table is stale, parents first."""
+    return [
+        unique_id
+        for unique_id in graph.layer(layer)
+        if any(map(is_stale, graph.ancestors(unique_id))) or is_stale(table_of(graph.models[unique_id]) or "")
+    ]

@@ -14,7 +14,8 @@ from pydantic import PrivateAttr
 from lake.clock import today
 from lake.tables import table_version
 from runs import ledger
-from runs.changes import Changes, code_fingerprint, compare, table_versions
+from runs.changes import Changes, compare, table_versions
+from runs.fingerprint import as_text, fingerprint
 from runs.ledger import Failure, Run
 from runs.run_lock import run_lock
 from runs.worlds import source_servers
@@ -46,7 +47,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
             stack.enter_context(run_lock(patience=_PATIENCE_SECONDS))
             stack.enter_context(source_servers())
             self._baseline = None if self.full_refresh else ledger.last_complete_run()
-            self._code = code_fingerprint()
+            self._code = as_text(fingerprint())
             self._by_hand = {name: version for name in BY_HAND if (version := table_version(name)) is not None}
             try:
                 yield self

@@ -4,21 +4,14 @@ Imports neither dagster, dbt, Great Expectations nor Feast, and must not: `lake 
 a lake end with the answer "nothing".
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
-from contracts.contract_file import sources_root
-from contracts.settings import PROJECT_ROOT
+from contracts.wording import many
 from lake.clock import today
 from lake.tables import list_tables, table_version
+from runs.fingerprint import Edits, find_edits, fingerprint
 from runs.ledger import Run, last_complete_run, last_run
-
-#: Rooms whose text decides what the tables hold, beside the contracts.
-_RULES = ("dbt_project", "identity", "expectations", "features")
-_KINDS = {".sql", ".yml", ".yaml", ".py", ".csv"}
-_GENERATED = {"target", "logs", "dbt_packages", "__pycache__"}
 
 
 @dataclass(frozen=True)
@@ -26,11 +19,11 @@ class Changes:
     """What a run has to do, and why.
 
     Attributes:
-        sources: sources that have something new, or cannot be asked (the run will say why).
+        sources: sources that have something new, or cannot be asked (the run will report why).
         baseline: the run that all is compared with; None where there was no complete run.
         tables: tables whose version is another one than after the baseline.
         is_new_day: the lake's day moved, so windows of features did.
-        is_new_code: models, contracts, suites or rules were edited.
+        edits: models, contracts, suites or rules that were edited; everything, where there is no baseline.
         is_resumed: the last run failed, and its work is taken up again.
     """
 
@@ -38,7 +31,7 @@ class Changes:
     baseline: Run | None
     tables: frozenset[str]
     is_new_day: bool
-    is_new_code: bool
+    edits: Edits
     is_resumed: bool
 
     @property
@@ -46,27 +39,33 @@ class Changes:
         """Whether a run would do nothing."""
         return self.baseline is not None and not self.reasons()
 
-    @property
-    def everything(self) -> bool:
-        """Whether every model has to be built again, whatever its inputs."""
-        return self.baseline is None or self.is_new_code
+    def is_stale(self, table: str) -> bool:
+        """Whether what reads a table has to be made again: it has another version, or another contract."""
+        return table in self.tables or self.edits.is_contract_edited(table)
+
+    def needs_checks(self, table: str) -> bool:
+        """Whether the checks of a table have to run: its rows, the day (freshness is checked too) or its suite changed.
+
+        After an edit of the models every table is checked again, whether its rows changed or not.
+        """
+        return self.is_new_day or self.edits.models or table in self.tables or self.edits.is_suite_edited(table)
 
     def reasons(self) -> list[str]:
         """Why there is something to do, in words."""
-        said = []
+        reasons = []
         if self.baseline is None:
-            said.append("first run")
+            reasons.append("first run")
         if self.is_resumed:
-            said.append("the last run failed: taking up its work")
+            reasons.append("the last run failed: taking up its work")
         if self.sources:
-            said.append(f"new in {', '.join(self.sources)}")
+            reasons.append(f"new in {', '.join(self.sources)}")
         if self.is_new_day and self.baseline:
-            said.append(f"a new day: {today()}")
-        if self.is_new_code and self.baseline:
-            said.append("models, contracts or rules were edited")
+            reasons.append(f"a new day: {today()}")
+        if self.edits and self.baseline:
+            reasons.append(self.edits.in_words())
         if self.tables and self.baseline and not self.sources:
-            said.append(f"{len(self.tables)} tables changed outside a run")
-        return said
+            reasons.append(f"{many(len(self.tables), 'table')} changed outside a run")
+        return reasons
 
 
 def find_changes(sources: Iterable[str]) -> Changes:
@@ -84,27 +83,15 @@ def compare(*, with_run: Run | None, new_sources: tuple[str, ...] = ()) -> Chang
         baseline=with_run,
         tables=frozenset(n for n in versions.keys() | before.keys() if before.get(n) != versions.get(n)),
         is_new_day=with_run is None or with_run.clock_day != today(),
-        is_new_code=with_run is None or with_run.code != code_fingerprint(),
+        edits=find_edits(with_run.code if with_run else None, fingerprint()),
         is_resumed=newest is not None and newest.state == "failed",
     )
 
 
 def table_versions() -> dict[str, int]:
-    """Newest version of every table outside `ops/`, which only tells of runs."""
+    """Newest version of every table outside `ops/`, which only reports on runs."""
     versions = {name: table_version(name) for name in list_tables() if not name.startswith("ops/")}
     return {name: version for name, version in versions.items() if version is not None}
-
-
-def code_fingerprint(root: Path = PROJECT_ROOT) -> str:
-    """A hash of everything in the repository that decides what the tables hold (some 300 small files, 20 ms)."""
-    digest = hashlib.sha256()
-    for folder in [sources_root(), *(root / room for room in _RULES)]:
-        for path in sorted(folder.rglob("*")):
-            inside = path.relative_to(folder)
-            if path.suffix in _KINDS and not _GENERATED & set(inside.parts) and path.is_file():
-                digest.update(f"{folder.name}/{inside}".encode())
-                digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
 
 
 def _has_new(source: str) -> bool:
@@ -112,5 +99,5 @@ def _has_new(source: str) -> bool:
 
     try:
         return has_new(source)
-    except Exception:  # whatever is wrong with it is the run's affair: landing says why, and the cure
+    except Exception:  # whatever is wrong with it is the run's affair: landing reports the reason and the cure
         return True

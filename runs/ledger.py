@@ -1,7 +1,6 @@
 """The ledger of runs, `ops/runs`: one row per run, with the versions of every table when it ended.
 
-It is what the next run is compared with, and what `lake status` reports as the last run. Reads and writes Delta only;
-knows nothing of Dagster.
+It is what the next run is compared with, and what `lake status` reports as the last run. Reads and writes Delta only.
 """
 
 import json
@@ -46,7 +45,7 @@ class Run:
         is_complete: every layer was brought up to date with what had landed, though a source may have failed.
             The newest complete run is what the next one compares with.
         clock_day: the lake's day, which windows of features depend on.
-        code: fingerprint of models, contracts, suites and rules, see `changes.code_fingerprint`.
+        code: fingerprint of models, contracts, suites and rules, see `fingerprint.as_text`; older lakes hold one hash.
         sources: sources that were asked for.
         versions: newest version of every table outside `ops/` when the run ended.
         steps: seconds per step.

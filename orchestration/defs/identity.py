@@ -51,7 +51,8 @@ def resolve_identity(context: dg.AssetExecutionContext, session: Session) -> Ite
     before = {table: table_version(table) for table in _DESCRIPTIONS}
     changes = session.changes()
     is_missing = any(before[table] is None for table in IDENTITY_TABLES)
-    if changes.everything or is_missing or changes.tables & {RECORDS_TABLE, *BY_HAND, *IDENTITY_TABLES}:
+    inputs = {RECORDS_TABLE, *BY_HAND, *IDENTITY_TABLES}
+    if changes.edits.identity or is_missing or changes.tables & inputs:
         _update(context, before[QUALITY_TABLE])
     picture = _sizes_of_persons() if table_version(LINKS_TABLE) != before[LINKS_TABLE] else ""
     sizes = {"records per person": dg.MetadataValue.md(picture)} if picture else {}

@@ -11,6 +11,7 @@ import dagster as dg
 
 from lake.tables import table_exists, table_version
 from orchestration.dbt_graph import (
+    FEATURES,
     LAYERS,
     RECORDS,
     DbtGraph,
@@ -96,10 +97,11 @@ def _build(
 
 def _due(session: Session, graph: DbtGraph, layer: str, asked: list[str]) -> list[str]:
     changes = session.changes()
-    if changes.everything or (changes.is_new_day and layer != RECORDS):
+    is_edited = changes.edits.features if layer == FEATURES else changes.edits.models
+    if is_edited or (changes.is_new_day and layer != RECORDS):
         return asked
-    missing = {t for i in asked if (t := table_of(graph.models[i])) and not table_exists(t)}
-    stale = set(stale_models(graph, layer, changes.tables | missing))
+    missing = {table for i in asked if (table := table_of(graph.models[i])) and not table_exists(table)}
+    stale = set(stale_models(graph, layer, lambda table: table in missing or changes.is_stale(table)))
     return [i for i in asked if i in stale]
 
 

@@ -68,12 +68,9 @@ def _check_step(border: str, tables: Sequence[str]) -> dg.AssetChecksDefinition:
 
 
 def _due(session: Session, tables: Sequence[str]) -> list[str]:
-    """Tables that changed since they were last found right; all of them on a new day, for freshness is checked too."""
-    there = [table for table in tables if table_exists(table)]
+    """Existing tables whose checks have to run again."""
     changes = session.changes()
-    if changes.everything or changes.is_new_day:
-        return there
-    return [table for table in there if table in changes.tables]
+    return [table for table in tables if table_exists(table) and changes.needs_checks(table)]
 
 
 def _run(tables: Sequence[str]) -> list[CheckResult]:

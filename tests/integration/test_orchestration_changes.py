@@ -123,6 +123,36 @@ def test_a_broken_promise_of_bronze_stops_what_depends_on_it_and_no_landing(lake
     assert "crm" in (lake_copy.home / "reports" / "quality" / "index.html").read_text()
 
 
+def test_an_edited_suite_is_checked_alone_and_nothing_is_built(lake_copy: SmallLake) -> None:
+    from dataclasses import replace
+
+    from runs import ledger
+    from runs.fingerprint import as_text, fingerprint
+
+    with lake_copy.opened():
+        last = ledger.last_complete_run()
+        assert last is not None
+        older = fingerprint() | {"suite:marts/person_profile": "of another text"}
+        ledger.record(replace(last, run_id="before-the-edit", finished_at=ledger.utc_now(), code=as_text(older)))
+        with connect() as connection:
+            newest = connection.execute(f"select max(run_id) from {scan('ops/quality_results')}").fetchone()
+    assert newest is not None
+    before = lake_copy.versions()
+
+    rerun = lake_copy.ok("run")
+
+    assert "edited: suite marts/person_profile" in rerun.stdout.splitlines()[0]
+    assert lake_copy.versions() == before
+    with lake_copy.opened():
+        run = ledger.last_run()
+        assert run is not None
+        assert run.checks == {"passed": 1, "failed": 0}, "another suite or a dbt test ran as well"
+        with connect() as connection:
+            checked = f'select distinct "table" from {scan("ops/quality_results")} where run_id > ?'
+            assert connection.execute(checked, newest).fetchall() == [("marts/person_profile",)]
+    assert lake_copy.ok("run").stdout.startswith("nothing new since")
+
+
 def _drop_a_reading(lake: SmallLake, reading_id: str) -> None:
     """Another file in the devices' drop folder, with one reading more."""
     folder = lake.home / "sandbox" / "devices" / "readings"
