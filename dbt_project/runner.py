@@ -19,6 +19,7 @@ from contracts.comparable_values import comparable_values
 from contracts.contract_file import discover_sources
 from contracts.errors import LakeError
 from contracts.settings import load_settings, temporary_environment
+from dbt_project.compiled_models import compiled_models_path
 from dbt_project.sources import write_sources
 
 if TYPE_CHECKING:
@@ -152,7 +153,10 @@ def log_path() -> Path:
 
 def environment() -> dict[str, str]:
     """The variables dbt_project.yml reads; for those who start dbt themselves, as Dagster's `dbt parse`."""
-    return {"LAKE_DBT_SOURCES": str(load_settings().home / "tmp" / "dbt" / "sources")}
+    return {
+        "LAKE_DBT_SOURCES": str(load_settings().home / "tmp" / "dbt" / "sources"),
+        "LAKE_DBT_COMPILED": str(compiled_models_path()),
+    }
 
 
 def _variables(extra: Mapping[str, Any]) -> str:
@@ -182,7 +186,8 @@ def _invoke(arguments: list[str], extra: Mapping[str, Any]) -> tuple[tuple[NodeR
 def _parse(variables: str, *, write: bool = False) -> "Manifest":
     """The project parsed: once in a process as long as no file, contract or variable changes."""
     sources = write_sources(Path(environment()["LAKE_DBT_SOURCES"]))
-    files = sorted((str(p), p.stat().st_mtime_ns) for p in PROJECT.rglob("*") if p.suffix in (".sql", ".yml"))
+    read_by_dbt = (*PROJECT.rglob("*"), *compiled_models_path().glob("*.sql"))
+    files = sorted((str(p), p.stat().st_mtime_ns) for p in read_by_dbt if p.suffix in (".sql", ".yml"))
     digest = hashlib.sha256(f"{sources}{variables}{files}".encode()).hexdigest()
     if write or digest not in _parsed:
         _parsed.clear()

@@ -4,7 +4,6 @@ A contract says everything about a source once; this is its translation into dbt
 classification, owner, freshness). The same module says under which name dbt finds a bronze table.
 """
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import yaml
 
 from contracts.contract_file import Column, Contract, Entity, load_contracts
 from contracts.version_order import version_order
+from dbt_project.derived_files import write_derived_files
 from lake.sql.types import dbt_type
 
 SCHEMA = "bronze"
@@ -32,26 +32,17 @@ def relation_name(entity: Entity) -> str:
 
 
 def write_sources(folder: Path) -> str:
-    """Write one yml per source into `folder`, leave what is unchanged alone, and drop those of sources that are gone.
+    """Write one yml per source into `folder`.
 
     Returns a digest of all of them: while it stays, nothing has to be parsed again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    wanted = {}
-    for contract in load_contracts():
-        text = yaml.safe_dump(_document(contract), sort_keys=False, allow_unicode=True, width=120)
-        wanted[f"_{contract.source}__sources.yml"] = text
-        digest.update(text.encode())
-    for path in folder.glob("*.yml"):
-        if path.name not in wanted:
-            path.unlink()
-    for name, text in wanted.items():
-        path = folder / name
-        # An unchanged file keeps its time of change, so that dbt's partial parse passes over it.
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    return digest.hexdigest()
+    texts = {
+        f"_{contract.source}__sources.yml": yaml.safe_dump(
+            _document(contract), sort_keys=False, allow_unicode=True, width=120
+        )
+        for contract in load_contracts()
+    }
+    return write_derived_files(folder, texts, suffix=".yml")
 
 
 def _document(contract: Contract) -> dict[str, Any]:

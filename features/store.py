@@ -19,13 +19,17 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import orjson
 
-from features.catalogue import MODELS_ROOT, FeatureGroup, served_groups
+from features.catalogue import FeatureGroup, served_groups
 from features.configuration import feast_home, write_configuration
+from features.declarations import MODELS_ROOT
 from lake.sql.connections import connect, extension
 from lake.tables import scan, table_version
 
 if TYPE_CHECKING:
     from feast import FeatureStore
+
+#: The modules that decide what Feast's registry holds.
+_REGISTERED_BY = ("aggregations.py", "catalogue.py", "declarations.py", "feast_definitions.py")
 
 
 @dataclass(frozen=True)
@@ -146,8 +150,8 @@ def _digest(groups: list[FeatureGroup], configured: str) -> str:
     """Changes when a declaration, the code that reads it, or the place or the columns of a table do."""
     columns = [feature.name for group in groups for feature in group.features]
     digest = hashlib.sha256(orjson.dumps([configured, columns]))
-    ours = [path for name in ("catalogue.py", "feast_definitions.py") if (path := Path(str(files("features"))) / name)]
-    for path in [*sorted(MODELS_ROOT.glob("**/*.yml")), *ours]:
+    code = [Path(str(files("features"))) / name for name in _REGISTERED_BY]
+    for path in [*sorted(MODELS_ROOT.glob("**/*.yml")), *code]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 

@@ -30,6 +30,9 @@ def load_graph() -> "DbtGraph":
     mark = path.with_name("manifest.fingerprint")
     current = manifest_digest(fingerprint())
     if not (path.exists() and mark.exists() and mark.read_text() == current):
+        from features.build import hand_over
+
+        hand_over()  # before dbt parses, or the run would parse once more
         path = runner.parse()
         mark.write_text(current)
     return DbtGraph(json.loads(path.read_text(encoding="utf-8")))

@@ -54,9 +54,9 @@ def publish() -> Any:
 
 def window() -> Any:
     """The feature tables."""
-    from dbt_project.runner import run_dbt
+    from features.build import build_features
 
-    return run_dbt("run", select="path:models/features")
+    return build_features()
 
 
 STEPS: dict[str, Callable[[], Any]] = {

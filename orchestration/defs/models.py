@@ -74,7 +74,9 @@ def _build(
     outcome = None
     if due:
         from dbt_project.runner import run_dbt
+        from features.build import hand_over
 
+        hand_over()
         outcome = run_dbt(
             "build", select=[selector(graph.models[i]) for i in due], full_refresh=session.full_refresh, check=False
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from dbt_project.runner import run_dbt
+from features.build import build_features
 from lake.sql.connections import connect
 from lake.tables import scan
 from tests.integration import small_bronze
@@ -31,7 +31,7 @@ def copied_lake(factory: pytest.TempPathFactory) -> tuple[Path, Rows]:
 def _make(folder: Path) -> None:
     with lake_at(folder / "home"):
         rows = small_bronze.make()
-        run_dbt("run", select="path:models/features")
+        build_features()
     (folder / "rows.pickle").write_bytes(pickle.dumps(rows))
 
 

@@ -12,14 +12,12 @@ import pandas as pd
 import pytest
 
 from dbt_project import runner
-from dbt_project.runner import run_dbt
+from features.build import build_features
 from features.catalogue import load_groups
 from lake.tables import table_version
 from tests.integration import small_bronze
 from tests.integration.feature_lake import Rows, copied_lake, lake_at, read
 from tests.integration.small_bronze import MERGED, MERGED_AT, NOW, Row
-
-SELECT = "path:models/features"
 
 
 @pytest.fixture(scope="module")
@@ -265,7 +263,7 @@ def test_person_has_a_row_in_every_snapshot_from_the_first_one_on() -> None:
 
 def test_same_day_twice_writes_no_version() -> None:
     before = {group.table: table_version(group.table) for group in load_groups()}
-    result = run_dbt("run", select=SELECT)
+    result = build_features()
     assert {group.table: table_version(group.table) for group in load_groups()} == before
     assert not any(write.changed for write in result.writes.values())
 
@@ -288,9 +286,9 @@ def test_next_day_appends_its_snapshot_a_rebuild_gives_the_same_table_and_a_meas
     tomorrow = NOW + timedelta(days=1, hours=15)
     with lake_at(copy, tomorrow):
         before = read("features/relationship")
-        run_dbt("run", select="relationship")
+        build_features(["relationship"], root=declaration.parent)
         appended = read("features/relationship")
-        run_dbt("run", select="relationship", full_refresh=True)
+        build_features(["relationship"], full_refresh=True, root=declaration.parent)
         rebuilt = read("features/relationship")
     new = appended[appended.event_timestamp == pd.Timestamp(NOW + timedelta(days=1))]
     assert len(new) > 0

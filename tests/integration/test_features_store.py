@@ -14,7 +14,8 @@ import yaml
 
 from contracts.settings import PROJECT_ROOT
 from features import configuration, store
-from features.catalogue import MODELS_ROOT, load_groups, load_services, served_groups
+from features.catalogue import load_groups, load_services, served_groups
+from features.declarations import MODELS_ROOT
 from tests.integration.feature_lake import copied_lake, lake_at, read
 from tests.integration.small_bronze import NOW
 

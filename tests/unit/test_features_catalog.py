@@ -8,16 +8,10 @@ import pytest
 import yaml
 
 from contracts.contract_file import discover_sources, load_contract
-from features.catalogue import (
-    AGGREGATES,
-    MODELS_ROOT,
-    CatalogError,
-    Feature,
-    FeatureGroup,
-    list_features,
-    load_groups,
-    load_services,
-)
+from features.aggregations import AGGREGATIONS
+from features.catalogue import Feature, FeatureGroup, list_features, load_groups, load_services
+from features.declarations import MODELS_ROOT
+from features.errors import CatalogError
 
 WINDOWS = (7, 30, 90, 365)
 
@@ -41,7 +35,7 @@ def test_there_are_at_least_150_features(features: list[Feature]) -> None:
 
 
 def test_names_say_measure_aggregate_and_window(features: list[Feature]) -> None:
-    rule = re.compile(rf"[a-z][a-z0-9_]*_({'|'.join(AGGREGATES)})_({'|'.join(map(str, WINDOWS))})d")
+    rule = re.compile(rf"[a-z][a-z0-9_]*_({'|'.join(AGGREGATIONS)})_({'|'.join(map(str, WINDOWS))})d")
     assert [feature.name for feature in features if not rule.fullmatch(feature.name)] == []
 
 

@@ -27,3 +27,7 @@
 {% macro duckdb__get_empty_schema_sql(columns) %}
     {{- empty_relation(columns.values()) -}}
 {% endmacro %}
+
+
+{#- An instant out of ISO text with its offset. -#}
+{% macro instant(text) %}{{ return("cast('" ~ text ~ "' as " ~ engine_type('timestamp') ~ ")") }}{% endmacro %}

@@ -15,7 +15,7 @@ said as (
         memberships.role,
         memberships.event_at,
         case
-            when memberships.replaced_at < {{ feature_instant('9999-01-01T00:00:00+00:00') }}
+            when memberships.replaced_at < {{ instant('9999-01-01T00:00:00+00:00') }}
             then memberships.replaced_at
         end as replaced_at,
         -- Several customer files of one person may name several roles: the one that holds, then the newest.

@@ -20,7 +20,7 @@
                     partition by record_id
                     order by {{ version_order(source_name, entity) }}
                 ),
-                {{ feature_instant('9999-12-31T00:00:00+00:00') }}
+                {{ instant('9999-12-31T00:00:00+00:00') }}
             ) as replaced_at
         from {{ source(source_name, entity) }}
     ) as versions
