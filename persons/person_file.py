@@ -6,7 +6,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from persons.consents import Consent, read_consents
+from governance.consent import Consent, read_consents
 from persons.history import LinksOnDay, read_links_on_day
 from persons.journey import Journey, read_journey
 from persons.profile import Golden, Profile, read_profile
@@ -27,10 +27,15 @@ class View:
 
 @dataclass(frozen=True)
 class PersonFile:
-    """One person's file. `on_day` is None where no day of the past was asked for."""
+    """One person's file.
+
+    Attributes:
+        consents: by purpose and channel; None where no run has made the table yet.
+        on_day: the links on a day of the past; None where none was asked for.
+    """
 
     profile: Profile
-    consents: list[Consent]
+    consents: list[Consent] | None
     records: dict[str, list[Record]]
     reviews: list[OpenReview]
     journey: Journey

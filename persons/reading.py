@@ -13,6 +13,7 @@ import duckdb
 
 from contracts.settings import load_settings
 from lake.sql.connections import connect
+from lake.sql.rows import as_dicts
 from lake.tables import table_exists
 
 Row = dict[str, Any]
@@ -36,9 +37,7 @@ def _engine(home: Path) -> duckdb.DuckDBPyConnection:
 
 def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
     """What a query finds, as one dictionary per row."""
-    found = con.execute(sql, parameters or {})
-    names = [column[0] for column in found.description or []]
-    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+    return as_dicts(con, sql, parameters or {})
 
 
 def rows_of(
