@@ -23,10 +23,11 @@ def up(
 ) -> None:
     """Start the Dagster UI, the quality portal, the person page and the Feast server; Ctrl-C stops them all."""
     from cli._log import start_log
-    from cli.machine.servers import check_host, check_ports, log_of, serving
+    from cli.machine.servers import check_ports, log_of, serving
+    from web.loopback import loopback_address
 
     start_log()
-    check_host(host)
+    host = loopback_address(host)
     check_ports(host)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)

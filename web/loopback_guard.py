@@ -1,19 +1,20 @@
-"""Who is answered, and what every answer carries. Pure ASGI, around the whole application.
+"""Who is answered, in which language, and what every answer carries. Pure ASGI, around every page of the product.
 
-The page has no log-in. What keeps others out is that it listens on loopback, that it answers to loopback's names alone
-(a foreign name that was pointed at 127.0.0.1 is DNS rebinding), only to the account that started it, as the kernel
-knows who holds the other end, and that what is asked by POST comes from its own pages.
+The pages have no log-in. They listen on loopback (`web.loopback`). They answer to loopback's names alone (a foreign
+name that was pointed at 127.0.0.1 is DNS rebinding), and only to the account that started them, as the kernel knows who
+holds the other end. What is asked by POST must come from their own pages. HEAD is answered as GET without a body.
 """
 
-import ipaddress
 import logging
 import os
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
-from contracts.errors import LakeError
+from web.language import COOKIE, LANGUAGES, QUERY, Texts, choose, cookie_of, switch_address, texts
+from web.loopback import is_loopback
 from web.socket_owner import name_of, owner_of
 
 Scope = MutableMapping[str, Any]
@@ -40,37 +41,12 @@ HEADERS = {
 _SAFE = ("GET", "HEAD")
 
 
-class HostError(LakeError):
-    """The page may not listen where it was told to."""
-
-    exit_code = 2
-
-
-def loopback(host: str) -> str:
-    """The loopback address to listen on.
-
-    Raises:
-        HostError: the host is not a loopback address.
-    """
-    address = _address("127.0.0.1" if host == "localhost" else host)
-    if address is None or not address.is_loopback:
-        raise HostError(
-            f"refused to listen on {host}: the page shows names, telephone numbers and addresses, and there are no"
-            " log-ins and no roles yet that would say who may see them",
-            cure="keep 127.0.0.1 (or ::1) and reach it through a tunnel: ssh -L 8090:127.0.0.1:8090 <this machine>",
-        )
-    return str(address)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        return None
-
-
 class Guard:
-    """Refuses what does not come from this machine's own browser, and sends `HEADERS` with every answer."""
+    """Rejects what does not come from this machine's own browser, and sends `HEADERS` with every answer.
+
+    The application finds in its scope's `state`: `viewer`, the account that asks; `texts`, those of the reader's
+    language; `switch`, language -> the address of the same page in it.
+    """
 
     def __init__(self, app: Application) -> None:
         self.app = app
@@ -80,44 +56,72 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        spoken, remember = _language(scope, headers)
+        extra = [
+            *_RAW_HEADERS,
+            (b"content-language", spoken.tag.encode()),
+            (b"vary", b"Accept-Language, Cookie"),
+            *([(b"set-cookie", cookie_of(spoken.language).encode())] if remember else []),
+        ]
+        is_head = scope["method"] == "HEAD"
         is_begun = False
 
         async def guarded(message: Message) -> None:
             nonlocal is_begun
             if message["type"] == "http.response.start":
                 is_begun = True
-                there = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(h for h in _RAW_HEADERS if h[0] not in there)]
+                given = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(header for header in extra if header[0] not in given)]
+            elif is_head and message["type"] == "http.response.body":
+                message = {**message, "body": b""}
             await send(message)
 
-        refusal = _refusal(scope)
-        if refusal is not None:
-            await _answer(guarded, *refusal)
+        problem = _problem(scope, headers)
+        if problem is not None:
+            await _answer(guarded, *problem)
             return
         try:
-            await self.app(scope, receive, guarded)
+            await self.app({**scope, "method": "GET"} if is_head else scope, receive, guarded)
         except Exception as error:
-            _note(error)
+            _log_place(error)
             if not is_begun:
-                await _answer(guarded, 500, "Something went wrong here. Its kind and place are in the server's log.")
+                await _answer(guarded, 500, "shared.guard_broken")
 
 
 _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
-def _refusal(scope: Scope) -> tuple[int, str] | None:
-    """Why a request is not answered, None where it is; then `state.viewer` names who asks."""
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+def _language(scope: Scope, headers: dict[str, str]) -> tuple[Texts, bool]:
+    """The texts of the reader's language, and whether to remember it: where the address itself asks for one."""
+    query = scope.get("query_string", b"").decode("latin-1")
+    asked = parse_qs(query).get(QUERY, [""])[-1]
+    try:
+        cookies = SimpleCookie(headers.get("cookie", ""))
+    except CookieError:
+        cookies = SimpleCookie()
+    remembered = cookies[COOKIE].value if COOKIE in cookies else None
+    spoken = texts(choose(asked, remembered, headers.get("accept-language", "")))
+    state = scope.setdefault("state", {})
+    state["texts"] = spoken
+    # What somebody typed is in the body of a POST: its answer is not repeated in another language, the first page is.
+    path, same = (scope["path"], query) if scope["method"] in _SAFE else ("/", "")
+    state["switch"] = {code: switch_address(path, same, code) for code in LANGUAGES}
+    return spoken, asked in LANGUAGES
+
+
+def _problem(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
+    """Why a request is not answered (status, key of a text); None where it is, and `state.viewer` names who asks."""
     host = headers.get("host", "")
     if not _is_ours(host):
-        return 421, "This page answers to 127.0.0.1, [::1] and localhost only."
+        return 421, "shared.guard_host"
     owner = owner_of(scope["client"], scope["server"]) if scope["client"] else None
     if owner not in (None, 0, os.getuid()):
-        return 403, f"This page is for the account that started it, {name_of(os.getuid())}. Start your own: lake up"
-    scope.setdefault("state", {})["viewer"] = name_of(os.getuid() if owner is None else owner)
+        return 403, "shared.guard_account"
+    scope["state"]["viewer"] = name_of(os.getuid() if owner is None else owner)
     if scope["method"] in _SAFE or _is_from_here(headers, host):
         return None
-    return 403, "This was not asked from a page of this server: open the page itself and ask there."
+    return 403, "shared.guard_origin"
 
 
 def _is_ours(host: str) -> bool:
@@ -126,8 +130,7 @@ def _is_ours(host: str) -> bool:
         name = urlsplit(f"//{host}").hostname or ""
     except ValueError:
         return False
-    address = _address(name)
-    return name == "localhost" or (address is not None and address.is_loopback)
+    return is_loopback(name)
 
 
 def _is_from_here(headers: dict[str, str], host: str) -> bool:
@@ -138,15 +141,17 @@ def _is_from_here(headers: dict[str, str], host: str) -> bool:
     return headers.get("sec-fetch-site") == "same-origin"
 
 
-def _note(error: Exception) -> None:
+def _log_place(error: Exception) -> None:
     """The kind and the place; never the message, in which an engine may quote a person's value."""
     places = traceback.extract_tb(error.__traceback__)
     where = " < ".join(f"{place.filename.rpartition('/')[2]}:{place.lineno}" for place in reversed(places[-4:]))
     log.error("%s at %s", type(error).__name__, where)
 
 
-async def _answer(send: Send, status: int, text: str) -> None:
-    body = text.encode()
+async def _answer(send: Send, status: int, key: str) -> None:
+    """A plain answer in every language: before the guard is passed nothing of the request is trusted."""
+    account = name_of(os.getuid())
+    body = "\n".join(texts(code).plain(key, account=account) for code in LANGUAGES).encode()
     plain = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": plain})
     await send({"type": "http.response.body", "body": body})

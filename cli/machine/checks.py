@@ -106,7 +106,8 @@ def _check_token_key() -> Iterator[Finding]:
 
 
 def _check_ports() -> Iterator[Finding]:
-    from cli.machine.servers import PortTakenError, check_ports
+    from cli.machine.servers import check_ports
+    from web.loopback import PortTakenError
 
     try:
         check_ports("127.0.0.1")

@@ -4,10 +4,8 @@ Loopback only. Every server is a process group of its own, ended by its number; 
 """
 
 import ctypes
-import ipaddress
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,23 +22,12 @@ import yaml
 from contracts.errors import LakeError
 from contracts.settings import PROJECT_ROOT, load_settings
 from orchestration.execute import LOCATION, MODULE, silence
+from web.loopback import host_in_url, listen
 
 CODE = "code"
 _PATIENCE_SECONDS = 240.0
 _GRACE_SECONDS = 20.0
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
-
-
-class HostError(LakeError):
-    """The servers may not listen where they were told to."""
-
-    exit_code = 2
-
-
-class PortTakenError(LakeError):
-    """A port is in use."""
-
-    exit_code = 2
 
 
 class ServerFailedError(LakeError):
@@ -58,24 +45,6 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
 
 
-def check_host(host: str) -> None:
-    """Refuse every address that others can reach.
-
-    Raises:
-        HostError: the host is not a loopback address.
-    """
-    try:
-        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise HostError(
-            f"refused to listen on {host}: there are no log-ins and no roles, and whoever reaches these pages can start"
-            " runs and see whom the lake knows",
-            cure="keep 127.0.0.1 and reach it through a tunnel: ssh -L 3000:127.0.0.1:3000 <this machine>",
-        )
-
-
 def check_ports(host: str) -> None:
     """See that every port is free before anything is started.
 
@@ -84,16 +53,7 @@ def check_ports(host: str) -> None:
     """
     settings = load_settings()
     for name in ("dagster", "portal", "person", "feast"):
-        port = getattr(settings, f"port_{name}")
-        with socket.socket(_family(host)) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                raise PortTakenError(
-                    f"port {port} on {host}, for {name}, cannot be had ({error.strerror})",
-                    cure=f"stop what listens there, or set LAKE_PORT_{name.upper()} to a free port",
-                ) from None
+        listen(host, getattr(settings, f"port_{name}"), what=name).close()
 
 
 @contextmanager
@@ -149,7 +109,7 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
          "--working-directory", str(PROJECT_ROOT), "--location-name", LOCATION, "--use-python-environment-entry-point"],
         health=str(code),
     )  # fmt: skip
-    dagster_url = f"http://{_in_url(host)}:{settings.port_dagster}"
+    dagster_url = f"http://{host_in_url(host)}:{settings.port_dagster}"
     yield Server(
         "dagster",
         [python, "-m", "dagster_webserver", "--host", host, "--port", str(settings.port_dagster),
@@ -158,14 +118,14 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
         health=f"{dagster_url}/server_info",
     )  # fmt: skip
     yield Server("daemon", [python, "-m", "dagster._daemon", "run", "--workspace", str(workspace)])
-    person_url = f"http://{_in_url(host)}:{settings.port_person}"
+    person_url = f"http://{host_in_url(host)}:{settings.port_person}"
     yield Server(
         "person",
         [python, "-m", "web.person", "--host", host, "--port", str(settings.port_person)],
         url=person_url,
         health=f"{person_url}/health",
     )
-    feast_url = f"http://{_in_url(host)}:{settings.port_feast}"
+    feast_url = f"http://{host_in_url(host)}:{settings.port_feast}"
     yield Server(
         "feast",
         [str(Path(python).with_name("feast")), "-c", str(feast_home()), "serve", "--host", host,
@@ -187,7 +147,7 @@ def _portal(host: str) -> Iterator[str]:
     with portal_server(host=host, port=load_settings().port_portal) as server:
         Thread(target=server.serve_forever, name="portal", daemon=True).start()
         try:
-            yield f"http://{_in_url(host)}:{server.server_port}"
+            yield f"http://{host_in_url(host)}:{server.server_port}"
         finally:
             server.shutdown()
 
@@ -253,11 +213,3 @@ def _end(process: subprocess.Popen[bytes], until: float) -> None:
 def _last_line(path: Path) -> str:
     lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1][:300] if lines else "it said nothing"
-
-
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -75,7 +75,7 @@ def make() -> None:
     _write("marts/person_profile", [_profile(person) for person in (MEI, PARTED, TWIN, BUSY, HOSTILE)])
     _write("marts/person_households", _households())
     _write("marts/journey_events", _journey())
-    _write("bronze/crm/consents", _consents())
+    _write("marts/person_consents", _consents())
 
 
 def add_event(person_id: str, event_type: str) -> None:
@@ -208,20 +208,24 @@ def _journey() -> list[dict[str, Any]]:
 
 
 def _consents() -> list[dict[str, Any]]:
-    def consent(number: int, purpose: str, channel: str, granted: bool, begin: int, end: int | None) -> dict[str, Any]:
-        at = NOW - timedelta(days=begin)
+    def consent(
+        purpose: str, channel: str, state: str, begin: int, end: int | None, *, known_to: datetime | None = None
+    ) -> dict[str, Any]:
         return {
-            "record_id": f"crm:consents:{number}", "consent_id": str(number), "crm_id": "C1", "purpose": purpose,
-            "channel": channel, "is_granted": granted, "valid_from": at, "updated_at": at, "known_at": at,
-            "valid_to": None if end is None else NOW - timedelta(days=end), "content_hash": number, "batch_id": "b",
+            "person_id": MEI, "purpose": purpose, "channel": channel, "consent_record_id": "crm:consents:1",
+            "state": state, "valid_from": NOW - timedelta(days=begin),
+            "valid_to": None if end is None else NOW - timedelta(days=end),
+            "known_from": NOW - timedelta(days=begin if begin > 0 else 1), "known_to": known_to,
         }  # fmt: skip
 
     return [
-        consent(1, "marketing", "email", True, 900, None),
-        consent(2, "marketing", "email", False, 30, None),
-        consent(3, "marketing", "sms", True, 800, 10),
-        consent(4, "service", "any", True, 800, None),
-        consent(5, "research", "app", True, -20, None),
+        consent("marketing", "email", "granted", 900, None, known_to=NOW - timedelta(days=30)),
+        consent("marketing", "email", "granted", 900, 30),
+        consent("marketing", "email", "refused", 30, None),
+        consent("marketing", "sms", "granted", 800, 10),
+        consent("marketing", "sms", "expired", 10, None),
+        consent("service", "any", "granted", 800, None),
+        consent("research", "app", "not_yet", 1, -20),
     ]
 
 

@@ -13,9 +13,12 @@ from persons.records import Record
 from tests.integration import person_lake
 from tests.integration.person_lake import BUSY, BUSY_EVENTS, FORMER, HOSTILE, MEI, PARTED, PERSONAL, TWIN, Served, plain
 from tests.small_lake import SmallLake
-from web.person import words
+from web.language import texts
 from web.person.waterfall import Step, pour
 from web.person.why import explain
+from web.writing import Writing
+
+WRITING = Writing(texts("en"))
 
 # Search
 
@@ -227,7 +230,7 @@ def test_hostile_values_are_text_like_any_other(visitor: httpx.Client) -> None:
 
 @given(st.text(max_size=300))
 def test_no_text_gets_out_of_its_place(text: str) -> None:
-    shown = str(words.value(text, 1000))
+    shown = str(WRITING.value(text, 1000))
     inside = shown.removeprefix("<bdi>").removesuffix("</bdi>")
     assert re.sub(r"<span class=mark>[0-9A-F]{4,6}</span>", "", inside).count("<") == 0
     assert '"' not in inside
@@ -252,8 +255,8 @@ def test_lake_without_tables_says_how_to_fill_it(tmp_path: Path) -> None:
 
 
 def test_pipelines_own_lake_is_shown_and_agrees_with_its_marts(small_lake: SmallLake) -> None:
+    from governance.consent import read_consents
     from lake.tables import scan
-    from persons.consents import read_consents
     from persons.person_file import View, read_person_file
     from persons.reading import reader, rows
 
@@ -266,7 +269,9 @@ def test_pipelines_own_lake_is_shown_and_agrees_with_its_marts(small_lake: Small
         assert any(profile["consents"] for profile in profiles)
         for profile in profiles:
             granted = [
-                f"{c.purpose}:{c.channel}" for c in read_consents(con, profile["person_id"]) if c.state == "granted"
+                f"{c.purpose}:{c.channel}"
+                for c in read_consents(con, profile["person_id"]) or []
+                if c.state == "granted"
             ]
             assert sorted(granted) == profile["consents"], profile["person_id"]
         shown = read_person_file(profiles[0]["person_id"], View())

@@ -20,15 +20,15 @@ from governance import access_log
 from lake.tables import open_table, table_version
 from tests.integration import person_lake
 from tests.integration.person_lake import FORMER, MEI, PERSONAL, TWIN, Served, plain
-from web import loopback_guard, socket_owner
+from web import loopback, loopback_guard, socket_owner
 
 # Who is answered
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.10", "::", "example.com", ""])
 def test_page_refuses_to_listen_where_others_reach_it(host: str) -> None:
-    with pytest.raises(loopback_guard.HostError, match="no roles yet"):
-        loopback_guard.loopback(host)
+    with pytest.raises(loopback.HostError, match="no roles yet"):
+        loopback.loopback_address(host)
 
 
 def test_command_refuses_a_public_address_with_a_cure() -> None:
@@ -86,7 +86,7 @@ def test_every_answer_forbids_foreign_code_frames_and_keeping(visitor: httpx.Cli
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in answer.headers
         assert "server" not in answer.headers
-    assert visitor.get("/assets/page.css").headers["cache-control"] == "no-cache"
+    assert visitor.get("/assets/person.css").headers["cache-control"] == "no-cache"
     assert visitor.get("/assets/..%2fapp.py").status_code == 404
     assert visitor.put("/").status_code == 405
 

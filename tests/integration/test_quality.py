@@ -159,12 +159,19 @@ class Counted:
 
 
 def test_page_is_whole_in_itself_and_bounded(runs: Runs) -> None:
-    text = render.build().read_text(encoding="utf-8")
+    english = render.build()
+    for text in (english.read_text("utf-8"), english.with_name("index.zh.html").read_text("utf-8")):
+        _assert_whole_in_itself(text)
+
+
+def _assert_whole_in_itself(text: str) -> None:
     assert len(text) < 2_000_000
     assert not re.findall(r"<(?:link|script|img|iframe|form)[^>]+(?:src|href|action)=.(?!data:)", text)
-    assert not re.findall(r"href=.(?!#|data:)", text)
+    # Links lead to places of the page, to the page in another language, and to the other pages on this machine.
+    assert not re.findall(r"href=.(?!#|data:|index(?:\.zh)?\.html\"|http://127\.0\.0\.1:\d+/)", text)
     assert not re.findall(r"@import|url\(", text)
-    assert "default-src 'none'" in text
+    assert "default-src &#39;none&#39;" in text
+    assert "unsafe" not in text
 
 
 def test_page_tells_what_fails_first_whom_it_concerns_and_what_is_unaccounted_for(runs: Runs) -> None:
@@ -219,7 +226,7 @@ def test_command_opens_the_page_and_where_no_browser_is_says_where_it_lies(
 
 
 def test_port_that_is_taken_is_told_with_its_cure(runs: Runs) -> None:
-    from web.portal.server import PortTakenError
+    from web.loopback import PortTakenError
 
     with portal_server() as first, pytest.raises(PortTakenError) as refused:
         portal_server(port=first.server_port)
@@ -245,6 +252,34 @@ def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:
             connection.close()
         server.shutdown()
     assert answers == {"/": 200, "/../../token.key": 404, "/%2e%2e/%2e%2e/token.key": 404, "/empty/": 404}
+
+
+def test_portal_stands_behind_the_guard_of_all_pages_and_speaks_both_languages(runs: Runs) -> None:
+    from threading import Thread
+
+    import httpx
+
+    render.build()
+    with portal_server() as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{server.server_port}", trust_env=False) as visitor:
+            assert visitor.get("/", headers={"Host": "evil.example"}).status_code == 421
+            assert visitor.post("/").status_code == 403
+            english, chinese = visitor.get("/"), visitor.get("/", headers={"Accept-Language": "zh-CN,en;q=0.5"})
+            assert '<html lang="en">' in english.text
+            assert '<html lang="zh-Hans">' in chinese.text
+            for answer in (english, chinese, visitor.get("/nothing")):
+                policy = answer.headers["content-security-policy"]
+                assert policy.startswith("default-src 'none'")
+                assert "frame-ancestors 'none'" in policy
+                assert "unsafe" not in policy
+            head = visitor.head("/")
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == english.headers["content-length"]
+            chosen = visitor.get("/index.zh.html", follow_redirects=True)
+            assert '<html lang="zh-Hans">' in chosen.text
+            assert '<html lang="zh-Hans">' in visitor.get("/").text, "the choice is remembered"
+        server.shutdown()
 
 
 def test_empty_lake_has_a_page_too(tmp_path: Path) -> None:

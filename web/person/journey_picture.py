@@ -8,7 +8,6 @@ shortest usual one that holds most of the events, and what lies before it is cou
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from persons.journey import TROUBLES
 from persons.reading import Row
@@ -17,19 +16,24 @@ from persons.reading import Row
 STEPS = 90
 #: Name of a span and its days; the shortest that holds `_ENOUGH` of the events is shown first.
 SPANS = {"90d": 90, "1y": 366, "2y": 731, "5y": 1827}
-SPAN_WORDS = {"90d": "90 days", "1y": "a year", "2y": "two years", "5y": "five years", "all": "all"}
 _ENOUGH = 0.8
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a lane in which something happened; `at` and `wide` are in percent of the span."""
+    """A step of a lane in which something happened; `at` and `wide` are in percent of the span.
+
+    Attributes:
+        kinds: event type and count, the most frequent first.
+    """
 
     at: float
     wide: float
     events: int
     troubles: int
-    words: str
+    begins_at: datetime
+    ends_at: datetime
+    kinds: list[tuple[str, int]]
 
 
 @dataclass(frozen=True)
@@ -46,10 +50,15 @@ class Lane:
 
 @dataclass(frozen=True)
 class Tick:
-    """A mark of the time axis, in percent; the minor ones are left out where there is little room."""
+    """A mark of the time axis, in percent; the minor ones are left out where there is little room.
+
+    Attributes:
+        unit: how much of the moment is written: month, month_year or year.
+    """
 
     at: float
-    label: str
+    moment: datetime
+    unit: str
     is_minor: bool
 
 
@@ -113,12 +122,15 @@ def _span_that_holds_most(hours: list[Row], last: datetime, spans: list[str]) ->
 
 
 def _step(place: int, kinds: Counter[str], since: datetime, length: timedelta) -> Step:
-    starts, ends = since + place * length, since + (place + 1) * length
-    when = f"{starts:%-d %b %Y}" + ("" if starts.date() == ends.date() else f" to {ends:%-d %b %Y}")
-    told = ", ".join(f"{events:,} {kind.replace('_', ' ')}" for kind, events in kinds.most_common(5))
-    more = ", …" if len(kinds) > 5 else ""
-    troubles = sum(events for kind, events in kinds.items() if kind in TROUBLES)
-    return Step(100 * place / STEPS, 100 / STEPS, sum(kinds.values()), troubles, f"{when}: {told}{more}")
+    return Step(
+        at=100 * place / STEPS,
+        wide=100 / STEPS,
+        events=sum(kinds.values()),
+        troubles=sum(events for kind, events in kinds.items() if kind in TROUBLES),
+        begins_at=since + place * length,
+        ends_at=since + (place + 1) * length,
+        kinds=kinds.most_common(),
+    )
 
 
 def _ticks(since: datetime, until: datetime) -> list[Tick]:
@@ -130,34 +142,8 @@ def _ticks(since: datetime, until: datetime) -> list[Tick]:
     for month in range(number + -number % every, number + months, every):
         moment = datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
         if since <= moment <= until:
-            label = f"{moment:%Y}" if every >= 12 or moment.month == 1 or not ticks else f"{moment:%b}"
-            label = f"{moment:%b %Y}" if not ticks and every < 12 and moment.month != 1 else label
-            ticks.append(Tick(100 * ((moment - since) / (until - since)), label, len(ticks) % 2 == 1))
+            is_first_month = not ticks and every < 12 and moment.month != 1
+            unit = "month_year" if is_first_month else "year" if every >= 12 or moment.month == 1 else "month"
+            at = 100 * ((moment - since) / (until - since))
+            ticks.append(Tick(at, moment, unit, is_minor=len(ticks) % 2 == 1))
     return ticks
-
-
-def about(row: Row) -> list[str]:
-    """What an event says beside its kind, shortest words."""
-
-    def told(name: str, words: str, *, none: Any = None) -> str | None:
-        value = row[name]
-        return None if value is None or value == none else words.format(value)
-
-    parts = (
-        told("detail", "{}"),
-        told("product_category", "{}"),
-        told("amount_cny", "{:,.2f} CNY"),
-        told("score", "score {:g}"),
-        told("delay_minutes", "{:+,.0f} min against the promise", none=0.0),
-        None if row["duration_ms"] is None else _lasting(row["duration_ms"]),
-        told("order_id", "order {}"),
-        told("case_id", "case {}"),
-        told("campaign_id", "campaign {}"),
-        told("branch_id", "branch {}"),
-    )
-    spoken = [part.replace("_", " ") if n < 2 else part for n, part in enumerate(parts) if part is not None]
-    return list(dict.fromkeys(spoken))
-
-
-def _lasting(milliseconds: int) -> str:
-    return f"{milliseconds:,} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.1f} s"

@@ -42,7 +42,7 @@ class Arc:
     out: float
     wide: float
     is_needed: bool
-    words: str
+    match_kind: str
 
 
 @dataclass(frozen=True)

@@ -1,160 +1,114 @@
-"""How values, moments and counts are written on the page. Every value of a person goes through `value`."""
+"""The sentences of the page that are made of several texts: changes of the ledger, what an event is about."""
 
-import unicodedata
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from jinja2 import Environment
+from markupsafe import Markup
 
-from identity.links.link_history import BEGINNING
 from persons.journey import TROUBLES
 from persons.reading import Row
 from persons.reviews import OpenReview
-from web.person.journey_picture import SPAN_WORDS, about
+from web import pages
+from web.language import Texts, texts
+from web.person.journey_picture import Step as TimeStep
+from web.person.journey_picture import Tick
 from web.person.waterfall import Step, Waterfall, pour
 
-LONGEST_VALUE = 160
-_SHOWN_OF_ID = 4
-#: Why a pair waits for a judgement; an unknown reason is told by its name.
-REASONS = {
-    "NEAR_THRESHOLD": "The matcher cannot say",
-    "CUT_BRIDGE": "A tie that was cut: its two sides contradict each other, or hang by it alone",
-    "AMBIGUOUS": "A record that fits two people about equally well",
-    "TOO_LARGE": "A tie inside a cluster too large to be believed",
-}
-#: Why nobody was found, and what to do.
-NO_PERSON = {
-    "not_understood": (
-        "That is no id, no e-mail address and no telephone number",
-        "Type one of the three: p_…, somebody@somewhere, or a number with its country code, as +86 136 0000 0000.",
-    ),
-    "empty_lake": ("This lake knows nobody yet", "Fill it first: lake run"),
-    "person_id": (
-        "Nobody in this lake has that id",
-        "Ids are written p_ and twenty letters and digits.",
-    ),
-    "ended": (
-        "Nobody in this lake has that id any more: the person's last record was withdrawn",
-        "The list of changes below says what became of it.",
-    ),
-    "email": (
-        "Nobody in this lake has that e-mail",
-        "Check its spelling. A placeholder, or an address that many share, leads to nobody: try the telephone number.",
-    ),
-    "phone": (
-        "Nobody in this lake has that phone number",
-        "Give it with its country code, as +86. A number that many share leads to nobody: try the e-mail address.",
-    ),
-}
-_HERE = Path(__file__).parent
+_TEMPLATES = Path(__file__).parent / "templates"
+_EVENT_KINDS_SHOWN = 5
 
 
-def environment() -> Environment:
-    """The templates, with everything escaped and the filters below."""
-    made = Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        auto_reload=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    made.filters.update(
-        value=value, held=held, moment=moment, day=day, spoken=spoken, number=number, bits=bits, share=share, tie=tie
-    )
+def environment(language: str) -> Environment:
+    """The templates of the page, in a language."""
+    made = pages.environment(_TEMPLATES, language)
+    words = Words(texts(language))
+    made.filters.update(tie=words.tie)
     made.globals.update(
-        span_words=SPAN_WORDS,
-        troubles=TROUBLES,
-        ledger_words=ledger_words,
-        reasons=REASONS,
-        about=about,
+        ledger=words.ledger,
+        change=words.change,
+        about=words.about,
+        reason=words.reason,
+        time_step=words.time_step,
+        time_mark=words.tick,
+        link=link,
         waterfall_of=waterfall_of,
+        troubles=TROUBLES,
     )
     return made
 
 
-def value(given: Any, longest: int = LONGEST_VALUE) -> Markup:
-    """A value as its system holds it, harmless: escaped, isolated from the text around it, invisible marks shown by
-    their code, cut where it is long."""
-    text = _plain(given)
-    shown = "".join(_visible(character) for character in text[:longest])
-    rest = f"<span class=faint>… {len(text):,} characters</span>" if len(text) > longest else ""
-    return Markup("<bdi>{}</bdi>{}").format(Markup(shown), Markup(rest))
+class Words:
+    """What the page says of one thing, in one language."""
+
+    def __init__(self, spoken: Texts) -> None:
+        self._t = spoken
+
+    def tie(self, kind: str) -> Markup:
+        """`SAME_ACCOUNT_ID` as a reader says it."""
+        return self._t("person.by_itself") if kind == "SINGLETON" else self._t.named(kind)
+
+    def reason(self, code: str) -> Markup:
+        """Why a pair waits for a judgement; an unknown reason is shown by its code."""
+        key = f"person.reason_{code}"
+        return self._t(key) if self._t.has(key) else self._t.named(code)
+
+    def ledger(self, event: Row, person_id: str) -> Markup:
+        """An event of the ledger, seen from a person of it."""
+        is_other = event["other_person_id"] == person_id
+        return self._event("ledger", event, "_away" if is_other else "")
+
+    def change(self, event: Row) -> Markup:
+        """An event of the ledger, seen from outside."""
+        return self._event("change", event, "")
+
+    def _event(self, view: str, event: Row, ending: str) -> Markup:
+        key = f"person.{view}_{event['event_type']}{ending}"
+        if not self._t.has(key):
+            return self._t.named(event["event_type"])
+        return self._t(
+            key,
+            records=self._t("person.records", event["records"]),
+            person=link(event["person_id"]),
+            other=link(event["other_person_id"]),
+        )
+
+    def about(self, event: Row) -> list[str]:
+        """What an event says beside its kind, the shortest first; each part once."""
+        parts = [self._t.name(event[name]) for name in ("detail", "product_category") if event[name] is not None]
+        if event["amount_cny"] is not None:
+            parts.append(f"{event['amount_cny']:,.2f} CNY")
+        if event["score"] is not None:
+            parts.append(self._t.plain("person.about_score", value=f"{event['score']:g}"))
+        if event["delay_minutes"]:
+            parts.append(self._t.plain("person.about_delay", value=f"{event['delay_minutes']:+,.0f}"))
+        if event["duration_ms"] is not None:
+            parts.append(_duration(event["duration_ms"]))
+        for name in ("order", "case", "campaign", "branch"):
+            if event[f"{name}_id"] is not None:
+                parts.append(self._t.plain(f"person.about_{name}", value=event[f"{name}_id"]))
+        return list(dict.fromkeys(parts))
+
+    def time_step(self, step: TimeStep) -> str:
+        """What happened in a step of time: its days and its most frequent events."""
+        begin, end = f"{step.begins_at:%Y-%m-%d}", f"{step.ends_at:%Y-%m-%d}"
+        days = begin if begin == end else self._t.plain("person.to", begin=begin, end=end)
+        counted = [
+            self._t.plain("person.step_events", count, event=self._t.name(kind))
+            for kind, count in step.kinds[:_EVENT_KINDS_SHOWN]
+        ]
+        return f"{days}: {', '.join(counted)}{', …' if len(step.kinds) > _EVENT_KINDS_SHOWN else ''}"
+
+    def tick(self, tick: Tick) -> str:
+        """A mark of the time axis."""
+        return self._t.plain(
+            f"person.tick_{tick.unit}", month=f"{tick.moment:%b}", number=tick.moment.month, year=tick.moment.year
+        )
 
 
-def held(given: Any, name: str, longest: int = LONGEST_VALUE) -> Markup:
-    """A value of a column or an identifier of that name. Of a national id only the end is shown: who compares needs
-    no more, and the rest tells birth date and home."""
-    if name == "national_id" and given is not None:
-        text = str(given)
-        return value("•" * max(0, len(text) - _SHOWN_OF_ID) + text[-_SHOWN_OF_ID:], longest)
-    return value(given, longest)
-
-
-def _visible(character: str) -> str:
-    """Direction marks, zero-width and control characters can make one name look like another: their code is shown.
-
-    The joiner of emoji is left, and the selector of their look.
-    """
-    if unicodedata.category(character) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp") and character != "\u200d":
-        return f"<span class=mark>{ord(character):04X}</span>"
-    return str(escape(character))
-
-
-def _plain(given: Any) -> str:
-    if isinstance(given, bool):
-        return "yes" if given else "no"
-    if isinstance(given, datetime):
-        return moment(given)
-    if isinstance(given, date):
-        return day(given)
-    if isinstance(given, float):
-        return f"{given:,.2f}"
-    if isinstance(given, list):
-        return ", ".join(_plain(item) for item in given)
-    return str(given)
-
-
-def moment(at: datetime | None) -> str:
-    """A moment to the minute, UTC."""
-    if at is None:
-        return "–"
-    return "the beginning" if at == BEGINNING else f"{at:%Y-%m-%d %H:%M}"
-
-
-def day(at: date | None) -> str:
-    """A day; `the beginning` for what held before the lake's first run."""
-    if at is None:
-        return "–"
-    return "the beginning" if at == BEGINNING else f"{at:%Y-%m-%d}"
-
-
-def spoken(name: str) -> str:
-    """`customer_since` as a reader says it."""
-    return name.replace("_", " ")
-
-
-def number(count: int | None) -> str:
-    """A count with its thousands."""
-    return "–" if count is None else f"{count:,}"
-
-
-def bits(strength: float) -> str:
-    """A match strength: how many times the odds double. 20 bits are a million to one."""
-    told = f"{strength:+.1f}" if abs(strength) < 10 else f"{strength:+.0f}"
-    return told.replace("-", "−")
-
-
-def share(part: float, whole: float) -> str:
-    """A part of a whole in percent, as SVG takes it."""
-    return f"{100 * min(1.0, part / whole) if whole else 0:.2f}%"
-
-
-def tie(kind: str) -> str:
-    """`SAME_ACCOUNT_ID` as a reader says it."""
-    return "by itself" if kind == "SINGLETON" else kind.replace("_", " ").lower()
+def link(person_id: str | None) -> Markup:
+    """A person's id that leads to the file."""
+    return Markup('<a href="/person/{0}"><code>{0}</code></a>').format(person_id) if person_id else Markup("")
 
 
 def waterfall_of(review: OpenReview) -> Waterfall:
@@ -162,27 +116,5 @@ def waterfall_of(review: OpenReview) -> Waterfall:
     return pour([Step(*weight) for weight in review.weights], review.match_strength)
 
 
-def ledger_words(event: Row, person_id: str | None = None) -> list[tuple[str, Any]]:
-    """An event of the ledger as parts of a sentence, seen from a person or from outside: (`text` or `person`, what)."""
-    subject, other = ("person", event["person_id"]), ("person", event["other_person_id"])
-    records = f"{event['records']:,} record{'s' * (event['records'] != 1)}"
-    if person_id is not None and event["other_person_id"] == person_id:
-        sentences: dict[str, list[tuple[str, Any]]] = {
-            "merge": [("text", f"Became part of another file, with {records}:"), subject],
-            "split": [("text", f"Gave {records} to the new"), subject],
-            "move": [("text", f"Gave {records} to"), subject],
-        }
-    else:
-        sentences = {
-            "birth": [("text", f"First seen, with {records}")],
-            "merge": [("text", f"Took in {records} of"), other],
-            "split": [("text", f"Parted off with {records} of"), other],
-            "move": [("text", f"Received {records} of"), other],
-            "end": [("text", f"Ended: the last of {records} was withdrawn")],
-        }
-    sentence = sentences.get(event["event_type"], [("text", event["event_type"])])
-    return sentence if person_id is not None else [subject, *((kind, _lower(part)) for kind, part in sentence)]
-
-
-def _lower(part: Any) -> Any:
-    return part[:1].lower() + part[1:] if isinstance(part, str) and not part.startswith("p_") else part
+def _duration(milliseconds: Any) -> str:
+    return f"{milliseconds:,} ms" if milliseconds < 1000 else f"{milliseconds / 1000:,.1f} s"

@@ -1,43 +1,37 @@
-"""The quality portal: one self-contained page for governance staff, `LAKE_HOME/reports/quality/index.html`.
+"""The quality portal: a self-contained page per language for governance staff, below `LAKE_HOME/reports/quality/`.
 
-What it says is gathered in `portal_gather.py`, how it looks is in `templates/`. It needs no server and no network; a
-content security policy in the page forbids what it does not hold itself. `python -m web.portal.render` builds it.
+`gather` reads what it shows, `facts` says what that means, `templates/` draws it. `index.html` is English and
+`index.zh.html` Chinese; each links to the other. Both open from disk: they need no server and no network, and a content
+security policy in the page forbids what it does not hold itself. `python -m web.portal.render` builds them.
 """
 
+import base64
+import hashlib
 import math
 import os
 import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from contracts.contract_file import CLASSIFICATIONS
 from contracts.settings import load_settings
 from lake.landing_state import Counted
+from web import pages
+from web.language import DEFAULT, LANGUAGES, Texts, texts
 from web.portal.facts import Page, TableFacts, is_open, worst
 from web.portal.gather import gather
 
 PROBLEMS_SHOWN = 60
-
-STATE_WORDS = {"blocked": "✕ Blocked", "warned": "! Warning", "passed": "✓ Passed", "unchecked": "– Not checked"}
-#: The layers in the order of a record's way, with their Chinese names.
-LAYERS = {"bronze": ("Bronze", "原始层"), "identity": ("Identity", "身份"), "marts": ("Marts", "主题层"),
-          "features": ("Features", "特征")}  # fmt: skip
-CLASS_MEANINGS = {
-    "public": "may be known to all",
-    "internal": "about the business, not about a person",
-    "pii_direct": "names or reaches one person by itself",
-    "pii_quasi": "narrows down to a person together with others",
-    "pii_online": "recognises a browser or a device",
-    "pii_sensitive": "health, belief or the like; needs its own consent",
-    "pii_text": "free text, which may hold anything",
-}
+#: The layers in the order of a record's way.
+LAYERS = ("bronze", "identity", "marts", "features")
+_HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -45,8 +39,6 @@ class Stage:
     """A layer of the lake, as a box on the way of a record."""
 
     zone: str
-    title: str
-    zh: str
     tables: tuple[TableFacts, ...]
 
     @property
@@ -66,50 +58,123 @@ class Stage:
 
 
 def build(home: Path | None = None, *, counters: Iterable[Counted] = ()) -> Path:
-    """Write the page and return where it is.
+    """Write the page in every language and return where the English one is.
 
     Args:
         home: the lake's home, for where to write; by default the one of the settings, which is always the one read.
         counters: what landing counted per entity (`ingestion.landing.land.counters()`); without them the page shows
-        what
-            the tables hold and leaves received and doubled open.
+            what the tables hold and leaves received and duplicates open.
     """
-    path = portal_path(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(render(gather(counters)), encoding="utf-8")
-    beside.replace(path)  # a reader never sees half a page
-    return path
+    page = gather(counters)
+    folder = portal_path(home).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in LANGUAGES:
+        path = folder / file_name(language)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.write_text(render(page, language), encoding="utf-8")
+        temporary.replace(path)  # a reader never sees half a page
+    return portal_path(home)
 
 
 def portal_path(home: Path | None = None) -> Path:
-    """Where the page is, whether it has been built or not."""
-    return (home or load_settings().home) / "reports" / "quality" / "index.html"
+    """Where the page is in English, whether it has been built or not."""
+    return (home or load_settings().home) / "reports" / "quality" / file_name(DEFAULT)
 
 
-def render(page: Page) -> str:
-    """The page as HTML."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=lambda name: name is not None and not name.endswith((".css", ".js")),
-        undefined=StrictUndefined,
+def file_name(language: str) -> str:
+    """The name of the page's file in a language."""
+    return "index.html" if language == DEFAULT else f"index.{language}.html"
+
+
+def render(page: Page, language: str = DEFAULT) -> str:
+    """The page as HTML in a language."""
+    spoken = texts(language)
+    style = "\n".join((pages.STYLE / name).read_text(encoding="utf-8") for name in ("product.css", "portal.css"))
+    script = (_HERE / "portal.js").read_text(encoding="utf-8")
+    switch = {code: file_name(code) for code in LANGUAGES}
+    return (
+        _environment(spoken)
+        .get_template("portal.html.j2")
+        .render(
+            product_bar=pages.product_bar(
+                "portal", language, switch=switch, here_address="#content", only_running=False
+            ),
+            policy=_policy(style, script),
+            style=Markup(style),
+            script=Markup(script),
+            **_context(page, spoken),
+        )
     )
-    environment.filters.update(
-        number=_number,
-        moment=_moment,
-        day=_day,
-        age=_age,
-        share=_share,
-        figure=_figure,
-        promise=_promise,
-        prose=_prose,
-        anchor=_anchor,
-        words=_words,
+
+
+def _policy(style: str, script: str) -> str:
+    """The page's content security policy: exactly its own style and script, and nothing from anywhere."""
+    hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (style, script)]
+    return (
+        f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
-    return environment.get_template("portal.html.j2").render(_context(page))
 
 
-def _context(page: Page) -> dict[str, Any]:
+def _environment(spoken: Texts) -> Environment:
+    made = pages.environment(_HERE / "templates", spoken.language)
+    words = _Words(spoken)
+    made.filters.update(
+        age=words.age, layer=words.layer, sentence=words.sentence, prose=words.prose,
+        share=_share, figure=_figure, anchor=_anchor, words=_searchable,
+    )  # fmt: skip
+    made.globals["responsible"] = words.responsible
+    return made
+
+
+class _Words:
+    """What the portal says of one thing, in one language."""
+
+    def __init__(self, spoken: Texts) -> None:
+        self._t = spoken
+
+    def age(self, value: timedelta | None) -> str:
+        """How old something is, to the unit that says enough."""
+        if value is None:
+            return self._t.plain("portal.never_delivered")
+        hours = value.total_seconds() / 3600
+        if hours < 1:
+            return self._t.plain("portal.age_minutes", value=f"{hours * 60:.0f}")
+        if hours < 72:
+            return self._t.plain("portal.age_hours", value=f"{hours:.0f}")
+        return self._t.plain("portal.age_days", value=f"{hours / 24:.0f}")
+
+    def layer(self, zone: str) -> Markup:
+        """The name of a layer of the lake."""
+        key = f"portal.layer_{zone}"
+        return self._t(key) if self._t.has(key) else self._t.named(zone)
+
+    def sentence(self, text: str) -> Markup:
+        """What a check or a contract says; marked as English where it has no words in this language."""
+        translated = self._t.phrase(text)
+        if translated == text and self._t.language != DEFAULT and re.search("[A-Za-z]{2}", text):
+            return Markup('<span lang="en">{}</span>').format(_with_code(text))
+        return _with_code(translated)
+
+    def prose(self, text: str) -> Markup:
+        """The same as a whole sentence, with a capital and a full stop."""
+        sentence = self.sentence(text)
+        if self._t.language != DEFAULT:
+            return sentence
+        return Markup(sentence[:1].upper()) + sentence[1:] + ("" if text.endswith(".") else ".")
+
+    def responsible(self, table: TableFacts) -> Markup:
+        """Who answers for a table."""
+        if table.steward:
+            return Markup('<span translate="no">{} <span class="faint">({})</span></span>').format(
+                table.steward, table.owner
+            )
+        if table.owner:
+            return Markup('<span translate="no">{}</span>').format(table.owner)
+        return self._t("portal.nobody_named")
+
+
+def _context(page: Page, spoken: Texts) -> dict[str, Any]:
     failed = [result for result in page.results if not result.passed]
     blocking = sum(problem.is_blocking for problem in page.problems)
     warnings = len(page.problems) - blocking
@@ -118,12 +183,12 @@ def _context(page: Page) -> dict[str, Any]:
     by_source: dict[str, Counter[str]] = {}
     for q in page.refused:
         by_source.setdefault(q.source, Counter())[q.reason] += q.rows
-    zones = {**LAYERS, **{t.zone: (t.zone.capitalize(), "") for t in page.tables if t.zone not in LAYERS}}
+    zones = dict.fromkeys([*LAYERS, *(table.zone for table in page.tables)])
     lost = [s for s in page.sources if s.reconciles is False]
     columns = [(e, c) for e in page.entities for c in e.columns]
     return {
         "page": page,
-        "headline": _headline(page, blocking, warnings, len(lost)),
+        "headline": _headline(page, spoken, blocking=blocking, warnings=warnings, lost=len(lost)),
         "lost": lost,
         "passed": len(page.results) - len(failed),
         "blocking": blocking,
@@ -135,14 +200,10 @@ def _context(page: Page) -> dict[str, Any]:
         "refused_by_source": by_source,
         "most_refused": max((rows for counts in by_source.values() for rows in counts.values()), default=1),
         "refused_share": _share(refused, received),
-        "stages": [
-            Stage(zone, title, zh, tuple(t for t in page.tables if t.zone == zone))
-            for zone, (title, zh) in zones.items()
-        ],
-        "state_words": STATE_WORDS,
+        "stages": [Stage(zone, tuple(table for table in page.tables if table.zone == zone)) for zone in zones],
         "problems_shown": PROBLEMS_SHOWN,
         "days_shown": max((len(s.days) for s in page.sources), default=0),
-        "classes": {name: CLASS_MEANINGS[name] for name in CLASSIFICATIONS},
+        "classes": CLASSIFICATIONS,
         "class_counts": {
             s.contract.source: {
                 name: sum(c.classification == name for e, c in columns if e.source == s.contract.source)
@@ -157,20 +218,22 @@ def _context(page: Page) -> dict[str, Any]:
     }
 
 
-def _headline(page: Page, blocking: int, warnings: int, lost: int) -> str:
+def _headline(page: Page, spoken: Texts, *, blocking: int, warnings: int, lost: int) -> Markup:
     if not page.results:
-        return "Nothing has been checked yet"
+        return spoken("portal.headline_unchecked")
     if blocking:
-        return f"{blocking} problem{'s' * (blocking != 1)} stop{'s' * (blocking == 1)} publication"
+        return spoken("portal.headline_blocked", blocking)
     if lost:
-        return f"Records of {lost} source{'s' * (lost != 1)} are unaccounted for"
+        return spoken("portal.headline_lost", lost)
     if warnings:
-        return f"Nothing is blocked; {warnings} warning{'s' * (warnings != 1)}"
-    return f"All {len(page.results):,} checks passed"
+        return spoken("portal.headline_warned", warnings)
+    return spoken("portal.headline_passed", len(page.results))
 
 
-def _number(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"
+def _with_code(text: str) -> Markup:
+    """A sentence in which what stands between backticks is code."""
+    parts = [escape(part) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else p for n, p in enumerate(parts))
 
 
 def _share(part: int, whole: int) -> str:
@@ -182,40 +245,11 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{math.floor(value * 1000) / 1000:.3f}"
 
 
-def _moment(value: datetime) -> str:
-    return f"{value:%-d %B %Y, %H:%M} UTC"
-
-
-def _day(value: datetime) -> str:
-    return f"{value:%-d %B %Y}"
-
-
-def _age(value: timedelta | None) -> str:
-    if value is None:
-        return "never delivered"
-    hours = value.total_seconds() / 3600
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 72 else f"{hours / 24:.0f} days"
-
-
-def _promise(name: str) -> str:
-    """`is_never_empty` as a reader sees it."""
-    return re.sub(r"\bpii\b", "personal:", name.replace("_", " "))
-
-
-def _prose(text: str) -> Markup:
-    """A sentence with a capital and a full stop; what stands between backticks is code."""
-    parts = [escape(part) for part in text.split("`")]
-    marked = Markup("").join(Markup("<code>{}</code>").format(p) if n % 2 else p for n, p in enumerate(parts))
-    return Markup(marked[:1].upper()) + marked[1:] + ("" if text.endswith(".") else ".")
-
-
 def _anchor(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower())
 
 
-def _words(table: TableFacts) -> str:
+def _searchable(table: TableFacts) -> str:
     """What a reader may search a table by."""
     columns = sorted({check.result.column for check in table.checks if check.result.column})
     return " ".join([table.name, table.owner, table.steward, *columns]).lower()

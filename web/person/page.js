@@ -2,7 +2,7 @@
 // Without it every link still works: it then leads to the whole page.
 (() => {
   const part = document.getElementById("journey-part");
-  const said = document.getElementById("journey-said");
+  const status = document.getElementById("journey-said");
   if (!part) return;
   part.addEventListener("click", async event => {
     const link = event.target.closest("a[data-part]");
@@ -18,7 +18,7 @@
       if (!answer.ok) throw new Error(String(answer.status));
       part.innerHTML = await answer.text();
       history.replaceState(null, "", address);
-      said.textContent = [...part.querySelectorAll("h3, .pager span")].slice(0, 2).map(e => e.textContent).join(", ");
+      status.textContent = [...part.querySelectorAll("h3, .pager span")].slice(0, 2).map(e => e.textContent).join(", ");
       const again = part.querySelector(`[data-key="${CSS.escape(link.dataset.key)}"]`);
       (again || part.querySelector("a[data-part]")).focus({ preventScroll: true });
     } catch {
