@@ -1,7 +1,8 @@
-"""Every setting of the project, read in this one place from `LAKE_*` variables or a `.env` file.
+"""Every setting of the project, read in this one place from `LAKE_*` variables or a `.env` file (docs/settings.md).
 
-Nothing else reads the environment. Secrets (the token key, source passwords) are not settings: they are
-resolved where they are used, so that imports work without them.
+No other module reads a `LAKE_*` variable. Sources' addresses and secrets are not settings: the functions below read
+them when they are used, so that imports work without them. What is not ours is read where it is needed: the user's
+folders of configuration and caches (`XDG_*`), and the environment that a child process inherits.
 """
 
 import hashlib
@@ -46,8 +47,14 @@ class Settings(BaseSettings):
     contracts: Path | None = Field(default=None, description="Folder of the contracts; default ingestion/sources.")
     now: datetime | None = Field(default=None, description="The only 'now' (UTC); default the sandbox's day, else UTC.")
     services: bool = Field(default=False, description="Use PostgreSQL, Redis and Mosquitto started by infra/services.")
-    token_key_file: Path | None = Field(default=None, description="HMAC key of tokens, outside HOME, mode 600.")
-    threads: int = Field(default_factory=lambda: os.cpu_count() or 2, ge=1, description="Threads of one DuckDB step.")
+    token_key_file: Path | None = Field(
+        default=None, description="HMAC key of tokens, outside HOME, mode 600; default the user's configuration folder."
+    )
+    threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 2,
+        ge=1,
+        description="Threads of one DuckDB step; default the cores of the machine.",
+    )
     memory_limit: str = Field(
         default="4GB",
         pattern=r"^[0-9]*\.?[0-9]+ ?(%|([KMGTkmgt][Ii]?)?[Bb])$",
@@ -57,7 +64,7 @@ class Settings(BaseSettings):
         default=0.99, ge=0, le=1, description="Agreed precision on labelled pairs; links below it are not published."
     )
     identity_least_labels: int = Field(
-        default=30, ge=1, description="Labelled pairs that there must be before IDENTITY_PRECISION blocks a run."
+        default=30, ge=1, description="Labelled pairs needed before IDENTITY_PRECISION blocks a run."
     )
     crash_at: str | None = Field(
         default=None, description="Tests only: the named point at which to die (lake.crash_points)."
@@ -65,10 +72,10 @@ class Settings(BaseSettings):
     maven_repository: str = Field(
         default="https://repo1.maven.org/maven2", description="Tests only: where Kafka's released archives are."
     )
-    port_dagster: Port = 3000
-    port_portal: Port = 8080
-    port_person: Port = 8090
-    port_feast: Port = 6566
+    port_dagster: Port = Field(default=3000, description="Port of Dagster's UI on loopback.")
+    port_portal: Port = Field(default=8080, description="Port of the quality portal on loopback.")
+    port_person: Port = Field(default=8090, description="Port of the person page on loopback.")
+    port_feast: Port = Field(default=6566, description="Port of Feast's feature server on loopback.")
 
     @property
     def tables_root(self) -> str:
@@ -91,8 +98,10 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"LAKE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
-        raise SettingsError(f"settings cannot be used: {wrong}", cure="correct the variable or the .env file") from None
+        problems = "; ".join(f"LAKE_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            f"settings cannot be used: {problems}", cure="correct the variable or the .env file"
+        ) from None
     return settings.model_copy(update={"home": settings.home.expanduser().resolve()})
 
 
@@ -120,7 +129,7 @@ def s3_secret(name: str) -> str | None:
 
 
 def reset_settings() -> None:
-    """Forget what was read, so that the next `load_settings` sees a changed environment (tests, `lake up`)."""
+    """Clear the cache, so that the next `load_settings` reads a changed environment (tests, `lake up`)."""
     load_settings.cache_clear()
 
 
