@@ -21,7 +21,7 @@ PLUG_INS = "customer_lake.verbs"
 
 
 class ArgumentError(LakeError):
-    """What was given on the command line is no text."""
+    """An argument is not text."""
 
     exit_code = 2
 
@@ -58,7 +58,7 @@ def main() -> None:
     from cli.screens.printing import harmless
 
     try:
-        _refuse_broken(sys.argv[1:])
+        _check_arguments(sys.argv[1:])
         build_app(*sys.argv[1:2])()
     except LakeError as error:
         print("\n".join(map(harmless, f"error: {error}".split("\n"))), file=sys.stderr)
@@ -67,7 +67,7 @@ def main() -> None:
         print("interrupted: nothing is half written; run the command again to go on", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:
-        sys.exit(0)  # the reader of a pipe (`lake status | head`) left
+        sys.exit(0)  # the reader of a pipe (`lake status | head`) closed it
     except Exception as error:
         from cli import _log
 
@@ -77,8 +77,8 @@ def main() -> None:
         sys.exit(1)
 
 
-def _refuse_broken(arguments: list[str]) -> None:
-    """Bytes that are no UTF-8 reach Python as halves of characters, which no engine and no terminal takes."""
+def _check_arguments(arguments: list[str]) -> None:
+    """Bytes that are not UTF-8 reach Python as halves of characters, which no engine and no terminal accepts."""
     broken = [place for place, argument in enumerate(arguments, 1) if not _is_text(argument)]
     if broken:
         raise ArgumentError(

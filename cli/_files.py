@@ -1,4 +1,4 @@
-"""Files given on the command line: read or refused with a cure, written whole or not at all, never over one another."""
+"""Files given on the command line: an unusable one is an error with a cure; output is written whole or not at all."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,20 +21,21 @@ def read(path: Path, what: str, option: str) -> "pa.Table":
     """The table in a Parquet file of `what`, which was given with `option`.
 
     Raises:
-        GivenFileError: there is no such file, it is not Parquet, or two of its columns bear one name.
+        GivenFileError: there is no such file, it is not Parquet, or two of its columns have one name.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if not path.is_file():
-        is_there = "is a folder" if path.is_dir() else "is not there"
-        raise GivenFileError(f"{path} {is_there}", cure=f"give one Parquet file of {what} with {option}")
+        state = "is a folder" if path.is_dir() else "is not there"
+        raise GivenFileError(f"{path} {state}", cure=f"give one Parquet file of {what} with {option}")
     try:
         names = pq.read_schema(path).names
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
+        duplicates = sorted({name for name in names if names.count(name) > 1})
+        if duplicates:
             raise GivenFileError(
-                f"{path} has more than one column {', '.join(doubled[:5])}", cure="give every column a name of its own"
+                f"{path} has more than one column {', '.join(duplicates[:5])}",
+                cure="give every column a name of its own",
             )
         return pq.read_table(path, partitioning=None)
     except (pa.ArrowInvalid, OSError) as error:
@@ -46,7 +47,7 @@ def read(path: Path, what: str, option: str) -> "pa.Table":
 
 
 def must_be_writable(path: Path, *others: Path | None) -> None:
-    """Say so before minutes of work, not after.
+    """Check that a file can be written, before minutes of work and not after.
 
     Args:
         others: the other files of the command: none is written over.
@@ -60,26 +61,26 @@ def must_be_writable(path: Path, *others: Path | None) -> None:
         raise GivenFileError(f"{path} cannot be written: there is no such folder", cure="name a file in one that is")
     if path.exists() and not path.is_file():
         raise GivenFileError(f"{path} cannot be written: it is no file", cure="name a file, new or to be replaced")
-    with whole(path, keep=False) as beside:
-        beside.touch()
+    with whole(path, keep=False) as temporary:
+        temporary.touch()
 
 
 @contextmanager
 def whole(path: Path, *, keep: bool = True) -> Iterator[Path]:
-    """Where to write a file: beside first, then under its name, so that a reader never sees half of it.
+    """Where to write a file: a temporary file that is renamed at the end, so that a reader never sees half of it.
 
     Args:
-        keep: give it its name at the end; else it was only tried.
+        keep: rename it at the end; else the file is only tried and deleted.
 
     Raises:
-        GivenFileError: it cannot be written; what was under the name is still there.
+        GivenFileError: it cannot be written; a file of that name is as it was.
     """
     path = path.resolve()  # a link goes on pointing to the file
-    beside = path.with_name(f".{path.name}.writing")
+    temporary = path.with_name(f".{path.name}.writing")
     try:
-        yield beside
+        yield temporary
         if keep:
-            beside.replace(path)
+            temporary.replace(path)
     except OSError as error:
         raise GivenFileError(
             f"{path} cannot be written: {error.strerror or type(error).__name__}",
@@ -87,12 +88,12 @@ def whole(path: Path, *, keep: bool = True) -> Iterator[Path]:
         ) from None
     finally:
         with suppress(OSError):  # it may never have been made
-            beside.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def write(table: "pa.Table", path: Path) -> None:
     """A table as a Parquet file."""
     import pyarrow.parquet as pq
 
-    with whole(path) as beside:
-        pq.write_table(table, beside)
+    with whole(path) as temporary:
+        pq.write_table(table, temporary)

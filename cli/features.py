@@ -1,4 +1,4 @@
-"""`lake features`: the catalogue of declared features. Where they are declared, `features.catalogue` says."""
+"""`lake features`: the catalogue of declared features, as `features/catalogue.py` reads it."""
 
 from typing import Annotated
 
@@ -16,15 +16,16 @@ def register(app: typer.Typer) -> None:
 def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Every feature with its group, unit, owner and the purposes it may be used for."""
     from cli.screens.printing import print_json, print_table
+    from contracts.wording import many
     from features import catalogue
 
-    found = catalogue.list_features()
+    document = catalogue.list_features()
     if as_json:
-        print_json(found)
+        print_json(document)
         return
     columns = ["name", "group", "unit", "purpose", "description"]
     print_table(
-        f"{len(found['features'])} features",
+        many(len(document["features"]), "feature"),
         columns,
-        [tuple(feature[column] for column in columns) for feature in found["features"]],
+        [tuple(feature[column] for column in columns) for feature in document["features"]],
     )

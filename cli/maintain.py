@@ -1,4 +1,4 @@
-"""`lake maintain`: keep tables quick and the disk small. What is done, and how long things are kept, `lake` says."""
+"""`lake maintain`: keep tables quick and the disk small. The policy is in `lake/maintenance.py`."""
 
 import typer
 
@@ -9,8 +9,9 @@ def register(app: typer.Typer) -> None:
 
 
 def maintain() -> None:
-    """Compact, checkpoint and vacuum every table by policy; waits for no run, and refuses while one is at work."""
+    """Compact, checkpoint and vacuum every table by policy; an error while a run is at work."""
     from cli.screens.progress import steps
+    from contracts.wording import many
     from runs.maintenance import maintain_lake
 
     with steps() as step:
@@ -18,7 +19,7 @@ def maintain() -> None:
     changed = [each for each in done if each.is_changed]
     for each in changed:
         print(
-            f"{each.table}: {each.files_compacted} files compacted, {each.files_vacuumed} vacuumed,"
-            f" {each.orphans_swept} left-overs swept"
+            f"{each.table}: {many(each.files_compacted, 'file')} compacted, {each.files_vacuumed:,} vacuumed,"
+            f" {many(each.orphans_swept, 'orphan')} deleted"
         )
-    print(f"{len(done)} tables looked at, {len(changed)} put in order")
+    print(f"{many(len(done), 'table')} examined, {len(changed):,} changed")

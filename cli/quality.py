@@ -1,4 +1,4 @@
-"""`lake quality`: build the portal for governance staff, or open it. What it shows, `web.portal.render` says."""
+"""`lake quality`: build the portal for governance staff, or open it. What it shows is in `web/portal/`."""
 
 from typing import Annotated
 
@@ -27,7 +27,7 @@ def open_portal(
     serve: Annotated[bool, typer.Option("--serve", help="Serve it on loopback until interrupted.")] = False,
     port: Annotated[int | None, typer.Option(help="Port of --serve; default LAKE_PORT_PORTAL, else 8080.")] = None,
 ) -> None:
-    """Open the page in a browser, or serve it; one that is not there yet is built first."""
+    """Open the page in a browser, or serve it; a missing one is built first."""
     import webbrowser
     from contextlib import suppress
 

@@ -1,4 +1,4 @@
-"""`lake quarantine`: see the records that were refused, and take them in again once their cause is gone."""
+"""`lake quarantine`: see the records that were rejected, and land them once their contract or cause is corrected."""
 
 from typing import Annotated
 
@@ -18,7 +18,7 @@ def list_records(
     source: Annotated[str | None, typer.Argument(help="Only this source.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document, one entry per record.")] = False,
 ) -> None:
-    """How many records are refused and why; with --json each of them. Never their content."""
+    """How many records were rejected and why; with --json each of them. Never their content."""
     from collections import Counter
     from dataclasses import asdict
 
@@ -35,11 +35,11 @@ def list_records(
     groups = Counter((r.source, r.entity, r.explanation, r.value_class or "-") for r in records)
     examples = {(r.source, r.entity, r.explanation, r.value_class or "-"): r.refused_id[:12] for r in records}
     print_table(
-        "Refused records",
+        "Rejected records",
         ["source", "entity", "why", "kind of value", "records", "one of them"],
         [(*group, count, examples[group]) for group, count in groups.most_common()],
     )
-    print("see one: lake quarantine show ID\nafter its cause is gone: lake quarantine replay [SOURCE]")
+    print("see one: lake quarantine show ID\nafter its cause is corrected: lake quarantine replay [SOURCE]")
 
 
 def show(
@@ -47,7 +47,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     as_it_came: Annotated[bool, typer.Option("--raw", help="The record alone, byte for byte.")] = False,
 ) -> None:
-    """One refused record with its content as it came: personal values, for those who may see them."""
+    """One rejected record with its content as it came: personal values, for those who may see them."""
     import sys
 
     from cli.screens.printing import harmless, print_json
@@ -70,7 +70,7 @@ def replay(
     source: Annotated[str | None, typer.Argument(help="Only this source; else all.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
-    """Hold refused records to the contracts as they are now; what fits moves to bronze, the rest stays."""
+    """Check rejected records against the contracts as they are now; valid ones move to bronze, the rest stays."""
     from dataclasses import asdict
 
     from cli.screens.printing import print_json, print_table

@@ -22,7 +22,7 @@ def run(
         bool, typer.Option(help="Read sources from their beginning and rebuild all models.")
     ] = False,
 ) -> None:
-    """Bring the lake up to date. Only what changed is done again; a run that failed is taken up."""
+    """Bring the lake up to date. Only what changed is done again; a run that failed is continued."""
     from cli._log import start_log
     from contracts.contract_file import discover_sources, load_contract
     from runs.changes import find_changes
@@ -33,7 +33,7 @@ def run(
     started = time.monotonic()
     log = start_log()
     for name in source or []:
-        load_contract(name)  # an unknown source is refused, with the names there are
+        load_contract(name)  # an unknown source is an error that lists the known ones
     with run_lock(), source_servers():
         changes = find_changes(source or discover_sources())
         if changes.nothing and not full_refresh:
@@ -41,33 +41,38 @@ def run(
             return
         reasons = "; ".join(changes.reasons()) or "full refresh"
         print(f"run: {reasons}", flush=True)
-        _refuse_broken_contracts(source or discover_sources())
+        _stop_at_broken_contracts(source or discover_sources())
         from orchestration.execute import execute
 
-        with _telling() as tell:
-            finished = execute(source, full_refresh=full_refresh, tell=tell)
+        with _Progress() as report:
+            finished = execute(source, full_refresh=full_refresh, report=report)
     print_summary(finished, time.monotonic() - started, str(log))
     raise typer.Exit(1 if finished.state == "failed" else 0)
 
 
-def _refuse_broken_contracts(sources: list[str]) -> None:
-    """Where a contract cannot be used, land the other sources and stop: everything after landing needs them all."""
+def _stop_at_broken_contracts(sources: list[str]) -> None:
+    """Where a contract cannot be used, land the other sources and stop: everything after landing needs them all.
+
+    Raises:
+        LakeError: the first contract that cannot be used.
+    """
     from contracts.contract_file import broken_contracts
 
     broken = broken_contracts()
     if not broken:
         return
+    from contracts.wording import many
     from ingestion.landing.land import land_source
 
     for name in sources:
         if name not in broken:
             landed = land_source(name)
-            print(f"  {name}: {landed.state}, {landed.counts.landed} rows landed", flush=True)
+            print(f"  {name}: {landed.state}, {many(landed.counts.landed, 'row')} landed", flush=True)
     raise next(iter(broken.values()))
 
 
-class _telling:
-    """Tells each step: on a terminal a live line for the one at work, elsewhere plain lines as steps end."""
+class _Progress:
+    """Prints each step: on a terminal a live line for the one at work, elsewhere plain lines as steps end."""
 
     def __enter__(self) -> "Callable[[StepNews], None]":
         self._live = None
@@ -76,13 +81,13 @@ class _telling:
 
             self._live = Console().status("starting")
             self._live.start()
-        return self._tell
+        return self._print
 
     def __exit__(self, *_: object) -> None:
         if self._live is not None:
             self._live.stop()
 
-    def _tell(self, news: "StepNews") -> None:
+    def _print(self, news: "StepNews") -> None:
         place = f"[{news.number:>2}/{news.total}] {news.step.replace('_', ' ')}"
         if news.seconds is None:
             if self._live is not None:

@@ -1,4 +1,4 @@
-"""`lake status`: what the lake holds, where its sources stand, what its checks say."""
+"""`lake status`: what the lake holds, where its sources stand, what its checks found."""
 
 from typing import Annotated
 
@@ -13,14 +13,15 @@ def register(app: typer.Typer) -> None:
 def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
     """Tables, rows, versions, freshness, checks and the last run."""
     from cli.screens.printing import print_json, print_table
+    from contracts.wording import many
     from ingestion.landing.land import counters
     from runs.status import status as gather
 
-    found = gather()
+    document = gather()
     if as_json:
-        print_json(found)
+        print_json(document)
         return
-    if not found["tables"]:
+    if not document["tables"]:
         print("the lake is empty\nnext: lake sandbox create && lake run")
         return
     print_table(
@@ -28,24 +29,24 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="One JSON docume
         ["table", "rows", "version", "kB", "newest event (UTC)"],
         [
             (t["name"], t["rows"], t["version"], t["bytes"] // 1024, (t["freshest_event_at"] or "-")[:16])
-            for t in found["tables"]
+            for t in document["tables"]
         ],
     )
     print_table(
         "Sources, since the lake began",
-        ["source", "entity", "received", "landed", "quarantined", "doubled", "state"],
-        [tuple(s.values()) for s in found["sources"]],
+        ["source", "entity", "received", "landed", "quarantined", "duplicates", "state"],
+        [tuple(s.values()) for s in document["sources"]],
     )
     for entity in counters():
         if entity.new_columns:
             print(f"new columns {entity.source}/{entity.entity}: {', '.join(entity.new_columns)} (kept as text)")
-    checks = found["checks"]
+    checks = document["checks"]
     print(f"checks      {checks['passed']:,} passed, {checks['failed']:,} failed")
     for table in checks["blocked"]:
         print(f"  blocking  {table}")
-    print(f"persons     {found['persons']:,}")
-    print(f"unresolved  {found['unresolved_records']:,} records")
-    last = found["last_run"]
+    print(f"persons     {document['persons']:,}")
+    print(f"unresolved  {many(document['unresolved_records'], 'record')}")
+    last = document["last_run"]
     print(
         "last run    " + (f"{last['state']} in {last['seconds']} s, {last['started_at'][:16]} UTC" if last else "none")
     )

@@ -71,11 +71,6 @@ class DbtResult:
         return [node for node in self.nodes if not node.ok and node.status != "skipped"]
 
     @property
-    def warned(self) -> list[NodeResult]:
-        """Tests that found rows but only warn."""
-        return [node for node in self.nodes if node.status == "warn"]
-
-    @property
     def ok(self) -> bool:
         """Whether nothing failed."""
         return not self.failed

@@ -47,29 +47,26 @@ class DbtGraph:
     @cached_property
     def models(self) -> dict[str, Mapping[str, Any]]:
         """All models, parents before children."""
-        found = {i: n for i, n in self.manifest["nodes"].items() if n["resource_type"] == "model"}
+        models = {i: node for i, node in self.manifest["nodes"].items() if node["resource_type"] == "model"}
         ordered: dict[str, Mapping[str, Any]] = {}
 
         def visit(unique_id: str) -> None:
-            if unique_id in found and unique_id not in ordered:
-                for parent in sorted(found[unique_id]["depends_on"]["nodes"]):
+            if unique_id in models and unique_id not in ordered:
+                for parent in sorted(models[unique_id]["depends_on"]["nodes"]):
                     visit(parent)
-                ordered[unique_id] = found[unique_id]
+                ordered[unique_id] = models[unique_id]
 
-        for unique_id in sorted(found):
+        for unique_id in sorted(models):
             visit(unique_id)
         return ordered
 
     def layer(self, layer: str) -> list[str]:
         """Unique ids of a layer's models, parents before children.
 
-        `records` is everything that need not know who is who; `features` the zone of that name; `marts` the rest.
+        `records` is everything that does not read the links of identity; `features` is the zone of that name; `marts`
+        is the rest.
         """
         return [i for i in self.models if self._layer_of(i) == layer]
-
-    def selection(self, layer: str) -> str:
-        """The layer in dbt's selector words: a union of full names."""
-        return " ".join(selector(self.models[i]) for i in self.layer(layer))
 
     def tables(self, layer: str) -> list[str]:
         """Delta tables that a layer writes."""
@@ -83,15 +80,14 @@ class DbtGraph:
     def tests(self) -> dict[str, list[str]]:
         """Unique ids of the tests of each model that has any; a test of two models counts for the later one."""
         order = {unique_id: place for place, unique_id in enumerate(self.models)}
-        found: dict[str, list[str]] = {}
+        tests: dict[str, list[str]] = {}
         for unique_id, node in self.manifest["nodes"].items():
-            of = [i for i in node["depends_on"]["nodes"] if i in order] if node["resource_type"] == "test" else []
-            if of:
+            tested = [i for i in node["depends_on"]["nodes"] if i in order] if node["resource_type"] == "test" else []
+            if tested:
                 attached = node.get("attached_node")
-                found.setdefault(attached if attached in order else max(of, key=order.__getitem__), []).append(
-                    unique_id
-                )
-        return found
+                model = attached if attached in order else max(tested, key=order.__getitem__)
+                tests.setdefault(model, []).append(unique_id)
+        return tests
 
     def _layer_of(self, unique_id: str) -> str:
         if not any(table.startswith(f"{IDENTITY_ZONE}/") for table in self._outside[unique_id]):
@@ -100,24 +96,25 @@ class DbtGraph:
 
     @cached_property
     def _outside(self) -> dict[str, frozenset[str]]:
-        """Tables that other rooms write and a model reads, however far up: bronze, and who is who."""
-        found: dict[str, frozenset[str]] = {}
+        """Tables that other rooms write and a model reads, directly or through other models: bronze and identity."""
+        outside: dict[str, frozenset[str]] = {}
         for unique_id, model in self.models.items():
-            own = {table for i in model["depends_on"]["nodes"] if (table := self._source_table(i))}
-            found[unique_id] = frozenset(own.union(*(found.get(i, frozenset()) for i in model["depends_on"]["nodes"])))
-        return found
+            parents = model["depends_on"]["nodes"]
+            own = {table for parent in parents if (table := self._source_table(parent))}
+            outside[unique_id] = frozenset(own.union(*(outside.get(parent, frozenset()) for parent in parents)))
+        return outside
 
     @cached_property
     def _ancestors(self) -> dict[str, frozenset[str]]:
-        found: dict[str, frozenset[str]] = {}
+        ancestors: dict[str, frozenset[str]] = {}
         for unique_id, model in self.models.items():
             tables: set[str] = set(self._outside[unique_id])
             for parent in model["depends_on"]["nodes"]:
-                tables |= found.get(parent, frozenset())
+                tables |= ancestors.get(parent, frozenset())
                 if parent in self.models and (table := table_of(self.models[parent])):
                     tables.add(table)
-            found[unique_id] = frozenset(tables)
-        return found
+            ancestors[unique_id] = frozenset(tables)
+        return ancestors
 
     def _source_table(self, unique_id: str) -> str | None:
         node = self.manifest["sources"].get(unique_id)

@@ -1,6 +1,6 @@
-"""What Dagster is told of a table: that it has a new version, with rows, bytes and a small picture, or that it has not.
+"""What Dagster learns of a table: that it has a new version, with rows, bytes and a small picture, or that it has not.
 
-The only place that makes asset events and check results; the steps in `defs/` say which tables they touched.
+Events of tables and results of checks are made here; the steps in `defs/` say which tables they touched.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,13 +13,14 @@ import dagster as dg
 # sees it when a newer Dagster drops it.
 from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION as _QUIET
 
+from contracts.wording import many
 from expectations.check import CheckResult, failing_first
 from runs.pictures import bars
 from runs.table_facts import rows_per_day, table_facts
 
 #: The check of every table that has a suite. One, not one per rule: Dagster keeps some ten rows for each check of each
 #: run (13 ms), and the rules number in the hundreds; what failed is listed in the check and in the quality portal.
-PROMISES = "keeps_its_promises"
+SUITE_CHECK = "passes_its_suite"
 
 AssetEvent = dg.MaterializeResult[None] | dg.Output[None] | dg.AssetCheckResult
 
@@ -74,10 +75,10 @@ def check_specs(tables: Iterable[str]) -> list[dg.AssetCheckSpec]:
     """The check of each table."""
     return [
         dg.AssetCheckSpec(
-            PROMISES,
+            SUITE_CHECK,
             asset=asset_key(table),
             blocking=True,
-            description="What the contract or the suite of this table demands. A warning is shown; the rest stops what"
+            description="The rules of this table's contract or suite. A warning is shown; any other failure stops what"
             " depends on the table.",
         )
         for table in tables
@@ -91,23 +92,23 @@ def check_events(tables: Iterable[str], results: Sequence[CheckResult]) -> Itera
         failed = failing_first(result for result in own if not result.passed)
         yield check_result(
             asset_key(table),
-            PROMISES,
-            len(own),
-            [f"{result.message}\n  - cure: {result.cure}" for result in failed],
+            name=SUITE_CHECK,
+            rules=len(own),
+            failed=[f"{result.message}\n  - cure: {result.cure}" for result in failed],
             is_blocking=any(result.is_blocking for result in failed),
         )
 
 
 def check_result(
-    key: dg.AssetKey, name: str, asked: int, failed: Sequence[str], *, is_blocking: bool
+    key: dg.AssetKey, *, name: str, rules: int, failed: Sequence[str], is_blocking: bool
 ) -> dg.AssetCheckResult:
-    """One check that stands for several rules; `failed` says which of them do not hold."""
+    """One check that stands for several rules; `failed` has a text for each of them that failed."""
     listed = {"what failed": dg.MetadataValue.md("\n".join(f"- {line}" for line in failed))} if failed else {}
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=name,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if is_blocking else dg.AssetCheckSeverity.WARN,
-        description=f"{asked - len(failed)} of {asked} hold",
-        metadata={"hold": asked - len(failed), "do not hold": len(failed), **listed},
+        description=f"{rules - len(failed)} of {many(rules, 'rule')} passed",
+        metadata={"passed": rules - len(failed), "failed": len(failed), **listed},
     )

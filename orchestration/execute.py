@@ -1,4 +1,4 @@
-"""Executes the whole job in this process, on the persistent instance, and tells step by step what happens.
+"""Executes the whole job in this process, on the persistent instance, and reports each step as it starts and ends.
 
 The run is recorded as if the UI had launched it, so that it can be looked at and started again there. What the steps do
 is in `defs/`; what comes of the run is in `runs/ledger.py`.
@@ -19,7 +19,7 @@ from runs.ledger import Run
 MODULE, LOCATION, JOB = "orchestration.definitions", "customer-lake", "lake"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class StepNews:
     """A step started (`seconds` is None), or ended well, or failed. `number` of `total` in the order of the run."""
 
@@ -47,7 +47,7 @@ def execute(
     sources: Iterable[str] | None = None,
     *,
     full_refresh: bool = False,
-    tell: Callable[[StepNews], None] = lambda _: None,
+    report: Callable[[StepNews], None] = lambda _: None,
 ) -> Run:
     """Run the job `lake`; with `sources`, land only these and bring what is behind them up to date.
 
@@ -81,16 +81,16 @@ def execute(
             subset, run_config=config, tags=tags, asset_selection=selection, remote_job_origin=_origin()
         )
         failed = []
-        news = _News(len(subset.nodes), tell)
+        news = _News(len(subset.nodes), report)
         try:
             for event in execute_run_iterator(InMemoryJob(job), run, instance):
-                news.hear(event)
+                news.take(event)
                 if event.event_type == dg.DagsterEventType.RUN_FAILURE:
                     failed.append(event.message or "")
         finally:
             close_dead_runs(instance)
             prune_runs(instance)
-    row = next((found for found in ledger.runs() if found.run_id == run.run_id), None)
+    row = next((recorded for recorded in ledger.runs() if recorded.run_id == run.run_id), None)
     if row is None:
         raise RunFailedError(f"the run did not start: {' '.join(failed)}", cure=f"see run {run.run_id} in `lake up`")
     return row
@@ -99,22 +99,23 @@ def execute(
 class _News:
     """Turns Dagster's events into news of steps."""
 
-    def __init__(self, total: int, tell: Callable[[StepNews], None]) -> None:
-        self._total, self._tell = total, tell
+    def __init__(self, total: int, report: Callable[[StepNews], None]) -> None:
+        self._total, self._report = total, report
         self._started: dict[str, tuple[int, float]] = {}
 
-    def hear(self, event: Any) -> None:
+    def take(self, event: Any) -> None:
         """Take one event of the run."""
         kind, step = event.event_type_value, event.step_key
         if step is None:
             return
         if kind == "STEP_START":
             self._started[step] = (len(self._started) + 1, time.monotonic())
-            self._tell(StepNews(step, "started", len(self._started), self._total))
+            self._report(StepNews(step=step, state="started", number=len(self._started), total=self._total))
         elif kind in ("STEP_SUCCESS", "STEP_FAILURE") and step in self._started:
             number, began = self._started[step]
             state = "done" if kind == "STEP_SUCCESS" else "failed"
-            self._tell(StepNews(step, state, number, self._total, time.monotonic() - began))
+            seconds = time.monotonic() - began
+            self._report(StepNews(step=step, state=state, number=number, total=self._total, seconds=seconds))
             if state == "failed" and event.step_failure_data.error is not None:
                 logging.getLogger(__name__).error("%s failed: %s", step, event.step_failure_data.error.to_string())
 

@@ -1,6 +1,7 @@
 """Dagster's own home, `LAKE_HOME/dagster`: its generated settings, how to open it, and how it stays small.
 
-Knows nothing of assets or jobs. Run history is for people; what the lake itself relies on is in Delta (`ledger`).
+Knows nothing of assets or jobs. Run history is for people; what the lake itself relies on is in Delta
+(`runs/ledger.py`).
 """
 
 import os
@@ -38,9 +39,9 @@ def write_settings() -> Path:
     text += yaml.safe_dump(_settings(folder), sort_keys=False)
     target = folder / "dagster.yaml"
     if not target.exists() or target.read_text() != text:
-        beside = folder / f".dagster.yaml.{os.getpid()}"
-        beside.write_text(text)
-        beside.replace(target)
+        temporary = folder / f".dagster.yaml.{os.getpid()}"
+        temporary.write_text(text)
+        temporary.replace(target)
     os.environ["DAGSTER_HOME"] = str(folder)
     return folder
 
@@ -54,7 +55,7 @@ def open_instance() -> Iterator[DagsterInstance]:
 
 
 def close_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark runs as failed whose `lake run` process is gone, and free what they held; returns their ids.
+    """Mark runs as failed whose `lake run` process has ended, and free their places in the pool; returns their ids.
 
     A killed process leaves its run "started" and its place in the pool taken, and the next run would wait for ever.
     """

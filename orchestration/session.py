@@ -22,7 +22,7 @@ from runs.worlds import source_servers
 
 #: What people change at any time, by `lake identity label` and `train`.
 BY_HAND = ("identity/person_labels", "identity/person_models")
-#: Tag of a run of `lake run --source`: these were asked for, and all that is behind them was brought up to date.
+#: Tag of a run of `lake run --source`: these were asked for, and everything that reads them was brought up to date.
 SOURCES_TAG = "lake/sources"
 #: A run that a schedule or sensor started waits so long for one that is at work.
 _PATIENCE_SECONDS = 1800.0
@@ -64,7 +64,7 @@ class Session(dg.ConfigurableResource):  # type: ignore[type-arg]
         return compare(with_run=self._baseline)
 
     def record(self, instance: dg.DagsterInstance, run: dg.DagsterRun, *, is_complete: bool) -> Run:
-        """Write the run's row into the ledger; the first one holds."""
+        """Write the run's row into the ledger; a run that is recorded twice keeps its first row."""
         steps, checks, stopped = _history(instance, run.run_id)
         failures = [*self._failures, *stopped]
         row = Run(
@@ -132,7 +132,7 @@ def _history(instance: dg.DagsterInstance, run_id: str) -> tuple[dict[str, float
 
 
 def _stopped(event: dg.DagsterEvent) -> Failure:
-    """A step's failure in words: Dagster's own error repeats what the step raised as its cause."""
+    """A step's failure in words: Dagster's own error holds what the step raised as its cause."""
     data = event.step_failure_data
     error = data.error
     while error is not None and error.cause is not None:
@@ -140,7 +140,7 @@ def _stopped(event: dg.DagsterEvent) -> Failure:
     described = data.user_failure_data.description if data.user_failure_data else None
     message = described or (error.message.strip() if error else "failed")
     message, _, cure = message.partition("\n  cure: ")
-    if cure:  # one of our own errors: its class says nothing to the reader
+    if cure:  # one of our own errors: the name of its class means nothing to the reader
         message = re.sub(r"^[\w.]+: ", "", message, count=1)
     return Failure(
         where=event.step_key or "run",

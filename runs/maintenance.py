@@ -1,4 +1,4 @@
-"""Maintenance between runs: the tables by policy, and the word to the next run that their content did not change."""
+"""Maintenance between runs: tables are compacted and vacuumed, and the next run learns that no row changed."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +12,11 @@ from runs.run_lock import run_lock
 def maintain_lake(progress: Callable[[str], None] | None = None) -> list[Maintained]:
     """Compact, vacuum and checkpoint every table while no run is at work.
 
-    Compacting gives tables new versions with the same rows. Where the lake was up to date before, the ledger says
+    Compacting gives tables new versions with the same rows. Where the lake was up to date before, the ledger records
     that it still is, so that the next run stays idle.
+
+    Raises:
+        RunInProgressError: a run is at work.
     """
     with run_lock():
         before, baseline = table_versions(), ledger.last_complete_run()

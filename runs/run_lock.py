@@ -44,13 +44,13 @@ def run_lock(patience: float = 0) -> Iterator[None]:
 
 
 def _take(lock: TextIO, patience: float) -> None:
-    until = time.monotonic() + patience
+    deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            if time.monotonic() < until:
+            if time.monotonic() < deadline:
                 time.sleep(0.5)
                 continue
         lock.seek(0)

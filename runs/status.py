@@ -46,7 +46,7 @@ def all_facts() -> list[TableFacts]:
 def source_counters() -> list[dict[str, Any]]:
     """Per entity, since the lake began: `received` = `landed` + `quarantined` + `doubled`.
 
-    The state is landing's; where the last run found the source in trouble, it is `failed`.
+    The state is landing's; where the source failed in the last run, it is `failed`.
     """
     from ingestion.landing.land import counters
 
@@ -67,7 +67,7 @@ def source_counters() -> list[dict[str, Any]]:
 
 
 def check_counts() -> dict[str, Any]:
-    """What came of every check when it last ran; `blocked` names the tables that stop what depends on them."""
+    """Results of every check when it last ran; `blocked` names the tables that stop what depends on them."""
     from expectations.check import blocking_failures
     from expectations.history import newest_results
 

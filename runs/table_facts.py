@@ -9,11 +9,11 @@ import pyarrow.compute as pc
 
 from lake.tables import open_table, scan
 
-#: Columns that tell when the newest thing in a table happened, the first that a table has.
+#: Columns that hold when something happened; the first of them that a table has counts.
 EVENT_COLUMNS = ("event_at", "event_timestamp", "updated_at")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TableFacts:
     """What a table holds at its newest version. `bytes` counts the files of that version only."""
 
@@ -35,7 +35,7 @@ def table_facts(name: str, *, with_events: bool = True) -> TableFacts | None:
     size = pc.sum(actions["size_bytes"]).as_py() or 0
     column = _event_column(table.schema().to_arrow())
     freshest = _freshest(name, column, actions) if with_events and column and rows else None
-    return TableFacts(name, rows, size, table.version(), freshest)
+    return TableFacts(name=name, rows=rows, bytes=size, version=table.version(), freshest_event_at=freshest)
 
 
 def rows_per_day(name: str, days: int = 10) -> list[tuple[str, int]]:
@@ -47,12 +47,12 @@ def rows_per_day(name: str, days: int = 10) -> list[tuple[str, int]]:
     if column is None:
         return []
     with connect() as connection:
-        found = connection.execute(
+        newest_first = connection.execute(
             f"select strftime({column}, '%Y-%m-%d') as day, count(*) from {scan(name)}"
             f" where {column} is not null group by day order by day desc limit ?",
             [days],
         ).fetchall()
-    return [(day, rows) for day, rows in reversed(found)]
+    return [(day, rows) for day, rows in reversed(newest_first)]
 
 
 def _event_column(schema: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""What the verbs that show one thing at length draw with: titled panels, tables in them, and values as text."""
+"""Drawing for the verbs that show one thing at length: titled panels, tables in them, and values as text."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _TIMES = ("as of", "first", "last", "first seen", "last seen")
 
 
 def panel(title: str, body: RenderableType | None, *, empty: str | None = None) -> RenderableType | None:
-    """A body under its title; nothing where there is no body and nothing to say of that."""
+    """A body under its title; without a body the text `empty`, or None where there is none either."""
     if body is None:
         if empty is None:
             return None
@@ -51,9 +51,9 @@ def table(columns: Sequence[str], rows: Sequence[Iterable[RenderableType]]) -> T
     return made
 
 
-def short(words: Sequence[str], most: int) -> str:
+def short(words: Sequence[str], maximum: int) -> str:
     """The first words of a list."""
-    return ", ".join(words[:most]) + (", …" if len(words) > most else "")
+    return ", ".join(words[:maximum]) + (", …" if len(words) > maximum else "")
 
 
 def cell(value: Any) -> str:

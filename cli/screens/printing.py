@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-#: Told by their code: control, format, private and surrogate characters, separators of lines and paragraphs.
+#: Shown by their code: control, format, private and surrogate characters, separators of lines and paragraphs.
 _COMMANDS = ("Cc", "Cf", "Co", "Cs", "Zl", "Zp")
 #: What makes one picture of several emoji.
 _JOINER = "\u200d"
@@ -22,7 +22,7 @@ Shown = TypeVar("Shown")
 
 def harmless(shown: Shown) -> Shown:
     """A text, or all texts in lists, dictionaries and dataclasses, without characters that command a terminal, turn
-    the reading around or cannot be seen: each is told by its picture or its code."""
+    the reading around or cannot be seen: each is shown by its picture or its code."""
     safe: Shown = _harmless(shown)
     return safe
 
@@ -51,7 +51,7 @@ def print_json(document: Any) -> None:
     """Print exactly one JSON document on stdout; times are ISO 8601."""
     text = json.dumps(document, ensure_ascii=False, indent=2, default=_json_text)
     # Such characters stand within strings only, where JSON writes the same by a code.
-    sys.stdout.write(_HIDDEN_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.write(_HIDDEN_IN_JSON.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

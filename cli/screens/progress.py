@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-#: Told what is being done now; a second argument, where given, is a share done between 0 and 1.
+#: Takes what is being done now and, optionally, the share that is done, 0 to 1.
 Step = Callable[..., None]
 
 
 @contextmanager
 def steps() -> Iterator[Step]:
-    """Give a function that says what is being done now. Plain lines are at least a second apart, so logs stay short."""
+    """A function that shows what is being done now. Plain lines are at least a second apart, so logs stay short."""
     if not sys.stdout.isatty():
         last = 0.0
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from contracts.errors import LakeError
 from ingestion.connectors.base import Trouble
 
 #: From best to worst; a source is as well as its worst entity.
@@ -57,10 +56,6 @@ class SourceResult:
     cure: str | None = None
     seconds: float = 0.0
     is_absent: bool = False
-
-    def fail(self, error: LakeError) -> None:
-        """Note that the source as a whole could not be landed."""
-        self.error, self.cure = str(error.args[0]), error.cure
 
     @property
     def state(self) -> str:

@@ -15,7 +15,7 @@ JOB = "lake"
 job = dg.define_asset_job(
     JOB,
     selection=dg.AssetSelection.all(),
-    description="Bring the whole lake up to date. What did not change is passed over. `lake run` runs this job.",
+    description="Bring the whole lake up to date. What did not change is skipped. `lake run` runs this job.",
     tags={"lake/job": "whole"},
 )
 
@@ -39,13 +39,13 @@ daily = dg.ScheduleDefinition(
 )
 def new_drops(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Ask for one run where a folder holds other files than at the last request."""
-    held = {contract.source: _listing(contract) for contract in load_contracts() if _is_dropped(contract)}
+    listings = {contract.source: _listing(contract) for contract in load_contracts() if _is_dropped(contract)}
     before = json.loads(context.cursor) if context.cursor else {}
-    moved = sorted(source for source, listing in held.items() if before.get(source) != listing)
+    moved = sorted(source for source, listing in listings.items() if before.get(source) != listing)
     if not moved:
-        return dg.SkipReason(f"nothing new in the folders of {', '.join(sorted(held)) or 'any source'}")
-    context.update_cursor(json.dumps(held, sort_keys=True))
-    key = hashlib.sha256(json.dumps(held, sort_keys=True).encode()).hexdigest()
+        return dg.SkipReason(f"nothing new in the folders of {', '.join(sorted(listings)) or 'any source'}")
+    context.update_cursor(json.dumps(listings, sort_keys=True))
+    key = hashlib.sha256(json.dumps(listings, sort_keys=True).encode()).hexdigest()
     return dg.RunRequest(run_key=key, tags={"lake/new_in": ",".join(moved)})
 
 

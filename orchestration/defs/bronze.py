@@ -76,13 +76,13 @@ def _land(report: Callable[[str], Any], session: Session, source: str, wanted: l
         failure = Failure(where=source, message=result.error, cure=result.cure or "see the source's contract")
         session.failures.append(failure)
         report(f"{failure.message}\n  cure: {failure.cure}")
-    counts = {found.entity: found.counts for found in result.entities}
+    counts = {landed.entity: landed.counts for landed in result.entities}
     for entity in wanted:
         of_entity = counts.get(entity.name, Counts())  # a source that is down is not asked for its other entities
         yield written(
             entity.table,
             before[entity.name],
-            {"new rows": of_entity.landed, "quarantined": of_entity.quarantined, "exact doubles": of_entity.doubled},
+            {"new rows": of_entity.landed, "quarantined": of_entity.quarantined, "exact duplicates": of_entity.doubled},
         )
 
 
@@ -91,7 +91,7 @@ def _spec(contract: Contract, entity: Entity) -> dg.AssetSpec:
         asset_key(entity.table),
         deps=[system_key(contract.source)],
         group_name=contract.source,
-        description=f"{entity.grain} As it came from {contract.source}, typed and held to its contract, append-only.",
+        description=f"{entity.grain} As {contract.source} sent it, typed, checked against its contract, append-only.",
         owners=[f"team:{contract.owner}"],
         tags={"domain": contract.domain, "layer": "bronze", "zone": "restricted"},
         kinds={"delta"},
@@ -104,7 +104,7 @@ def _spec(contract: Contract, entity: Entity) -> dg.AssetSpec:
             "dagster/column_schema": dg.TableSchema(columns=[_column(column) for column in entity.columns]),
             "purposes": ", ".join(entity.purposes),
             "kept for": f"{entity.retention_days} days",
-            "refused rows": entity.quarantine_table,
+            "rejected rows": entity.quarantine_table,
         },
     )
 

@@ -1,4 +1,4 @@
-"""The end of a run: its row in the ledger, and the word that a source failed, once everything else is up to date."""
+"""The end of a run: its row in the ledger; where a source failed, the run fails once everything else is up to date."""
 
 import dagster as dg
 

@@ -127,9 +127,9 @@ def _test_events(graph: DbtGraph, unique_id: str, nodes: Mapping[str, Any]) -> I
     failed = [node for node in ran if node.status != "pass"]
     yield check_result(
         dg.AssetKey(path_of(graph.models[unique_id])),
-        TESTS,
-        len(ran),
-        [f"{node.name}: {node.message or node.status}" for node in failed],
+        name=TESTS,
+        rules=len(ran),
+        failed=[f"{node.name}: {node.message or node.status}" for node in failed],
         is_blocking=any(not node.ok for node in failed),
     )
 

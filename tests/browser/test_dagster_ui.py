@@ -53,7 +53,7 @@ def test_page_of_a_table_shows_owner_rows_columns_and_its_check(page: Page) -> N
     for text in ("Row count", "Freshness policy", "classification: pii_direct", "delta"):
         expect(page.get_by_text(text).first).to_be_visible(timeout=_PATIENCE_MS)
     page.goto("/assets/bronze/crm/customers?view=checks")
-    expect(page.get_by_text("keeps_its_promises").first).to_be_visible(timeout=_PATIENCE_MS)
+    expect(page.get_by_text("passes_its_suite").first).to_be_visible(timeout=_PATIENCE_MS)
     expect(page.get_by_text(re.compile(r"\d+ of \d+ hold")).first).to_be_visible(timeout=_PATIENCE_MS)
 
 

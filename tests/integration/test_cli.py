@@ -187,7 +187,7 @@ def test_maintenance_leaves_the_next_run_idle(lake_copy: SmallLake) -> None:
         some = table.to_pyarrow_table().slice(0, 0)
         for _ in range(13):
             append("ops/runs", some)
-    assert "tables looked at" in lake_copy.ok("maintain").stdout
+    assert "tables examined" in lake_copy.ok("maintain").stdout
     assert lake_copy.ok("run").stdout.startswith("nothing new since")
 
 

@@ -162,7 +162,7 @@ def test_blocking_checks_stand_between_the_layers(small_lake: SmallLake) -> None
     from dagster import AssetCheckKey, AssetKey
 
     from orchestration.definitions import defs
-    from orchestration.events import PROMISES
+    from orchestration.events import SUITE_CHECK
 
     with small_lake.opened():
         graph = defs().resolve_asset_graph()
@@ -172,7 +172,7 @@ def test_blocking_checks_stand_between_the_layers(small_lake: SmallLake) -> None
             "identity/person_links",
             "marts/person_profile",
         ):
-            assert graph.get(AssetCheckKey(AssetKey(table.split("/")), PROMISES)).blocking, table
+            assert graph.get(AssetCheckKey(AssetKey(table.split("/")), SUITE_CHECK)).blocking, table
 
 
 def test_dagster_calls_nobody_and_keeps_its_history_bounded(small_lake: SmallLake, history: History) -> None:

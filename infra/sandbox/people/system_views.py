@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from infra.sandbox.life import effects
 from infra.sandbox.people.households import HEAD, PARTNER, People, branch_ids
-from infra.sandbox.rows.draw import DAY, Draw, Flags, Ints, Text, constant, join, numbered, only, text, where
+from infra.sandbox.rows.draw import Draw, Flags, Ints, Text, constant, join, numbered, only, text, where
 
 #: Values that many people share: what a hurried clerk types, and the call centre's own line.
 PLACEHOLDER_EMAIL = "noemail@company.example"
@@ -255,8 +255,3 @@ def _crm_phones(draw: Draw, people: People, person: Ints, changed: Flags) -> Tex
 def loyalty_shown(draw: Draw, people: People, index: Ints, chance: float) -> Text:
     """Loyalty number where the person gave it."""
     return only(draw.flags(len(index), chance), text(people.loyalty_no, index))
-
-
-def members_since(people: People) -> Ints:
-    """Midnight of the day on which each person became a customer."""
-    return people.joined_at // DAY * DAY

@@ -106,9 +106,3 @@ def place_in_group(counts: Ints) -> Ints:
     total = int(counts.sum())
     starts = np.cumsum(counts) - counts
     return np.arange(total, dtype=np.int64) - np.repeat(starts, counts)
-
-
-def standard(values: Floats) -> Floats:
-    """Mean 0, deviation 1; all zero where nothing varies."""
-    deviation = float(values.std()) if len(values) else 0.0
-    return np.asarray((values - values.mean()) / deviation if deviation else values * 0.0)
