@@ -35,6 +35,7 @@ def run(
     for name in source or []:
         load_contract(name)  # an unknown source is an error that lists the known ones
     with run_lock(), source_servers():
+        _migrate_old_lake()
         changes = find_changes(source or discover_sources())
         if changes.nothing and not full_refresh:
             print(idle_summary(changes, time.monotonic() - started))
@@ -48,6 +49,15 @@ def run(
             finished = execute(source, full_refresh=full_refresh, report=report)
     print_summary(finished, time.monotonic() - started, str(log))
     raise typer.Exit(1 if finished.state == "failed" else 0)
+
+
+def _migrate_old_lake() -> None:
+    """Before anything is compared or read: an older lake's tables have other columns."""
+    from lake import layout
+
+    before = layout.layout_version()
+    if before is not None and before != layout.LAYOUT:
+        print(f"the lake is migrated from layout {before} to {layout.ensure()}", flush=True)
 
 
 def _stop_at_broken_contracts(sources: list[str]) -> None:

@@ -267,7 +267,10 @@ def _write_missing_events(
 def _open_links(version: int | None) -> pa.Table:
     table = open_table(PERSON_LINKS, version)
     assert table is not None
-    rows = table.to_pyarrow_table(columns=["person_record_id", "person_id", "valid_to"])
+    columns = ["person_record_id", "person_id", "valid_to"]
+    if columns[0] not in {field.name for field in table.schema().fields}:
+        columns[0] = "record_id"  # the version before the lake was migrated to layout 3
+    rows = table.to_pyarrow_table(columns=columns).rename_columns(["person_record_id", "person_id", "valid_to"])
     return rows.filter(pc.is_null(rows["valid_to"]))
 
 

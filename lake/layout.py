@@ -1,23 +1,23 @@
-"""The lake's layout version (ADR 9): an older lake is migrated or refused with the cure, never misread.
+"""The lake's layout version: an older lake is migrated or rejected with a cure, never misread (ADR 9, ADR 33).
 
-The version is the only row of `ops/layout`. Raise `LAYOUT` when the meaning or place of a table changes in a way
-older code would misread, and give `MIGRATIONS` the step from the version before.
+The version is the only row of `ops/layout`. Whoever writes the lake calls `ensure`, which migrates; whoever only reads
+it calls `require_readable`. Raise `LAYOUT` when a table changes in a way that older code would misread, or that this
+code could not read, and add the step to `lake.migrations`.
 """
 
 import tempfile
-from collections.abc import Callable
 
 import pyarrow as pa
 
 from contracts.errors import LakeError
 from contracts.settings import SettingsError, load_settings
 from lake import writer
+from lake.crash_points import crash_point
+from lake.migrations import MIGRATIONS
 from lake.tables import list_tables, open_table
 
 TABLE = "ops/layout"
-LAYOUT = 2
-#: Steps by the version they start from; each leaves the lake one version newer.
-MIGRATIONS: dict[int, Callable[[], None]] = {}
+LAYOUT = 3
 
 
 class LayoutError(LakeError):
@@ -32,8 +32,8 @@ def ensure() -> int:
         LayoutError: the lake is newer than this code, or too old to migrate.
     """
     ensure_writable()
-    found = layout_version()
-    if found is None:
+    version = layout_version()
+    if version is None:
         if list_tables("bronze"):
             raise LayoutError(
                 f"the lake under {load_settings().home} has tables but no layout version",
@@ -41,20 +41,41 @@ def ensure() -> int:
             )
         _write(LAYOUT)
         return LAYOUT
-    if found > LAYOUT:
-        raise LayoutError(
-            f"the lake has layout {found}, this code knows {LAYOUT}", cure="use the newer version of Customer Lake"
-        )
-    while found < LAYOUT:
-        if found not in MIGRATIONS:
+    _reject_newer(version)
+    while version < LAYOUT:
+        if version not in MIGRATIONS:
             raise LayoutError(
-                f"the lake has layout {found}, which this code cannot migrate",
+                f"the lake has layout {version}, which this code cannot migrate",
                 cure="migrate it with the version of Customer Lake in between (see CHANGELOG, Upgrading)",
             )
-        MIGRATIONS[found]()
-        found += 1
-        _write(found)
-    return found
+        MIGRATIONS[version]()
+        crash_point("migration.before_layout")
+        version += 1
+        _write(version)
+    return version
+
+
+def require_readable() -> None:
+    """Check that this code can read the lake as it is; a place without a lake is fine.
+
+    Raises:
+        LayoutError: the lake has another layout.
+    """
+    version = layout_version()
+    if version is None or version == LAYOUT:
+        return
+    _reject_newer(version)
+    raise LayoutError(
+        f"the lake has layout {version}, this code reads {LAYOUT}",
+        cure="migrate it: stop whatever else uses it (lake up, lake stream), then `lake run`",
+    )
+
+
+def _reject_newer(version: int) -> None:
+    if version > LAYOUT:
+        raise LayoutError(
+            f"the lake has layout {version}, this code knows {LAYOUT}", cure="use the newer version of Customer Lake"
+        )
 
 
 def layout_version() -> int | None:

@@ -19,8 +19,11 @@ from lake.tables import open_table, storage_options, table_uri
 
 __all__ = [
     "ArrowData", "Commit", "CommitError", "ConflictError", "UnsureCommitError",
-    "append", "commit_files", "delete", "merge", "overwrite", "table_lock",
+    "append", "commit_files", "delete", "merge", "overwrite", "rename_columns", "table_lock",
 ]  # fmt: skip
+
+#: The table property that names the columns of which Delta keeps the smallest and the largest value.
+_STATISTICS = "delta.dataSkippingStatsColumns"
 
 ArrowData: TypeAlias = pa.Table | pa.RecordBatchReader
 
@@ -215,3 +218,32 @@ def delete(name: str, predicate: str, *, commit: Commit = NO_BATCH) -> int:
         if table is None:
             return 0
         return int(table.delete(predicate, commit_properties=commit.properties())["num_deleted_rows"])
+
+
+def rename_columns(name: str, names: Mapping[str, str], *, commit: Commit = NO_BATCH) -> bool:
+    """Give columns of a table other names; returns False where it has none of the old ones, or does not exist.
+
+    Delta renames in place only with column mapping, which delta-rs does not write, so all rows are written again, batch
+    by batch, in one commit. The table keeps its id, its order of columns and its properties; the one that names columns
+    for statistics is changed in a commit of its own before.
+    """
+    with table_lock(name):
+        table = open_table(name)
+        if table is None or not names.keys() & {field.name for field in table.schema().fields}:
+            return False
+        configuration, partitions = table.metadata().configuration, table.metadata().partition_columns
+        counted = configuration.get(_STATISTICS, "").split(",")
+        if names.keys() & set(counted):
+            table.alter.set_table_properties({_STATISTICS: ",".join(names.get(column, column) for column in counted)})
+        rows = table.to_pyarrow_dataset().scanner()
+        schema = pa.schema([item.with_name(names.get(item.name, item.name)) for item in rows.projected_schema])
+        batches = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows.to_batches())
+        write_deltalake(
+            table,
+            pa.RecordBatchReader.from_batches(schema, batches),
+            mode="overwrite",
+            schema_mode="overwrite",
+            partition_by=[names.get(column, column) for column in partitions] or None,
+            commit_properties=commit.properties(),
+        )
+        return True

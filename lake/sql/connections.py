@@ -1,5 +1,6 @@
 """DuckDB as the lake's compute: connections that read Delta offline and never call outside (ADR 1, ADR 9)."""
 
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -60,6 +61,19 @@ def create_clock_macro(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(f"create or replace macro lake_now() as {literal(clock.now())}")
 
 
+@lru_cache(maxsize=8)
+def _require_readable(tables_root: str) -> None:
+    """Asked once per lake and process: 5 ms."""
+    from lake.layout import require_readable  # the layout is read and written by what builds on this module
+
+    require_readable()
+
+
 def connect(database: str = ":memory:") -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that reads Delta tables with `delta_scan('…')`, in UTC, and never reaches outside."""
+    """A DuckDB connection that reads Delta tables with `delta_scan('…')`, in UTC, and never reaches outside.
+
+    Raises:
+        LayoutError: the lake has a layout that this code cannot read.
+    """
+    _require_readable(load_settings().tables_root)
     return prepare(duckdb.connect(database, config=CONFIGURATION))
