@@ -8,7 +8,7 @@ from contracts.errors import LakeError
 
 
 class ProfileUsageError(LakeError):
-    """The person was not asked for in exactly one way."""
+    """The person was asked for in no way or in several."""
 
     exit_code = 2
 
@@ -38,11 +38,11 @@ def profile(
     from persons.lookup import find_person
     from persons.profile import read_profile
 
-    found = read_profile(find_person(person_id=person_id, email=email, phone=phone), asked_for=person_id)
+    file = read_profile(find_person(person_id=person_id, email=email, phone=phone), asked_for=person_id)
     if json:
         from cli.screens.printing import print_json
 
-        print_json(asdict(found))
+        print_json(asdict(file))
         return
     import os
     import sys
@@ -52,6 +52,6 @@ def profile(
     from cli._person_screen import draw
     from cli.screens.printing import harmless
 
-    # In a pipe rich would fold at 80 columns; who wants another width says so as everywhere, with COLUMNS.
+    # In a pipe rich would fold at 80 columns; COLUMNS sets another width, as everywhere.
     is_free = sys.stdout.isatty() or "COLUMNS" in os.environ
-    draw(harmless(found), Console(width=None if is_free else 120, highlight=False))
+    draw(harmless(file), Console(width=None if is_free else 120, highlight=False))

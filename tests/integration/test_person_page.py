@@ -1,5 +1,6 @@
 """The page of one person shows what the lake knows, and where each value comes from; hostile values are harmless."""
 
+import html
 import re
 from pathlib import Path
 
@@ -11,7 +12,20 @@ from hypothesis import strategies as st
 from identity.review.explain import Comparison, Tie
 from persons.records import Record
 from tests.integration import person_lake
-from tests.integration.person_lake import BUSY, BUSY_EVENTS, FORMER, HOSTILE, MEI, PARTED, PERSONAL, TWIN, Served, plain
+from tests.integration.person_lake import (
+    BUSY,
+    BUSY_EVENTS,
+    FORMER,
+    HOSTILE,
+    MEI,
+    PARTED,
+    PERSONAL,
+    SHARED_EMAIL,
+    TWIN,
+    Served,
+    plain,
+)
+from tests.page_texts import untranslated
 from tests.small_lake import SmallLake
 from web.language import texts
 from web.person.waterfall import Step, pour
@@ -19,6 +33,8 @@ from web.person.why import explain
 from web.writing import Writing
 
 WRITING = Writing(texts("en"))
+#: Names of the systems of this lake; no page translates them.
+CATALOGUED = {"crm", "orders", "web_app", "contact_centre", "devices", "campaigns"}
 
 # Search
 
@@ -249,6 +265,60 @@ def test_lake_without_tables_says_how_to_fill_it(tmp_path: Path) -> None:
         assert front.status_code == 200
         assert "lake run" in plain(front)
         assert httpx.get(f"{empty.url}/person/p_x", trust_env=False).status_code == 404
+
+
+# Languages
+
+
+def test_every_page_is_chinese_for_who_asks_for_chinese(visitor: httpx.Client) -> None:
+    pages = [
+        visitor.get("/"), visitor.get(f"/person/{MEI}?day=2026-05-09"), visitor.get(f"/person/{TWIN}?day=2026-06-03"),
+        visitor.get(f"/person/{MEI}/ties"), visitor.get(f"/person/{MEI}/journey"), visitor.get("/person/p_nobody"),
+        visitor.get(f"/person/{FORMER}"), visitor.get(f"/person/{MEI}?day=1899-01-01"), visitor.get("/?page=x"),
+        visitor.get(f"/person/{MEI}?page=x"), visitor.put("/"), visitor.post("/find", data={"who": SHARED_EMAIL}),
+        *(visitor.post("/find", data={"who": typed}) for typed in ("", "p_nobody", "a@b.example", "+44 7700 900123")),
+    ]  # fmt: skip
+    chinese = {"Accept-Language": "zh-CN,zh;q=0.9"}
+    names = {name for column in CATALOGUED for name in (column, column.replace("_", " "))}
+    left: dict[str, list[str]] = {}
+    for english in pages:
+        request = english.request
+        request.headers.update(chinese)
+        answer = visitor.send(request)
+        assert answer.status_code == english.status_code
+        assert answer.headers["content-language"] == "zh-Hans"
+        assert "<html" not in answer.text or '<html lang="zh-Hans">' in answer.text
+        left |= {str(request.url): words for words in [untranslated(answer.text, names)] if words}
+    assert not left
+
+
+def test_language_is_switched_by_a_link_and_remembered_for_all_pages(person_page: Served) -> None:
+    with httpx.Client(base_url=person_page.url, trust_env=False, timeout=60) as reader:
+        english = reader.get(f"/person/{MEI}", params={"source": "orders", "day": "2026-05-09"})
+        address = re.search(r'<a href="([^"]*)" lang="zh-Hans"', english.text)
+        assert address
+        assert html.unescape(address[1]) == f"/person/{MEI}?source=orders&day=2026-05-09&lang=zh"
+        chinese = reader.get(html.unescape(address[1]))
+        assert "这些记录为何属于同一人" in chinese.text
+        assert "SameSite=Lax" in chinese.headers["set-cookie"]
+        assert "HttpOnly" in chinese.headers["set-cookie"]
+        assert "客户一人一档" in reader.get("/", headers={"Accept-Language": "en"}).text
+        assert "Accept-Language" in chinese.headers["vary"]
+        assert "客户一人一档" not in reader.get("/?lang=en").text
+        assert "set-cookie" not in reader.get("/?lang=xx").headers
+
+
+def test_what_was_typed_is_not_in_the_address_of_the_other_language(visitor: httpx.Client) -> None:
+    answer = visitor.post("/find", data={"who": SHARED_EMAIL})
+    assert re.findall(r'<a href="([^"]*)" lang=', answer.text) == ["/?lang=zh"]
+
+
+def test_head_is_answered_like_get_without_a_body(visitor: httpx.Client) -> None:
+    for path in ("/", "/health", "/assets/product.css", f"/person/{TWIN}", "/person/p_nobody"):
+        get, head = visitor.get(path), visitor.head(path)
+        assert (head.status_code, head.content) == (get.status_code, b""), path
+        assert head.headers["content-type"] == get.headers["content-type"]
+        assert head.headers["content-length"] == get.headers["content-length"]
 
 
 # The lake of the pipeline

@@ -1,5 +1,6 @@
 """Checks and portal over a whole small lake: what is right passes, each planted fault is caught, no value gets out."""
 
+import html
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tests.contract_rows import NOW
 from tests.integration import quality_lake
 from tests.integration.quality_lake import PLANTED, Promise
 from tests.lake_context import lake_settings, opened
+from tests.page_texts import untranslated
 from web.portal import render
 from web.portal.server import portal_server
 
@@ -280,6 +282,16 @@ def test_portal_stands_behind_the_guard_of_all_pages_and_speaks_both_languages(r
             assert '<html lang="zh-Hans">' in chosen.text
             assert '<html lang="zh-Hans">' in visitor.get("/").text, "the choice is remembered"
         server.shutdown()
+
+
+def test_chinese_page_leaves_only_names_and_what_the_contracts_say_in_english(runs: Runs) -> None:
+    lost = Counted("orders", "returns", received=100, landed=90, quarantined=5, doubled=3)
+    text = render.build(counters=[lost]).with_name("index.zh.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans">' in text
+    assert not untranslated(text, set())
+    english = set(re.findall(r'<span lang="en">(.*?)</span>', text))
+    said = {sentence for result in runs.broken for sentence in (result.expected, result.observed, result.cure)}
+    assert not {html.unescape(sentence) for sentence in english} & said, "what checks say is translated"
 
 
 def test_empty_lake_has_a_page_too(tmp_path: Path) -> None:
