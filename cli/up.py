@@ -18,7 +18,7 @@ class _Stopped(Exception):
 
 def up(
     host: Annotated[
-        str, typer.Option(help="A loopback address; others are refused, since there are no roles.")
+        str, typer.Option(help="A loopback address; others are rejected, since there are no roles.")
     ] = "127.0.0.1",
 ) -> None:
     """Start the Dagster UI, the quality portal, the person page and the Feast server; Ctrl-C stops them all."""
@@ -32,15 +32,15 @@ def up(
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        with serving(host, tell=lambda text: print(f"  {text}", flush=True)) as urls:
-            print(f"Dagster    {urls['dagster']}      runs, tables and what they are made of", flush=True)
-            print(f"portal     {urls['portal']}      what is wrong with which data, and whose it is")
+        with serving(host, report=lambda text: print(f"  {text}", flush=True)) as urls:
+            print(f"Dagster    {urls['dagster']}      runs, tables and their lineage", flush=True)
+            print(f"portal     {urls['portal']}      what is wrong with which data, and who owns it")
             print(f"persons    {urls['person']}      one person, one file: values, journey, why it is one person")
             print(f"features   {urls['feast']}      POST /get-online-features")
             print(f"logs       {log_of('*')}\nCtrl-C stops everything", flush=True)
             signal.pause()
     except _Stopped:
-        print("stopped: nothing of it is running any more", flush=True)
+        print("stopped: no server is running any more", flush=True)
 
 
 def _stop(number: int, frame: Any) -> None:

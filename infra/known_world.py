@@ -70,10 +70,10 @@ class KnownWorld:
 
         lacking = missing()
         yield Finding(
-            "services",
-            not lacking,
-            ", ".join(lacking) or "all there",
-            f"for LAKE_SERVICES=1: apt install {' '.join(lacking)}",
+            subject="services",
+            is_ok=not lacking,
+            found=", ".join(lacking) or "all there",
+            cure=f"for LAKE_SERVICES=1: apt install {' '.join(lacking)}",
             is_needed=load_settings().services,
         )
 

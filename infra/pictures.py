@@ -43,7 +43,7 @@ def make_pictures(folder: Path = FOLDER) -> list[Path]:
     from cli.machine.servers import check_ports, serving
 
     check_ports(_HOST)
-    with serving(_HOST, tell=lambda text: print(f"  {text}", flush=True)) as urls, sync_playwright() as playwright:
+    with serving(_HOST, report=lambda text: print(f"  {text}", flush=True)) as urls, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_CHROMIUM_FLAGS)
         try:
             graph = _open(browser, f"{urls['dagster']}/asset-groups", width=1500, height=1250)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 GROUP = "customer_lake.worlds"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Accuracy:
     """How the lake's persons compare with the true ones; precision and recall are shares of pairs of records, 0 to 1.
 
@@ -38,9 +38,9 @@ class Accuracy:
     split: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that `lake doctor` looked at. `is_needed` is false for what only some uses need: it never makes the
+    """One thing that `lake doctor` examined. `is_needed` is false for what only some uses need: it never makes the
     machine unfit."""
 
     subject: str

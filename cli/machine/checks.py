@@ -1,7 +1,7 @@
 """What this machine lacks, and the cure. Every function here whose name starts with `_check_` is a check.
 
-Looks only; starts and changes nothing. Imports neither dagster, dbt, Great Expectations nor Feast: they are what may be
-missing.
+A check starts nothing and changes nothing, but makes LAKE_HOME where it is missing. Imports neither dagster, dbt, Great
+Expectations nor Feast: they are what may be missing.
 """
 
 import os
@@ -24,36 +24,46 @@ _PYTHONS = ((3, 11), (3, 12))
 
 
 def examine() -> list[Finding]:
-    """Everything looked at, in the order of this file."""
+    """The findings of every check, in the order of this file."""
     checks = [check for name, check in globals().items() if name.startswith("_check_")]
     return [finding for check in checks for finding in check()]
 
 
 def _check_python() -> Iterator[Finding]:
-    there = sys.version_info[:2]
-    wanted = " or ".join(f"{major}.{minor}" for major, minor in _PYTHONS)
+    supported = " or ".join(f"{major}.{minor}" for major, minor in _PYTHONS)
     yield Finding(
-        "python", there in _PYTHONS, f"{sys.version.split()[0]} at {sys.executable}", f"use Python {wanted}: make setup"
+        subject="python",
+        is_ok=sys.version_info[:2] in _PYTHONS,
+        found=f"{sys.version.split()[0]} at {sys.executable}",
+        cure=f"use Python {supported}: make setup",
     )
 
 
 def _check_packages() -> Iterator[Finding]:
     wrong = []
-    wanted = [Requirement(line) for line in requires("customer-lake") or []]
-    base = [each for each in wanted if each.marker is None or each.marker.evaluate({"extra": ""})]
+    requirements = [Requirement(line) for line in requires("customer-lake") or []]
+    base = [each for each in requirements if each.marker is None or each.marker.evaluate({"extra": ""})]
     for requirement in base:
         try:
             if not requirement.specifier.contains(version(requirement.name), prereleases=True):
                 wrong.append(f"{requirement.name} is {version(requirement.name)}")
         except PackageNotFoundError:
             wrong.append(f"{requirement.name} is missing")
-    found = "; ".join(wrong[:5]) or f"all {len(base)} as pinned"
-    yield Finding("packages", not wrong, found, "install what requirements.lock pins: make setup")
+    yield Finding(
+        subject="packages",
+        is_ok=not wrong,
+        found="; ".join(wrong[:5]) or f"all {len(base)} as pinned",
+        cure="install what requirements.lock pins: make setup",
+    )
 
 
 def _check_sqlite() -> Iterator[Finding]:
-    is_new_enough = sqlite3.sqlite_version_info >= (3, 35)
-    yield Finding("sqlite", is_new_enough, sqlite3.sqlite_version, "use a Python built with SQLite 3.35 or newer")
+    yield Finding(
+        subject="sqlite",
+        is_ok=sqlite3.sqlite_version_info >= (3, 35),
+        found=sqlite3.sqlite_version,
+        cure="use a Python built with SQLite 3.35 or newer",
+    )
 
 
 def _check_delta_extension() -> Iterator[Finding]:
@@ -64,9 +74,10 @@ def _check_delta_extension() -> Iterator[Finding]:
             connection.execute("select 1")
     except Exception as error:
         cure = str(getattr(error, "cure", "install duckdb and duckdb-extension-delta of the same version: make setup"))
-        yield Finding("duckdb", False, f"{type(error).__name__}: {str(error).splitlines()[0]}", cure)
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        yield Finding(subject="duckdb", is_ok=False, found=reason, cure=cure)
     else:
-        yield Finding("duckdb", True, "reads Delta offline")
+        yield Finding(subject="duckdb", is_ok=True, found="reads Delta offline")
 
 
 def _check_home() -> Iterator[Finding]:
@@ -77,13 +88,20 @@ def _check_home() -> Iterator[Finding]:
         probe.write_text("")
         probe.unlink()
     except OSError as error:
-        found = f"{home}: {error.strerror}"
-        yield Finding("LAKE_HOME", False, found, "set LAKE_HOME to a folder that this user may write")
+        yield Finding(
+            subject="LAKE_HOME",
+            is_ok=False,
+            found=f"{home}: {error.strerror}",
+            cure="set LAKE_HOME to a folder that this user may write",
+        )
         return
-    yield Finding("LAKE_HOME", True, str(home))
+    yield Finding(subject="LAKE_HOME", is_ok=True, found=str(home))
     free = shutil.disk_usage(home).free / 1e9
     yield Finding(
-        "disk", free >= _DISK_NEEDED_GB, f"{free:.1f} GB free", f"make {_DISK_NEEDED_GB:.0f} GB free, or move LAKE_HOME"
+        subject="disk",
+        is_ok=free >= _DISK_NEEDED_GB,
+        found=f"{free:.1f} GB free",
+        cure=f"make {_DISK_NEEDED_GB:.0f} GB free, or move LAKE_HOME",
     )
 
 
@@ -91,18 +109,18 @@ def _check_token_key() -> Iterator[Finding]:
     from lake.sql.tokens import key_path, token
 
     path = key_path()
-    is_inside = load_settings().home in path.resolve().parents
-    if is_inside:
-        yield Finding("token key", False, f"{path} lies in LAKE_HOME", "set LAKE_TOKEN_KEY_FILE to a place outside it")
+    if load_settings().home in path.resolve().parents:
+        found, cure = f"{path} lies in LAKE_HOME", "set LAKE_TOKEN_KEY_FILE to a place outside it"
+        yield Finding(subject="token key", is_ok=False, found=found, cure=cure)
     elif not path.exists():
-        yield Finding("token key", True, f"none yet; the first run makes {path}")
+        yield Finding(subject="token key", is_ok=True, found=f"none yet; the first run makes {path}")
     else:
         try:
             token("")
         except LakeError as error:
-            yield Finding("token key", False, str(error.args[0]), error.cure)
+            yield Finding(subject="token key", is_ok=False, found=str(error.args[0]), cure=error.cure)
         else:
-            yield Finding("token key", True, str(path))
+            yield Finding(subject="token key", is_ok=True, found=str(path))
 
 
 def _check_ports() -> Iterator[Finding]:
@@ -112,17 +130,21 @@ def _check_ports() -> Iterator[Finding]:
     try:
         check_ports("127.0.0.1")
     except PortTakenError as error:
-        yield Finding("ports", False, str(error.args[0]), error.cure, is_needed=False)
+        yield Finding(subject="ports", is_ok=False, found=str(error.args[0]), cure=error.cure, is_needed=False)
     else:
         settings = load_settings()
         ports = (settings.port_dagster, settings.port_portal, settings.port_person, settings.port_feast)
-        yield Finding("ports", True, f"{', '.join(map(str, ports))} are free")
+        yield Finding(subject="ports", is_ok=True, found=f"{', '.join(map(str, ports))} are free")
 
 
 def _check_chromium() -> Iterator[Finding]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     yield Finding(
-        "chromium", found is not None, found or "not found", "for `make test`: apt install chromium", is_needed=False
+        subject="chromium",
+        is_ok=browser is not None,
+        found=browser or "not found",
+        cure="for `make test`: apt install chromium",
+        is_needed=False,
     )
 
 
@@ -133,6 +155,10 @@ def _check_worlds() -> Iterator[Finding]:
 
 def _check_sources() -> Iterator[Finding]:
     root: Path = load_settings().sources_root
-    found = str(root) if root.exists() else f"{root} is not there"
-    cure = "make the simulated company: lake sandbox create; or set LAKE_SOURCE_ROOT"
-    yield Finding("sources", root.exists(), found, cure, is_needed=False)
+    yield Finding(
+        subject="sources",
+        is_ok=root.exists(),
+        found=str(root) if root.exists() else f"{root} is missing",
+        cure="make the simulated company: lake sandbox create; or set LAKE_SOURCE_ROOT",
+        is_needed=False,
+    )

@@ -1,4 +1,4 @@
-"""The servers of `lake up`: what each is, how it is started, when it is well, and that nothing of it stays behind.
+"""The servers of `lake up`: what each is, how it is started, when it is healthy, and how all of them are stopped.
 
 Loopback only. Every server is a process group of its own, ended by its number; it also ends if this process is killed.
 """
@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
@@ -31,22 +31,21 @@ _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 class ServerFailedError(LakeError):
-    """A server ended, or did not become well in time."""
+    """A server ended, or was not healthy in time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Server:
-    """One server: its command, and where to ask whether it is well (None: it has no address of its own)."""
+    """One server: its command, and where to ask whether it is healthy (None: it has no address of its own)."""
 
     name: str
     command: list[str]
     url: str | None = None
     health: str | None = None
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 def check_ports(host: str) -> None:
-    """See that every port is free before anything is started.
+    """Check that every port is free before anything is started.
 
     Raises:
         PortTakenError: names the port, what it is for, and the variable that moves it.
@@ -57,20 +56,20 @@ def check_ports(host: str) -> None:
 
 
 @contextmanager
-def serving(host: str, tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
-    """Start everything, wait until it is well, give the addresses; stop everything at the end, however it comes.
+def serving(host: str, report: Callable[[str], None]) -> Iterator[dict[str, str]]:
+    """Start every server, wait until all are healthy, give their addresses by name; stop all of them at the end.
 
     Raises:
-        ServerFailedError: a server ended or was not well in time; its log is named.
+        ServerFailedError: a server ended or was not healthy in time; names its log.
     """
     with tempfile.TemporaryDirectory(prefix="lake-up-") as folder:  # short: a socket's path may have 107 characters
         started: list[tuple[Server, subprocess.Popen[bytes]]] = []
         try:
             with _portal(host) as portal:
                 for server in _servers(host, Path(folder)):
-                    tell(f"starting {server.name}")
+                    report(f"starting {server.name}")
                     started.append((server, _start(server)))
-                    if server.name == CODE:  # the UI and the daemon ask it at once, and complain when it is not there
+                    if server.name == CODE:  # the UI and the daemon ask it at once, and fail without it
                         _wait(server, started)
                 for server, _ in started:
                     _wait(server, started)
@@ -78,13 +77,13 @@ def serving(host: str, tell: Callable[[str], None]) -> Iterator[dict[str, str]]:
         finally:
             for _, process in reversed(started):
                 _signal(process, signal.SIGTERM)
-            until = time.monotonic() + _GRACE_SECONDS
+            deadline = time.monotonic() + _GRACE_SECONDS
             for _, process in started:
-                _end(process, until)
+                _end(process, deadline)
 
 
 def log_of(name: str) -> Path:
-    """Where a server writes what it says."""
+    """The log of a server: its output."""
     return load_settings().home / "logs" / f"up-{name}.log"
 
 
@@ -104,31 +103,31 @@ def _servers(host: str, folder: Path) -> Iterator[Server]:
     )
     python = sys.executable
     yield Server(
-        CODE,
-        [python, "-m", "dagster", "api", "grpc", "--socket", str(code), "--module-name", MODULE,
+        name=CODE,
+        command=[python, "-m", "dagster", "api", "grpc", "--socket", str(code), "--module-name", MODULE,
          "--working-directory", str(PROJECT_ROOT), "--location-name", LOCATION, "--use-python-environment-entry-point"],
         health=str(code),
     )  # fmt: skip
     dagster_url = f"http://{host_in_url(host)}:{settings.port_dagster}"
     yield Server(
-        "dagster",
-        [python, "-m", "dagster_webserver", "--host", host, "--port", str(settings.port_dagster),
+        name="dagster",
+        command=[python, "-m", "dagster_webserver", "--host", host, "--port", str(settings.port_dagster),
          "--workspace", str(workspace)],
         url=dagster_url,
         health=f"{dagster_url}/server_info",
     )  # fmt: skip
-    yield Server("daemon", [python, "-m", "dagster._daemon", "run", "--workspace", str(workspace)])
+    yield Server(name="daemon", command=[python, "-m", "dagster._daemon", "run", "--workspace", str(workspace)])
     person_url = f"http://{host_in_url(host)}:{settings.port_person}"
     yield Server(
-        "person",
-        [python, "-m", "web.person", "--host", host, "--port", str(settings.port_person)],
+        name="person",
+        command=[python, "-m", "web.person", "--host", host, "--port", str(settings.port_person)],
         url=person_url,
         health=f"{person_url}/health",
     )
     feast_url = f"http://{host_in_url(host)}:{settings.port_feast}"
     yield Server(
-        "feast",
-        [str(Path(python).with_name("feast")), "-c", str(feast_home()), "serve", "--host", host,
+        name="feast",
+        command=[str(Path(python).with_name("feast")), "-c", str(feast_home()), "serve", "--host", host,
          "--port", str(settings.port_feast), "--no-access-log"],
         url=feast_url,
         health=f"{feast_url}/health",
@@ -159,7 +158,6 @@ def _start(server: Server) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             server.command,
             cwd=PROJECT_ROOT,
-            env={**os.environ, **server.environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -173,22 +171,22 @@ def _die_with_parent() -> None:
 
 
 def _wait(server: Server, started: list[tuple[Server, subprocess.Popen[bytes]]]) -> None:
-    until = time.monotonic() + _PATIENCE_SECONDS
-    while server.health is not None and not _is_well(server.health):
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while server.health is not None and not _is_healthy(server.health):
         for other, process in started:
             if process.poll() is not None:
                 raise ServerFailedError(
                     f"{other.name} ended with {process.returncode}: {_last_line(log_of(other.name))}",
                     cure=f"read {log_of(other.name)}",
                 )
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise ServerFailedError(
-                f"{server.name} was not well within {_PATIENCE_SECONDS:.0f} s", cure=f"read {log_of(server.name)}"
+                f"{server.name} was not healthy within {_PATIENCE_SECONDS:.0f} s", cure=f"read {log_of(server.name)}"
             )
         time.sleep(0.3)
 
 
-def _is_well(health: str) -> bool:
+def _is_healthy(health: str) -> bool:
     if not health.startswith("http"):
         return Path(health).exists()
     try:
@@ -203,13 +201,13 @@ def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
         os.killpg(process.pid, number)
 
 
-def _end(process: subprocess.Popen[bytes], until: float) -> None:
+def _end(process: subprocess.Popen[bytes], deadline: float) -> None:
     with suppress(subprocess.TimeoutExpired):
-        process.wait(timeout=max(0.1, until - time.monotonic()))
+        process.wait(timeout=max(0.1, deadline - time.monotonic()))
     _signal(process, signal.SIGKILL)  # also what the server left behind in its group
     process.wait()
 
 
 def _last_line(path: Path) -> str:
     lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1][:300] if lines else "it said nothing"
+    return lines[-1][:300] if lines else "its log is empty"
