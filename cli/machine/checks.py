@@ -158,7 +158,7 @@ def _check_sources() -> Iterator[Finding]:
     yield Finding(
         subject="sources",
         is_ok=root.exists(),
-        found=str(root) if root.exists() else f"{root} is missing",
+        found=str(root) if root.exists() else f"{root} is not there",
         cure="make the simulated company: lake sandbox create; or set LAKE_SOURCE_ROOT",
         is_needed=False,
     )
