@@ -13,9 +13,9 @@ import duckdb
 
 from identity.matching.engine import short_hash
 from identity.matching.pairs import rules
-from identity.matching.pairs.blocking import MOST_LOOSE, MOST_PROFILES
+from identity.matching.pairs.blocking import MAX_LOOSE, MAX_PROFILES
 
-_LIMITS = sorted(set(rules.MOST_RECORDS.values()))
+_LIMITS = sorted(set(rules.MAX_RECORDS.values()))
 
 
 def keys_of(con: duckdb.DuckDBPyConnection, name: str, wanted: str) -> None:
@@ -46,7 +46,7 @@ def sizes_sql(shown: str, condition: str) -> str:
         by_name as (
             select {short_hash("key", "name")} as key, count(*) as records, 1 as names,
                    count(distinct profile) filter (is_somebody) as profiles
-            from chosen semi join (select key from whole where profiles > {MOST_PROFILES}) using (key)
+            from chosen semi join (select key from whole where profiles > {MAX_PROFILES}) using (key)
             where name is not null group by key, name)
         select * from whole union all select * from by_name"""
 
@@ -62,11 +62,11 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"create table sizes_before as {sizes_sql('shown', 'is_held')}")
     con.execute(f"create table sizes_after as {sizes_sql('shown', 'is_staying')}")
     crossed = " or ".join(
-        [f"(coalesce(b.names, 0) > {rules.MOST_NAMES}) <> (coalesce(a.names, 0) > {rules.MOST_NAMES})"]
+        [f"(coalesce(b.names, 0) > {rules.MAX_NAMES}) <> (coalesce(a.names, 0) > {rules.MAX_NAMES})"]
         + [f"(coalesce(b.records, 0) > {most}) <> (coalesce(a.records, 0) > {most})" for most in _LIMITS]
         + [
             f"(coalesce(b.profiles, 0) > {most}) <> (coalesce(a.profiles, 0) > {most})"
-            for most in (MOST_LOOSE, MOST_PROFILES)
+            for most in (MAX_LOOSE, MAX_PROFILES)
         ]
     )
     con.execute(
@@ -83,7 +83,7 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
             -- whoever shows a value that a fresh record shows, unless too many do
             select neighbourhood from shown where is_held and key in (
                 select key from (select distinct unnest(value_keys) as key from fresh) join sizes_after using (key)
-                where names <= {rules.MOST_NAMES} and records <= {_LIMITS[-1]})"""
+                where names <= {rules.MAX_NAMES} and records <= {_LIMITS[-1]})"""
     )
 
 
@@ -93,7 +93,7 @@ def candidates_sql() -> str:
         with loose as (select distinct unnest(loose_keys) as key from fresh),
         open_keys as (
             select key from sizes_after left join (select key, true as is_loose from loose) using (key)
-            where profiles between 2 and case when is_loose then {MOST_LOOSE} else {MOST_PROFILES} end),
+            where profiles between 2 and case when is_loose then {MAX_LOOSE} else {MAX_PROFILES} end),
         fresh_keys as (select person_record_id, name, key from shown where not is_held and is_somebody),
         held_keys as (
             select person_record_id, name, key from shown anti join reached using (neighbourhood)

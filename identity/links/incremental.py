@@ -28,9 +28,9 @@ from identity.links.person_index import (
 )
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics
-from identity.matching.engine import has_table, put, scratch, short_hash
+from identity.matching.engine import put, scratch, short_hash
 from identity.matching.pairs import rules
-from identity.matching.pairs.blocking import MOST_PROFILES, create_keys, personal_keys_sql
+from identity.matching.pairs.blocking import MAX_PROFILES, create_keys, personal_keys_sql
 from identity.matching.pairs.person_model import PersonModel
 from identity.matching.pairs.ties import judge
 from identity.matching.person_records import SCHEMA, read_records
@@ -144,7 +144,7 @@ def _resolve_all(
         matching = match_people(matcher, labels=to_matcher(labels), model=model)
         con.execute("create or replace table gone (person_record_id varchar)")
         index = _write_index_files(con, matcher, matching)
-        near = _near_labels(con, matcher, records, labels)
+        near = _near_labels(con, matcher, records, labels, is_part=False)
     return Resolved(matching, near, None, index, made_by)
 
 
@@ -171,10 +171,10 @@ def _resolve_part(
     ).to_arrow_table()
     with scratch() as matcher:
         _take_part(con, matcher, part)
-        matching = match_people(matcher, labels=to_matcher(labels), model=model, statistics=statistics)
+        matching = match_people(matcher, labels=to_matcher(labels), model=model, statistics=statistics, is_part=True)
         con.execute("delete from gone where person_record_id in (select person_record_id from now)")
         index = _write_index_files(con, matcher, matching)
-        near = _near_labels(con, matcher, records, labels)
+        near = _near_labels(con, matcher, records, labels, is_part=True)
         looked_at = matcher.sql("select record_id as person_record_id from people union all from gone").to_arrow_table()
     return Resolved(matching, near, looked_at["person_record_id"].combine_chunks(), index, made_by)
 
@@ -218,7 +218,9 @@ def _reach_by_ties(
         return
     with scratch() as matcher:
         _take_part(con, matcher, part)
-        kinds = prepare(matcher, labels=to_matcher(labels), statistics=statistics, is_each_alone=True)
+        kinds = prepare(
+            matcher, model=model, labels=to_matcher(labels), statistics=statistics, is_each_alone=True, is_part=True
+        )
         put(matcher, "given_pairs", pairs)
         matcher.execute(
             """create table pairs as
@@ -258,8 +260,8 @@ def _take_part(con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnectio
             select * from counted
             union all by name
             select key, max(names) as names, max(profiles) as profiles, 0 as records from (
-                select unnest(crowded) as key, 0 as names, {MOST_PROFILES + 1} as profiles from part
-                union all select unnest(guarded), {rules.MOST_NAMES + 1}, 0 from part)
+                select unnest(crowded) as key, 0 as names, {MAX_PROFILES + 1} as profiles from part
+                union all select unnest(guarded), {rules.MAX_NAMES + 1}, 0 from part)
             anti join counted using (key) group by key"""
     )
 
@@ -276,13 +278,14 @@ def _write_index_files(
 
 
 def _near_labels(
-    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, records: str, labels: pa.Table
+    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, *, is_part: bool
 ) -> pa.Table:
+    """The records of the neighbourhoods that labelled records are in, as given; `is_part`: others are in the index."""
     if not labels.num_rows:
         return con.sql(f"select * from ({records}) limit 0").to_arrow_table()
     looked_at = "select record_id as person_record_id, neighbourhood from people join noted using (rid)"
     put(con, "looked_at", matcher.sql(looked_at).to_arrow_table())
-    if has_table(con, "held"):
+    if is_part:
         con.execute(
             """insert into looked_at select person_record_id, neighbourhood from held
                anti join looked_at using (person_record_id) anti join gone using (person_record_id)"""

@@ -1,4 +1,4 @@
-"""Records of somebody -> who they are. Pure: no lake, no clock, no state; the pipeline's own matcher on any table.
+"""Records of somebody -> who they are: the pipeline's own matcher on any table, without a lake, a clock or a state.
 
 `person_records -> person_links` · `lake identity resolve --input records.parquet --output links.parquet`
 """
@@ -12,16 +12,20 @@ import pyarrow as pa
 from identity.links.person_ids import Mint, assign_ids
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics, counted
-from identity.matching.engine import put, scratch
+from identity.matching.engine import scratch
 from identity.matching.groups.clusters import join_parts
 from identity.matching.groups.components import Ints
 from identity.matching.groups.nameless_records import attach
 from identity.matching.groups.neighbourhoods import neighbourhoods
 from identity.matching.pairs import rules
 from identity.matching.pairs.blocking import create_guarded, create_keys, create_profiles
-from identity.matching.pairs.person_model import PersonModel, load_model
+from identity.matching.pairs.person_model import PersonModel, create_frequencies, load_model
 from identity.matching.pairs.ties import find_ties
 from identity.matching.person_records import read_records
+from identity.matching.tables import EDGES, GUARDED, JUDGED, LABELLED, PEOPLE, PROFILE_OF, REFUSED
+from lake.sql.rows import single_value
+from lake.sql.scratch import Computation, ScratchTable
+from lake.sql.text import literal
 
 LINKS = pa.schema(
     [
@@ -35,10 +39,17 @@ NO_LABELS = pa.schema(
     [("record_id_l", pa.string()), ("record_id_r", pa.string()), ("label", pa.string())]
 ).empty_table()
 
-#: Strength of records that say the same word for word; above any single number.
+#: Strength of records that say the same, value for value; above any single number.
 SAME_VALUES_BITS = 30.0
-#: A pair this close below the threshold is put to a person.
+#: A pair this close below the threshold is shown to a person for review.
 DOUBTFUL_BITS = 2.0
+
+_LABELS = ScratchTable.of_schema("labels", NO_LABELS.schema)
+_TAKE_LABELS = Computation("take labels", changes=(PEOPLE,), makes=(LABELLED,), inner=(_LABELS,))
+_SEPARATE = Computation("make every record a profile of its own", changes=(PROFILE_OF,))
+_PLACED = ScratchTable("placed_nodes", {"node": "BIGINT", "component": "BIGINT"})
+_COLLECT_EDGES = Computation("collect ties", reads=(JUDGED, PROFILE_OF), makes=(EDGES,), inner=(_PLACED,))
+_READ_RESULT = Computation("read the result", reads=(PEOPLE, JUDGED, REFUSED, EDGES, GUARDED))
 
 
 @dataclass(frozen=True)
@@ -48,10 +59,10 @@ class Matching:
     Attributes:
         record_ids: all records, sorted.
         component: per record, the place of the first record of the same person.
-        neighbourhood: per record, the place of the first record that can bear on its person (`neighbourhoods`).
+        neighbourhood: per record, the place of the first record that can affect its person (`neighbourhoods`).
         links: record_id, match_kind, match_strength; the strongest tie of each record, `SINGLETON` and 0 for none.
         pairs: the ties that hold each person together: record_id_l, record_id_r, match_kind, match_strength, one
-            `weight_…` (bits) per comparison, null where it was not made, and `weight_prior`, what is held before any.
+            `weight_…` (bits) per comparison, null where it was not made, and `weight_prior`, the bits before any.
         reviews: the same pairs of doubtful ties, with their `reason` instead of match_kind (`identity.review.queue`).
         guarded: kind, reason, records, names, example (a record_id): values that too many share and that tied nobody.
         statistics: what was counted over all records.
@@ -83,18 +94,18 @@ def match(
     """Group records by person.
 
     Args:
-        records: the columns of `person_records`; nullable ones may be absent.
+        records: the columns of `person_records` (`person_records.SCHEMA`); nullable ones may be absent.
         labels: record_id_l, record_id_r, label (`same`, `different`): judgements of people, which beat the model.
-        model: the person model; the one that is shipped where none is given.
+        model: the person model; the shipped one where none is given.
         statistics: those of an earlier resolution, where the records are a part of what it saw.
-        by_rules_only: tie by rules alone, as where no model can be had.
+        by_rules_only: tie by rules alone, without the model.
 
     Raises:
         RecordsError: see `identity.matching.person_records.read_records`.
     """
-    held = read_records(records)
+    read = read_records(records)
     with scratch() as con:
-        normalise(con, held, statistics)
+        normalise(con, read, statistics)
         return match_people(con, labels=labels, model=model, statistics=statistics, by_rules_only=by_rules_only)
 
 
@@ -105,89 +116,107 @@ def match_people(
     model: PersonModel | None = None,
     statistics: Statistics | None = None,
     by_rules_only: bool = False,
+    is_part: bool = False,
 ) -> Matching:
-    """As `match`, for records that are normalised: the tables `people` and `holdings` of a scratch connection."""
+    """As `match`, for records in comparable form: the tables `PEOPLE` and `HOLDINGS` of a scratch connection.
+
+    Args:
+        is_part: the records are a part of the lake's; how many share a key stands in `LAKE_SIZES`.
+    """
     model = model or load_model()
-    records = con.sql("select count(*) from people").fetchall()[0][0]
-    kinds = prepare(con, labels=labels, statistics=statistics)
+    records = int(single_value(con, "select count(*) from people"))
+    kinds = prepare(con, model=model, labels=labels, statistics=statistics, is_part=is_part)
     population = records if statistics is None else statistics.population
-    # What is left out could not even be asked of a person.
-    least = model.threshold_bits - DOUBTFUL_BITS
-    component = find_ties(con, model, kinds, population=population, by_rules_only=by_rules_only, least_bits=least)
-    component = attach(con, _with_profiles(con, join_parts(con, component)))
-    return Matching(
-        record_ids=_arrow(con, "select record_id from people order by rid")["record_id"].combine_chunks(),
-        component=component,
-        neighbourhood=neighbourhoods(con),
-        links=_arrow(con, _links_sql()),
-        pairs=_arrow(con, _pairs_sql(model)),
-        reviews=_arrow(con, _reviews_sql(model)),
-        guarded=_arrow(
-            con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
-        ),
-        statistics=statistics or counted(con, population, sorted(set(model.frequencies.values()))),
+    component = find_ties(
+        con,
+        model,
+        kinds,
+        population=population,
+        by_rules_only=by_rules_only,
+        # A pair below this would not even be shown to a person.
+        min_bits=model.threshold_bits - DOUBTFUL_BITS,
+        is_part=is_part,
     )
+    component = attach(con, _with_profiles(con, join_parts(con, component)))
+    with _READ_RESULT.on(con):
+        return Matching(
+            record_ids=_arrow(con, "select record_id from people order by rid")["record_id"].combine_chunks(),
+            component=component,
+            neighbourhood=neighbourhoods(con),
+            links=_arrow(con, _links_sql()),
+            pairs=_arrow(con, _pairs_sql(model)),
+            reviews=_arrow(con, _reviews_sql(model)),
+            guarded=_arrow(
+                con, "select kind, reason, records, names, example from guarded order by records desc, kind, example"
+            ),
+            statistics=statistics or counted(con, population, sorted(set(model.frequencies.values()))),
+        )
 
 
 def prepare(
     con: duckdb.DuckDBPyConnection,
     *,
+    model: PersonModel,
     labels: pa.Table | None = None,
     statistics: Statistics | None = None,
     is_each_alone: bool = False,
+    is_part: bool = False,
 ) -> list[str]:
-    """All that pairs are judged by, from `people` and `holdings`: labels, frequencies, keys and profiles; the kinds of
-    identifiers (`blocking.create_keys`).
+    """Make the tables that pairs are judged by: labels, keys, profiles, frequencies of values.
 
     Args:
+        model: its columns are those whose frequencies are found.
         labels, statistics: as for `match`.
         is_each_alone: every record is a profile of its own, also where several say the same.
+        is_part: as for `match_people`.
+
+    Returns:
+        The kinds of identifiers (`blocking.create_keys`).
     """
-    if statistics is not None:
-        for column, table in statistics.frequencies.items():
-            put(con, f"tf_{column}", table.rename_columns([column, "tf"]))
     take_labels(con, labels)
     kinds = create_keys(con)
-    create_guarded(con)
+    create_guarded(con, is_part=is_part)
     if is_each_alone:
-        con.execute("update profile_of set pid = rid")
+        with _SEPARATE.on(con):
+            con.execute("update profile_of set pid = rid")
     create_profiles(con)
+    create_frequencies(con, model, statistics)
     return kinds
 
 
 def take_labels(con: duckdb.DuckDBPyConnection, labels: pa.Table | None) -> None:
-    """Table `labelled` (l, r, is_same). A record that was judged is somebody, also without a name, and has a profile of
-    its own."""
-    put(con, "said", (labels if labels is not None else NO_LABELS).select(NO_LABELS.schema.names))
-    con.execute(
-        """create table labelled as
-           select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, bool_or(label = 'same') as is_same
-           from said join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
-           where a.rid <> b.rid group by 1, 2"""
-    )
-    con.execute(
-        """update people set is_somebody = true, is_labelled = true
-           where record_id in (select record_id_l from said union select record_id_r from said)"""
-    )
-    con.execute("drop table said")
+    """Make `LABELLED`. A record that was judged counts as somebody, also without a name, and is its own profile."""
+    with _TAKE_LABELS.on(con) as step:
+        step.put(_LABELS, (labels if labels is not None else NO_LABELS).select(NO_LABELS.schema.names))
+        step.make(
+            LABELLED,
+            """select least(a.rid, b.rid) as l, greatest(a.rid, b.rid) as r, bool_or(label = 'same') as is_same
+               from labels join people a on a.record_id = record_id_l join people b on b.record_id = record_id_r
+               where a.rid <> b.rid group by 1, 2""",
+        )
+        con.execute(
+            """update people set is_somebody = true, is_labelled = true
+               where record_id in (select record_id_l from labels union select record_id_r from labels)"""
+        )
 
 
 def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
-    """The person of every record by that of its profile; makes `edges`, the ties that hold each person together."""
-    put(con, "placed", pa.table({"node": np.arange(len(component)), "component": component}))
-    con.execute(
-        """create table edges as
-            select l as left_rid, r as right_rid, kind as rule, weight as strength, columns('weight_.*')
-            from judged join placed a on a.node = l join placed b on b.node = r
-            where is_tie and a.component = b.component"""
-    )
-    con.execute(
-        f"""insert into edges by name
-            select pid as left_rid, rid as right_rid, '{rules.SAME_VALUES}' as rule, {SAME_VALUES_BITS} as strength
-            from profile_of where rid <> pid"""
-    )
-    con.execute("drop table placed")
-    members = con.sql("select rid, pid from profile_of").fetchnumpy()
+    """The person of every record by that of its profile. Makes `EDGES`, the ties that hold each person together."""
+    with _COLLECT_EDGES.on(con) as step:
+        step.put(_PLACED, pa.table({"node": np.arange(len(component)), "component": component}))
+        step.make(
+            EDGES,
+            """select l as left_rid, r as right_rid, kind as rule, weight as strength, columns('weight_.*')
+               from judged join placed_nodes a on a.node = l join placed_nodes b on b.node = r
+               where is_tie and a.component = b.component""",
+        )
+        step.insert(
+            EDGES,
+            f"""select pid as left_rid, rid as right_rid, {literal(rules.SAME_VALUES)} as rule,
+                       {SAME_VALUES_BITS} as strength
+                from profile_of where rid <> pid""",
+        )
+        members = con.sql("select rid, pid from profile_of").fetchnumpy()
     result = component.copy()
     result[members["rid"]] = component[members["pid"]]
     return result
@@ -203,9 +232,9 @@ def resolve(
     """Who each record is: `LINKS`, exactly one row per record, in the order of record_id.
 
     Args:
-        records: as for `match`, or what it made of them.
-        previous: `record_id`, `person_id`, `born_at` of the links that there are; ids are carried over from them.
-        taken: ids that were ever given out; none is given again.
+        records: as for `match`, or its result.
+        previous: `record_id`, `person_id`, `born_at` of the current links; ids are carried over from them.
+        taken: ids that were ever given out; none is given out again.
         mint: where new ids come from; random unless seeded.
     """
     matching = records if isinstance(records, Matching) else match(records)
@@ -218,15 +247,15 @@ def _links_sql() -> str:
         with ends as (
             select left_rid as rid, rule, strength from edges union all select right_rid, rule, strength from edges),
         best as (select rid, max(strength) as strength, min_by(rule, (-strength, rule)) as rule from ends group by rid)
-        select p.record_id, coalesce(b.rule, '{rules.SINGLETON}') as match_kind,
+        select p.record_id, coalesce(b.rule, {literal(rules.SINGLETON)}) as match_kind,
             coalesce(b.strength, 0.0) as match_strength
         from people p left join best b using (rid) order by p.rid"""
 
 
 def _pairs_sql(model: PersonModel) -> str:
     names = model.comparisons
-    known = " + ".join(f"coalesce(weight_{name}, 0)" for name in names)
-    weights = ", ".join(f"weight_{name}" for name in names) + f", strength - ({known}) as weight_prior"
+    compared = " + ".join(f"coalesce(weight_{name}, 0)" for name in names)
+    weights = ", ".join(f"weight_{name}" for name in names) + f", strength - ({compared}) as weight_prior"
     return f"""
         select l.record_id as record_id_l, r.record_id as record_id_r, rule as match_kind,
             strength as match_strength, {weights}
@@ -235,7 +264,8 @@ def _pairs_sql(model: PersonModel) -> str:
 
 
 def _reviews_sql(model: PersonModel) -> str:
-    """Ties that were refused, and pairs of two people that are nearly ties; what a person judged is not asked again."""
+    """Ties that were not followed, and pairs of two people that are nearly ties; a pair that a person judged is not
+    asked again."""
     weights = ", ".join(f"weight_{name}" for name in model.comparisons)
     return f"""
         with doubtful as (

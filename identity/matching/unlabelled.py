@@ -1,7 +1,7 @@
-"""What the matcher makes of the labelled records by itself: the grouping that the gate judges. Pure.
+"""How the matcher groups the labelled records without their labels: the grouping that the gate measures. Pure.
 
-Labels beat the matcher, so links made with them agree with them whatever it has become. Only the neighbourhoods of
-labelled records are resolved again, with what was counted over all records: what is further away changes nothing.
+Labels beat the matcher, so links made with them agree with them however wrong the matcher is. Only the neighbourhoods
+of labelled records are resolved again, with the counts over all records: records further away change nothing.
 """
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ def without_labels(near: pa.Table, statistics: Statistics, *, model: PersonModel
 
     Args:
         near: the records of the neighbourhoods that labelled records are in.
-        statistics: what was counted over all records.
+        statistics: the counts over all records.
         model: the model that the links are made by.
     """
     if not near.num_rows:

@@ -27,7 +27,7 @@ from identity.matching.engine import scratch
 from identity.matching.person_records import WRITE_AS_UTF_8, is_sound
 
 #: A column with more values than this is no group: bands of age, not ages in days.
-MOST_GROUPS = 200
+MAX_GROUPS = 200
 _NINETY_FIVE_PER_CENT = 1.959964
 
 
@@ -184,10 +184,10 @@ def _measure(con: duckdb.DuckDBPyConnection, valued: str, column: str) -> dict[A
             select person_id, truth, value, count(*) as g from ({valued}) group by person_id, truth, value"""
     )
     (values,) = _row(con, "select count(distinct value) from parts")
-    if values > MOST_GROUPS:
+    if values > MAX_GROUPS:
         raise EvaluationError(
             f"group column {column} has {values:,} values, which is no group",
-            cure=f"give at most {MOST_GROUPS} values: bands instead of numbers, years instead of days",
+            cure=f"give at most {MAX_GROUPS} values: bands instead of numbers, years instead of days",
         )
     rows = con.execute(
         """with cells as (select person_id, truth, sum(g)::bigint as n from parts group by 1, 2),

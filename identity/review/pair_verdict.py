@@ -19,7 +19,7 @@ from identity.matching.comparable.statistics import Statistics
 from identity.matching.engine import put, scratch
 from identity.matching.pairs import rules
 from identity.matching.pairs.blocking import create_pairs
-from identity.matching.pairs.person_model import PersonModel, create_frequencies, score
+from identity.matching.pairs.person_model import PersonModel, score
 from identity.matching.pairs.ties import contradicts, judge
 from identity.matching.person_records import read_records
 from identity.matching.resolve import prepare
@@ -67,11 +67,10 @@ def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) ->
         if con.sql("select 1 from people where not is_somebody").fetchall():
             return Opinion(same)
         _leave_out_guarded(con, records["person_record_id"].to_pylist())
-        kinds = prepare(con, statistics=statistics, is_each_alone=True)
-        create_pairs(con, kinds)
+        kinds = prepare(con, model=model, statistics=statistics, is_each_alone=True, is_part=True)
+        create_pairs(con, kinds, is_part=True)
         # Where they share no key, or a crowded one, they were never candidates: held against each other all the same.
         con.execute("insert into pairs select 0, 1, 0 where not exists (from pairs)")
-        create_frequencies(con, model)
         score(con, model, population=statistics.population)
         strength = con.sql("select weight from scored").fetchall()[0][0]  # before rules and contradictions are heard
         con.execute("drop table scored")
@@ -100,7 +99,8 @@ def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]
     put(con, "guarded_keys", pa.table({"key": keys}))
     con.execute(
         f"""create table lake_sizes as
-            select distinct key, {rules.MOST_NAMES + 1} as names, 0 as records, 0 as profiles from guarded_keys"""
+            select distinct key, {rules.MAX_NAMES + 1}::bigint as names, 0::bigint as records, 0::bigint as profiles
+            from guarded_keys"""
     )
 
 

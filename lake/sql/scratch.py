@@ -21,7 +21,7 @@ Nothing here lasts longer than its connection. What lasts is a Delta table (`lak
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -30,7 +30,7 @@ from lake.sql.rows import Parameters
 from lake.sql.text import quoted
 from lake.sql.types import duckdb_type
 
-_canonical = lru_cache(maxsize=None)(duckdb.sqltype)
+_ALTERNATIVES = "|"
 #: The view under which `put` shows DuckDB an Arrow table.
 _GIVEN = "given_to_scratch"
 
@@ -44,7 +44,8 @@ class ScratchTable:
     """A table (or view) of a connection.
 
     Attributes:
-        columns: name to DuckDB type of each column, in any order.
+        columns: name to DuckDB type of each column, in any order; `BIGINT | HUGEINT` where the input decides, of which
+            an empty table gets the first.
         prefixes: for columns known only at run time: the beginning of their names to their type.
         is_temporary: false where cursors of the connection read the table too; it then is a table of the database.
     """
@@ -69,12 +70,12 @@ class ScratchTable:
         problems = [
             f"lacks the column {name}" if name not in found else f"has {name} as {found[name]}, not {kind}"
             for name, kind in self.columns.items()
-            if found.get(name) != _canonical(kind)
+            if found.get(name) not in _types(kind)
         ]
         for name in found if is_whole else ():
             if name not in self.columns:
-                kinds = [_canonical(kind) for prefix, kind in self.prefixes.items() if name.startswith(prefix)]
-                if found[name] not in kinds:
+                kinds = [_types(kind) for prefix, kind in self.prefixes.items() if name.startswith(prefix)]
+                if not any(found[name] in types for types in kinds):
                     problems.append(f"has a column {name} of type {found[name]}, which is not declared")
         return problems
 
@@ -138,7 +139,7 @@ class Scratch:
     def make_empty(self, table: ScratchTable) -> None:
         """Make a table without rows, with the declared columns in their order."""
         self._declare(table)
-        columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in table.columns.items())
+        columns = ", ".join(f"{quoted(name)} {_types(kind)[0]}" for name, kind in table.columns.items())
         self.connection.execute(f"create or replace {_kind(table)} table {quoted(table.name)} ({columns})")
 
     def put(self, table: ScratchTable, data: pa.Table | pa.RecordBatchReader) -> None:
@@ -173,6 +174,12 @@ class Scratch:
         own = self.computation
         if table not in (*own.makes, *own.inner, *own.changes, *own.drops):
             raise ScratchError(f"{own.name} does not declare that it makes, changes or drops {table.name}")
+
+
+@cache
+def _types(kind: str) -> tuple[duckdb.sqltypes.DuckDBPyType, ...]:
+    """The types that a declaration allows, the first one first."""
+    return tuple(duckdb.sqltype(name) for name in kind.split(_ALTERNATIVES))
 
 
 def _require(connection: duckdb.DuckDBPyConnection, computation: str, table: ScratchTable, *, is_whole: bool) -> None:

@@ -18,9 +18,9 @@ from contracts.settings import reset_settings
 from identity.links.incremental import Resolved, resolve_lake, write_index
 from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.person_index import current_sql
-from identity.matching.pairs.blocking import MOST_PROFILES
+from identity.matching.pairs.blocking import MAX_PROFILES
 from identity.matching.pairs.person_model import PersonModel, load_model
-from identity.matching.pairs.rules import MOST_NAMES
+from identity.matching.pairs.rules import MAX_NAMES
 from identity.matching.person_records import SCHEMA
 from identity.matching.resolve import match
 from identity.review.labels import DIFFERENT, IN_FORCE, SAME
@@ -218,11 +218,11 @@ def of_one_name(count: int) -> dict[str, Row]:
 
 
 def test_key_that_becomes_crowded_and_is_so_no_longer_is_seen(start: Start) -> None:
-    runs = start(strangers(40) | of_one_name(MOST_PROFILES))
+    runs = start(strangers(40) | of_one_name(MAX_PROFILES))
     runs.run()
     assert runs.together("n00", "n40")
     before = dict(runs.rows)
-    runs.rows = strangers(40) | of_one_name(MOST_PROFILES + 1)
+    runs.rows = strangers(40) | of_one_name(MAX_PROFILES + 1)
     crowded = runs.run()
     assert crowded.looked_at is not None
     assert not runs.together("n00", "n40")
@@ -237,11 +237,11 @@ def test_key_that_becomes_crowded_and_is_so_no_longer_is_seen(start: Start) -> N
 def test_phone_is_guarded_by_its_13th_name_and_usable_again_without_it(start: Start) -> None:
     desk = "02161008000"
     names = [person["full_name"] for person in strangers(60).values()][40:]
-    runs = start(strangers(40) | {f"d{n:02}": {"full_name": names[n], "phone": desk} for n in range(MOST_NAMES)})
+    runs = start(strangers(40) | {f"d{n:02}": {"full_name": names[n], "phone": desk} for n in range(MAX_NAMES)})
     runs.rows["d00 again"] = {"full_name": names[0], "phone": desk, "crm_id": "C1"}
     runs.run()
     assert runs.together("d00", "d00 again")
-    runs.rows["d12"] = {"full_name": names[MOST_NAMES], "phone": desk}
+    runs.rows["d12"] = {"full_name": names[MAX_NAMES], "phone": desk}
     guarded = runs.run()
     assert guarded.looked_at is not None
     assert guarded.matching.guarded["reason"].to_pylist() == ["TOO_MANY_NAMES"]

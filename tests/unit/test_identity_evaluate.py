@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from identity.quality.evaluate import MOST_GROUPS, EvaluationError, Figures, evaluate, f1, wilson
+from identity.quality.evaluate import MAX_GROUPS, EvaluationError, Figures, evaluate, f1, wilson
 
 Row = tuple[int, int, str | None]
 IsIn = Callable[[int], bool]
@@ -161,7 +161,7 @@ def test_unusable_tables_are_refused_with_a_cure(links: dict[str, object], truth
 
 
 def test_column_of_too_many_values_is_no_group() -> None:
-    rows: list[Row] = [(n, n, str(n)) for n in range(MOST_GROUPS + 1)]
+    rows: list[Row] = [(n, n, str(n)) for n in range(MAX_GROUPS + 1)]
     with pytest.raises(EvaluationError, match="group column script has 201 values"):
         evaluate(*table(rows))
 

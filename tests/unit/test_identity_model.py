@@ -16,7 +16,7 @@ from identity.matching.engine import scratch
 from identity.matching.pairs import rules, ties
 from identity.matching.pairs.blocking import create_guarded, create_keys, create_profiles
 from identity.matching.pairs.person_model import (
-    LEAST_POPULATION,
+    MIN_POPULATION,
     ModelError,
     PersonModel,
     create_frequencies,
@@ -86,7 +86,7 @@ def splinks_own(con: duckdb.DuckDBPyConnection, model: PersonModel) -> dict[tupl
 def test_weights_of_strangers_are_those_of_splinks_own_prediction(profiles: duckdb.DuckDBPyConnection) -> None:
     model = strangers_only(MODEL)
     create_frequencies(profiles, model)
-    score(profiles, model, population=LEAST_POPULATION)
+    score(profiles, model, population=MIN_POPULATION)
     ours = profiles.sql("from scored").to_arrow_table().to_pylist()
     theirs = splinks_own(profiles, model)
     assert len(ours) == len(theirs) > 3_000

@@ -1,5 +1,7 @@
 """A computation over a connection touches the tables that it declares, with their columns, and no others."""
 
+from contextlib import nullcontext
+
 import duckdb
 import pyarrow as pa
 import pytest
@@ -140,3 +142,22 @@ def test_a_python_variable_of_the_name_is_no_table(connection: duckdb.DuckDBPyCo
     connection.execute("drop table pairs")
     pairs = pa.table({"l": [1], "r": [2]})
     assert PAIRS.problems(connection, is_whole=True) == ["is missing"], pairs
+
+
+@pytest.mark.parametrize(("kind", "is_allowed"), [("bigint", True), ("hugeint", True), ("integer", False)])
+def test_column_may_have_one_of_the_declared_types(kind: str, is_allowed: bool) -> None:
+    table = ScratchTable("bits", {"keys": "BIGINT | HUGEINT"}, prefixes={"more_": "BIGINT | DOUBLE"})
+    with duckdb.connect() as connection:
+        computation = Computation("collect bits", makes=(table,))
+        with (
+            nullcontext() if is_allowed else pytest.raises(ScratchError, match="bits has keys as INTEGER"),
+            computation.on(connection) as step,
+        ):
+            step.make(table, f"select 1::{kind} as keys, 1::double as more_bits")
+
+
+def test_empty_table_gets_the_first_of_the_declared_types() -> None:
+    table = ScratchTable("bits", {"keys": "HUGEINT | BIGINT"})
+    with duckdb.connect() as connection, Computation("begin with no bits", makes=(table,)).on(connection) as step:
+        step.make_empty(table)
+        assert connection.table("bits").types == ["HUGEINT"]

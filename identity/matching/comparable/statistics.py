@@ -1,13 +1,16 @@
 """What a resolution takes from all records at once: how frequent values are, and which are fillers.
 
-A full resolution counts them anew; one that looks at new records only keeps those of the last full one, so that a pair
-of records is worth the same whenever it is looked at, and a small run gives what a full one would.
+A full resolution counts them anew; one that looks only at new records uses those of the last full one. A pair of
+records then has the same weight whenever it is compared, and a small run gives the result that a full one would.
 """
 
 from dataclasses import dataclass
 
 import duckdb
 import pyarrow as pa
+
+from identity.matching.tables import DEFAULT_DATES, HOST_SLIPS, frequency_table
+from lake.sql.scratch import Computation
 
 _POPULATION, _DATE, _HOST, _FREQUENCY = "population", "default_date", "host_slip", "frequency_"
 SCHEMA = pa.schema([("kind", pa.string()), ("value", pa.string()), ("meant", pa.string()), ("number", pa.float64())])
@@ -21,7 +24,7 @@ class Statistics:
         population: records that strangers are drawn from.
         default_dates: `value`, a date that forms fill in.
         host_slips: `value`, a mail host that is a slip for `meant`.
-        frequencies: by column, `value` and `number`, the share of records that hold it.
+        frequencies: by column, `value` and `number`, the share of profiles that show it.
     """
 
     population: int
@@ -38,7 +41,7 @@ class Statistics:
 
     @staticmethod
     def of_table(table: pa.Table) -> "Statistics":
-        """What `to_table` gave."""
+        """The statistics that `to_table` wrote."""
         with duckdb.connect() as con:
             con.register("given", table)
 
@@ -61,16 +64,25 @@ class Statistics:
 
 
 def counted(con: duckdb.DuckDBPyConnection, population: int, columns: list[str]) -> Statistics:
-    """The statistics of a resolution at its end, from its tables `default_dates`, `host_slips` and `tf_<column>`."""
-    return Statistics(
-        population=population,
-        default_dates=con.sql("select cast(birth as varchar) as value from default_dates order by 1").to_arrow_table(),
-        host_slips=con.sql("select host as value, meant from host_slips order by 1").to_arrow_table(),
-        frequencies={
-            column: con.sql(f"select {column} as value, tf as number from tf_{column} order by 1").to_arrow_table()
-            for column in columns
-        },
-    )
+    """The statistics of a resolution at its end.
+
+    Args:
+        population: records that strangers are drawn from.
+        columns: those whose values' frequencies were counted (`frequency_table`).
+    """
+    reads = (DEFAULT_DATES, HOST_SLIPS, *map(frequency_table, columns))
+    with Computation("collect statistics", reads=reads).on(con):
+        return Statistics(
+            population=population,
+            default_dates=con.sql(
+                "select cast(birth as varchar) as value from default_dates order by 1"
+            ).to_arrow_table(),
+            host_slips=con.sql("select host as value, meant from host_slips order by 1").to_arrow_table(),
+            frequencies={
+                column: con.sql(f"select {column} as value, tf as number from tf_{column} order by 1").to_arrow_table()
+                for column in columns
+            },
+        )
 
 
 def _of_kind(kind: str, table: pa.Table) -> pa.Table:

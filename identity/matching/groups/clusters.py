@@ -5,9 +5,7 @@ birth date between father and son), so two parts are joined only while the weigh
 than nothing: the correlation clustering of Bansal, Blum and Chawla (Machine Learning 2004), greedily from the strongest
 tie down. Sums alone let many records that tell little outvote two that tell the people apart: parts that hold two
 namesakes with birth dates of their own stay two, unless a number that is theirs ties them (`parts_bits`). A record that
-fits two people equally well joins neither. What was refused goes to the review queue.
-
-Tables read: `judged`, `profiles`. Table made: `refused` (l, r, reason).
+fits two people equally well joins neither. Ties that are not followed go to the review queue.
 """
 
 from collections import defaultdict
@@ -17,15 +15,17 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from identity.matching.engine import put
 from identity.matching.groups.components import Ints, connected_components, ints
+from identity.matching.tables import JUDGED, PAIRS, PROFILES, REFUSED
+from lake.sql.rows import single_value
+from lake.sql.scratch import Computation, ScratchTable
 
 #: Between parts of one component nobody compared: slightly against.
 UNSEEN_BITS = -1.0
 #: Components up to this many profiles have all their pairs compared.
-MOST_COMPARED = 48
+MAX_COMPARED = 48
 #: No person makes more different views than this: what ties them is a desk, a shop or a test.
-MOST_PROFILES_PER_PERSON = 100
+MAX_PROFILES_PER_PERSON = 100
 #: A record whose best tie to somebody else comes this close to its best tie to its own is nobody's.
 AMBIGUOUS_BITS = 3.0
 #: Weight of what cannot be (two valid national ids): above any sum of evidence.
@@ -34,63 +34,77 @@ CERTAIN_BITS = 10_000.0
 LABEL_BITS = 1_000_000.0
 #: l, r, evidence, weight, is_tie, parts_bits.
 _Pair = tuple[int, int, float, float, bool, float]
-_REFUSED = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
+_REFUSED_ROWS = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
+#: The component of each node by its ties.
+_COMPONENTS = ScratchTable("components", {"node": "BIGINT", "component": "BIGINT"})
+#: Components in which not all pairs agree.
+_SUSPECTS = ScratchTable("suspects", {"component": "BIGINT", "size": "BIGINT"})
+_FIND_INCOMPLETE = Computation(
+    "find pairs that no block proposed", reads=(PROFILES, JUDGED), changes=(PAIRS,), inner=(_COMPONENTS,)
+)
+_FIND_TIES = Computation("read the ties", reads=(JUDGED,))
+_JOIN_PARTS = Computation("join parts", reads=(PROFILES, JUDGED), makes=(REFUSED,), inner=(_COMPONENTS, _SUSPECTS))
 
 
 def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
-    """Table `pairs` anew: the pairs inside a component of ties that are not judged yet, those that no block proposed
-    among them; their number."""
-    _put_components(con, component)
-    con.execute(
-        f"""create or replace table pairs as
-            with members as (
-                select c.component, p.pid, count(*) over (partition by c.component) as size
-                from profiles p join components c on c.node = p.pid),
-            inside as (
-                select l, r, keys from pairs join components a on a.node = l
-                join components b on b.node = r and b.component = a.component
-                union all
-                select a.pid, b.pid, 0 from members a join members b on a.component = b.component and a.pid < b.pid
-                where a.size between 3 and {MOST_COMPARED})
-            select l, r, max(keys) as keys from inside anti join judged using (l, r) group by l, r"""
-    )
-    con.execute("drop table components")
-    return int(con.sql("select count(*) from pairs").fetchall()[0][0])
+    """Make `PAIRS` anew of the pairs inside a component of ties that are not judged yet, whether or not a block
+    proposed them.
+
+    Returns:
+        How many they are.
+    """
+    with _FIND_INCOMPLETE.on(con) as step:
+        step.put(_COMPONENTS, _component_rows(component))
+        step.make(
+            PAIRS,
+            f"""with members as (
+                    select c.component, p.pid, count(*) over (partition by c.component) as size
+                    from profiles p join components c on c.node = p.pid),
+                inside as (
+                    select l, r, keys from pairs join components a on a.node = l
+                    join components b on b.node = r and b.component = a.component
+                    union all
+                    select a.pid, b.pid, 0 from members a join members b on a.component = b.component and a.pid < b.pid
+                    where a.size between 3 and {MAX_COMPARED})
+                select l, r, max(keys) as keys from inside anti join judged using (l, r) group by l, r""",
+        )
+        return int(single_value(con, "select count(*) from pairs"))
 
 
 def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
-    """The person of each node: components of ties with the contradicting ones taken apart. Makes `refused`."""
-    _put_components(con, component)
-    con.execute(
-        """create table suspects as
-           with sizes as (
-               select c.component, count(*) as size from profiles p join components c on c.node = p.pid
-               group by c.component having count(*) > 2)
-           select component, size from sizes join (
-               select c.component, count(*) as agreeing from judged s join components c on c.node = s.l
-               join components d on d.node = s.r and d.component = c.component
-               where s.evidence > 0 group by c.component) using (component)
-           where agreeing < size * (size - 1) / 2"""
-    )
-    rows = con.sql(
-        """select c.component, s.l, s.r, s.evidence, s.weight, s.is_tie, s.parts_bits
-           from judged s join components c on c.node = s.l
-           join components d on d.node = s.r and d.component = c.component
-           join suspects u on u.component = c.component order by c.component, s.weight desc, s.l, s.r"""
-    ).fetchnumpy()
-    con.execute("drop table suspects")
-    con.execute("drop table components")
+    """The person of each node: components of ties, taken apart where they contradict themselves. Makes `REFUSED`."""
     result = component.copy()
     refused: list[tuple[int, int, str]] = []
-    bounds = np.flatnonzero(np.diff(rows["component"], prepend=-1, append=-1)) if len(rows["l"]) else np.array([0])
-    columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie", "parts_bits")]
-    for start, end in pairwise(bounds):
-        pairs = list(zip(*(column[start:end] for column in columns), strict=True))
-        for members in _people(pairs, refused):
-            result[members] = min(members)
-    columns_of = zip(*sorted(set(refused)), strict=True) if refused else ((), (), ())
-    put(con, "refused", pa.table([pa.array(column) for column in columns_of], schema=_REFUSED))
+    with _JOIN_PARTS.on(con) as step:
+        step.put(_COMPONENTS, _component_rows(component))
+        step.make(_SUSPECTS, _SUSPECTS_SQL)
+        rows = con.sql(
+            """select c.component, s.l, s.r, s.evidence, s.weight, s.is_tie, s.parts_bits
+               from judged s join components c on c.node = s.l
+               join components d on d.node = s.r and d.component = c.component
+               join suspects u on u.component = c.component order by c.component, s.weight desc, s.l, s.r"""
+        ).fetchnumpy()
+        step.drop(_SUSPECTS, _COMPONENTS)
+        bounds = np.flatnonzero(np.diff(rows["component"], prepend=-1, append=-1)) if len(rows["l"]) else np.array([0])
+        columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie", "parts_bits")]
+        for start, end in pairwise(bounds):
+            pairs = list(zip(*(column[start:end] for column in columns), strict=True))
+            for members in _people(pairs, refused):
+                result[members] = min(members)
+        refused_columns = zip(*sorted(set(refused)), strict=True) if refused else ((), (), ())
+        step.put(REFUSED, pa.table([pa.array(column) for column in refused_columns], schema=_REFUSED_ROWS))
     return result
+
+
+_SUSPECTS_SQL = """
+    with sizes as (
+        select c.component, count(*) as size from profiles p join components c on c.node = p.pid
+        group by c.component having count(*) > 2)
+    select component, size from sizes join (
+        select c.component, count(*) as agreeing from judged s join components c on c.node = s.l
+        join components d on d.node = s.r and d.component = c.component
+        where s.evidence > 0 group by c.component) using (component)
+    where agreeing < size * (size - 1) / 2"""
 
 
 def _people(pairs: list[_Pair], refused: list[tuple[int, int, str]]) -> list[list[int]]:
@@ -108,26 +122,33 @@ def _people(pairs: list[_Pair], refused: list[tuple[int, int, str]]) -> list[lis
         a, b = part_of[left], part_of[right]
         if not is_tie or a == b:
             continue
-        if len(parts[a]) + len(parts[b]) > MOST_PROFILES_PER_PERSON:
+        if len(parts[a]) + len(parts[b]) > MAX_PROFILES_PER_PERSON:
             refused.append((left, right, "TOO_LARGE"))
-        elif _between(parts[a], parts[b], sums[a].get(b), cross) <= 0 or _are_namesakes(parts[a], parts[b], own):
+        elif _between(parts[a], parts[b], compared=sums[a].get(b), cross=cross) <= 0 or _are_namesakes(
+            parts[a], parts[b], own
+        ):
             refused.append((left, right, "CUT_BRIDGE"))
         else:
-            _merge(a, b, parts, part_of, sums)
+            _merge(a, b, parts=parts, part_of=part_of, sums=sums)
     ambiguous = _ambiguous(pairs, part_of, refused)
     people = [[node for node in members if node not in ambiguous] for members in parts.values()]
     return [members for members in people if members] + [[node] for node in sorted(ambiguous)]
 
 
-def _between(a: list[int], b: list[int], seen: float | None, cross: dict[int, dict[int, float]]) -> float:
-    """The sum of weights across two parts; a pair that nobody compared counts slightly against."""
-    if seen is None:
+def _between(a: list[int], b: list[int], *, compared: float | None, cross: dict[int, dict[int, float]]) -> float:
+    """The sum of weights across two parts; a pair that nobody compared counts slightly against.
+
+    Args:
+        compared: the sum over the pairs that were compared, None where none was.
+        cross: node -> node -> weight of each pair that was compared.
+    """
+    if compared is None:
         return UNSEEN_BITS * len(a) * len(b)
     if len(a) * len(b) == 1:
-        return seen
+        return compared
     small, large = sorted((a, b), key=len)
-    compared = sum(1 for node in small for other in large if other in cross[node])
-    return seen + UNSEEN_BITS * (len(a) * len(b) - compared)
+    seen = sum(1 for node in small for other in large if other in cross[node])
+    return compared + UNSEEN_BITS * (len(a) * len(b) - seen)
 
 
 def _are_namesakes(a: list[int], b: list[int], own: dict[int, dict[int, float]]) -> bool:
@@ -137,16 +158,16 @@ def _are_namesakes(a: list[int], b: list[int], own: dict[int, dict[int, float]])
 
 
 def _merge(
-    a: int, b: int, parts: dict[int, list[int]], part_of: dict[int, int], sums: dict[int, dict[int, float]]
+    a: int, b: int, *, parts: dict[int, list[int]], part_of: dict[int, int], sums: dict[int, dict[int, float]]
 ) -> None:
     if len(parts[a]) < len(parts[b]):
         a, b = b, a
     parts[a] += parts.pop(b)
     for node in parts[a]:
         part_of[node] = a
-    gone = sums.pop(b)
+    sums_of_b = sums.pop(b)
     sums[a].pop(b, None)
-    for other, weight in gone.items():
+    for other, weight in sums_of_b.items():
         if other != a:
             sums[a][other] = sums[a].get(other, 0.0) + weight
             sums[other][a] = sums[a][other]
@@ -163,20 +184,21 @@ def _ambiguous(pairs: list[_Pair], part_of: dict[int, int], refused: list[tuple[
                 inside[node] = max(inside.get(node, weight), weight)
             elif is_tie and weight > outside.get(node, (0.0, 0))[0]:
                 outside[node] = (weight, other)
-    found = set()
+    ambiguous = set()
     for node, (weight, other) in outside.items():
         if node in inside and inside[node] < CERTAIN_BITS / 2 and inside[node] - weight < AMBIGUOUS_BITS:
             # Of two that fit each other by mistake only the one in doubt leaves; its partner has better ties.
-            found.add(node)
+            ambiguous.add(node)
             refused.append((min(node, other), max(node, other), "AMBIGUOUS"))
-    return found
+    return ambiguous
 
 
 def tie_components(con: duckdb.DuckDBPyConnection, size: int) -> Ints:
-    """Connected components of all ties in `judged`."""
-    found = con.sql("select l, r from judged where is_tie").fetchnumpy()
-    return connected_components(size, ints(found["l"]), ints(found["r"]))
+    """Connected components of all ties in `JUDGED`."""
+    with _FIND_TIES.on(con):
+        ties = con.sql("select l, r from judged where is_tie").fetchnumpy()
+    return connected_components(size, ints(ties["l"]), ints(ties["r"]))
 
 
-def _put_components(con: duckdb.DuckDBPyConnection, component: Ints) -> None:
-    put(con, "components", pa.table({"node": np.arange(len(component)), "component": component}))
+def _component_rows(component: Ints) -> pa.Table:
+    return pa.table({"node": np.arange(len(component)), "component": component})

@@ -1,4 +1,4 @@
-"""Connected components of a graph of integers, vectorised. Knows nothing of records or persons."""
+"""Connected components of a graph of integers, vectorised. It knows nothing of records or persons."""
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ def connected_components(size: int, left: Ints, right: Ints) -> Ints:
 
     Args:
         size: number of nodes, which are 0 .. size - 1.
-        left, right: the edges; doubles, loops and either direction are fine.
+        left, right: the edges; duplicates, loops and either direction are fine.
     """
     parent = np.arange(size, dtype=np.int64)
     if len(left) == 0:

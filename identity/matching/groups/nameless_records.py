@@ -6,98 +6,132 @@ named owner of its e-mail, a loose one the one owner of its cookie; a value with
 browser that saw two accounts) decides nothing, and the log-ins in that browser belong each to their account.
 """
 
+from dataclasses import dataclass
+
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from identity.matching.engine import put
 from identity.matching.groups.components import Ints, ints
 from identity.matching.pairs import rules
 from identity.matching.pairs.rules import Evidence
+from identity.matching.tables import EDGES, PEOPLE, USABLE
+from lake.sql.rows import column_values
+from lake.sql.scratch import Computation, Scratch, ScratchTable
+from lake.sql.text import literal
 
 _LOOSE, _NUMBERED, _NAMED = 0, 1, 2
+_PLACED = ScratchTable("placed_records", {"rid": "BIGINT", "component": "BIGINT"})
+#: The component of each record, and how much is known of its owner.
+_STATE = ScratchTable("state", {"rid": "BIGINT", "component": "BIGINT", "level": "INTEGER"})
+#: The values of one kind, and who shows them.
+_SHOWN = ScratchTable("shown", {"value": "VARCHAR", "rid": "BIGINT"})
+#: The components that show each value of one kind.
+_HOLDERS = ScratchTable("holders", {"value": "VARCHAR", "component": "BIGINT", "level": "INTEGER", "rid": "BIGINT"})
+#: Components that join another one, and the two records that tie them.
+_MOVES = ScratchTable(
+    "moves",
+    {"seeker": "BIGINT", "owner": "BIGINT", "level": "INTEGER", "owner_rid": "BIGINT", "seeker_rid": "BIGINT"},
+)
+#: Components that are joined with others of their sort, with the first of them.
+_GROUPED = ScratchTable("grouped", {"component": "BIGINT", "rid": "BIGINT", "leader": "BIGINT", "leader_rid": "BIGINT"})
+#: E-mail addresses, and who shows them.
+_ADDRESSES = ScratchTable(
+    "addresses",
+    {"value": "VARCHAR", "level": "INTEGER", "component": "BIGINT", "holders": "BIGINT", "rid": "BIGINT"},
+)
+_ATTACH = Computation(
+    "attach nameless records",
+    reads=(PEOPLE, USABLE),
+    changes=(EDGES,),
+    inner=(_PLACED, _STATE, _SHOWN, _HOLDERS, _MOVES, _GROUPED, _ADDRESSES),
+)
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """Why records are joined: the rule's name, its weight in bits, and the column of `EDGES` that gets the weight."""
+
+    rule: str
+    weight: float
+    column: str
 
 
 def attach(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
-    """The components with nameless records attached. Adds what it joins to `edges`."""
-    put(con, "found", pa.table({"rid": np.arange(len(component)), "component": component}))
-    con.execute(
-        f"""create table state as
-            select f.rid, f.component, case when not p.is_somebody then {_LOOSE} else {_NAMED} end as level
-            from found f join people p using (rid)"""
-    )
-    con.execute("drop table found")
-    kinds = [row[0] for row in con.sql("select distinct kind from usable").fetchall()]
-    for kind in sorted(kinds, key=lambda k: (rules.kind_of(k).turn, k)):
-        _attach_kind(con, kind)
-        if kind == "email":
-            _attach_similar_emails(con)
-    _group_undecided(con)
-    found = con.sql("select component from state order by rid").fetchnumpy()["component"]
-    con.execute("drop table state")
-    return ints(found)
+    """The component of each record with nameless records attached. Adds the ties that it makes to `EDGES`."""
+    with _ATTACH.on(con) as step:
+        step.put(_PLACED, pa.table({"rid": np.arange(len(component)), "component": component}))
+        step.make(
+            _STATE,
+            f"""select placed.rid, placed.component, case when not is_somebody then {_LOOSE} else {_NAMED} end as level
+                from placed_records placed join people using (rid)""",
+        )
+        step.drop(_PLACED)
+        kinds = column_values(con, "select distinct kind from usable")
+        for kind in sorted(kinds, key=lambda name: (rules.kind_of(name).turn, name)):
+            _attach_kind(step, kind)
+            if kind == "email":
+                _attach_similar_emails(step)
+        _group_undecided(step)
+        return ints(con.sql("select component from state order by rid").fetchnumpy()["component"])
 
 
-def _attach_kind(con: duckdb.DuckDBPyConnection, kind: str) -> None:
+def _attach_kind(step: Scratch, kind: str) -> None:
     """Components that show such values: numbered ones to a named owner, loose ones to any owner, the rest together."""
     evidence = rules.kind_of(kind).evidence
-    rule, weight = rules.rule_of(kind), rules.kind_of(kind).weight
     column = f"weight_{kind}" if kind in rules.OWN_COLUMNS else "weight_identifier"
-    con.execute(f"create table shown as select value, rid from usable where kind = '{kind}'")
+    reason = _Reason(rules.rule_of(kind), rules.kind_of(kind).weight, column)
+    step.make(_SHOWN, f"select value, rid from usable where kind = {literal(kind)}")
     if evidence is not Evidence.ONLINE:
-        _join_owner(con, rule, weight, column, seekers=_NUMBERED, owners=_NAMED)
-    _join_owner(con, rule, weight, column, seekers=_LOOSE, owners=_NUMBERED)
+        _join_owner(step, reason, seekers=_NUMBERED, owners=_NAMED)
+    _join_owner(step, reason, seekers=_LOOSE, owners=_NUMBERED)
     if kind == "email":
-        _join_namesake(con, rule, weight, column)
-    _group(con, rule, weight, column, level=_NUMBERED if evidence is Evidence.ISSUED else _LOOSE)
-    con.execute("drop table shown")
+        _join_namesake(step, reason)
+    _group(step, reason, level=_NUMBERED if evidence is Evidence.ISSUED else _LOOSE)
+    step.drop(_SHOWN)
 
 
-def _join_owner(
-    con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str, *, seekers: int, owners: int
-) -> None:
+def _join_owner(step: Scratch, reason: _Reason, *, seekers: int, owners: int) -> None:
     """Components of level `seekers` join the one component of at least level `owners` that holds their values."""
-    con.execute(
-        """create table held as
-            select u.value, s.component, s.level, min(u.rid) as rid from shown u join state s using (rid)
-                group by all"""
+    step.make(
+        _HOLDERS,
+        """select u.value, s.component, s.level, min(u.rid) as rid from shown u join state s using (rid)
+           group by u.value, s.component, s.level""",
     )
-    con.execute(
-        f"""create table moves as
-            with owned as (
+    step.make(
+        _MOVES,
+        f"""with owned as (
                 select value, count(*) as owners, min(component) as component, min(rid) as rid, max(level) as level
-                from held where level >= {owners} group by value)
+                from holders where level >= {owners} group by value)
             select l.component as seeker, min(o.component) as owner, max(o.level) as level,
                 min(o.rid) as owner_rid, min(l.rid) as seeker_rid
-            from held l join owned o using (value) where l.level = {seekers}
-            group by l.component having count(distinct o.component) = 1 and max(o.owners) = 1"""
+            from holders l join owned o using (value) where l.level = {seekers}
+            group by l.component having count(distinct o.component) = 1 and max(o.owners) = 1""",
     )
-    _refuse_other_ids(con)
-    _insert_edges(con, "select seeker_rid as a, owner_rid as b from moves", rule, weight, column)
-    con.execute("update state set component = m.owner, level = m.level from moves m where state.component = m.seeker")
-    for table in ("held", "moves"):
-        con.execute(f"drop table {table}")
+    _reject_other_ids(step)
+    _move(step, reason)
+    step.drop(_HOLDERS)
 
 
-def _refuse_other_ids(con: duckdb.DuckDBPyConnection) -> None:
-    """Take out of `moves` whoever shows a valid national id that is not among those of the owner."""
-    con.execute(
+def _reject_other_ids(step: Scratch) -> None:
+    """Take out of `_MOVES` whoever shows a valid national id that is not among those of the owner."""
+    step.connection.execute(
         """delete from moves where seeker in (
                with numbers as (
                    select s.component, p.national_id from people p join state s using (rid) where p.id_is_checked),
-               shown as (
+               compared as (
                    select m.seeker, max(case when n.national_id = o.national_id then 1 else 0 end) as is_same
                    from moves m join numbers n on n.component = m.seeker join numbers o on o.component = m.owner
                    group by m.seeker)
-               select seeker from shown where is_same = 0)"""
+               select seeker from compared where is_same = 0)"""
     )
 
 
-def _join_namesake(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str) -> None:
+def _join_namesake(step: Scratch, reason: _Reason) -> None:
     """An e-mail that two people show goes to the one whose family and given name it spells, where only one is."""
-    con.execute(
-        f"""create table moves as
-            with spelled as (
+    step.make(
+        _MOVES,
+        f"""with spelled as (
                 select distinct u.value, s.component, p.rid
                 from shown u join state s using (rid) join people p using (rid)
                 where len(p.parts) > 0 and len(list_filter(p.parts, lambda part: not contains(
@@ -105,33 +139,41 @@ def _join_namesake(con: duckdb.DuckDBPyConnection, rule: str, weight: float, col
             owned as (
                 select value, min(component) as component, min(rid) as rid from spelled
                 group by value having count(distinct component) = 1)
-            select s.component as seeker, min(o.component) as owner, min(o.rid) as owner_rid, min(u.rid) as seeker_rid
+            select s.component as seeker, min(o.component) as owner, {_NAMED} as level, min(o.rid) as owner_rid,
+                   min(u.rid) as seeker_rid
             from shown u join state s using (rid) join owned o using (value)
-            where s.level < {_NAMED} group by s.component having count(distinct o.component) = 1"""
+            where s.level < {_NAMED} group by s.component having count(distinct o.component) = 1""",
     )
-    _insert_edges(con, "select seeker_rid as a, owner_rid as b from moves", rule, weight, column)
-    con.execute(f"update state set component = m.owner, level = {_NAMED} from moves m where state.component = m.seeker")
-    con.execute("drop table moves")
+    _move(step, reason)
 
 
-def _group(con: duckdb.DuckDBPyConnection, rule: str, weight: float, column: str, *, level: int) -> None:
+def _move(step: Scratch, reason: _Reason) -> None:
+    """Join the components of `_MOVES`, and drop it."""
+    _insert_edges(step, "select seeker_rid as a, owner_rid as b from moves", reason)
+    step.connection.execute(
+        "update state set component = m.owner, level = m.level from moves m where state.component = m.seeker"
+    )
+    step.drop(_MOVES)
+
+
+def _group(step: Scratch, reason: _Reason, *, level: int) -> None:
     """Loose components whose values nobody above them holds: together, by the first value that each shows."""
-    con.execute(
-        f"""create table grouped as
-            with owned as (select distinct u.value from shown u join state s using (rid) where s.level > {_LOOSE}),
+    step.make(
+        _GROUPED,
+        f"""with owned as (select distinct u.value from shown u join state s using (rid) where s.level > {_LOOSE}),
             free as (
                 select s.component, min(u.value) as value, min(u.rid) as rid
                 from shown u join state s using (rid) anti join owned using (value) where s.level = {_LOOSE}
-                    group by s.component)
-            select component, rid, min(component) over (partition by value) as leader, min(rid)
-                over (partition by value) as leader_rid
-            from free"""
+                group by s.component)
+            select component, rid, min(component) over (partition by value) as leader,
+                   min(rid) over (partition by value) as leader_rid
+            from free""",
     )
-    _insert_edges(con, "select rid as a, leader_rid as b from grouped where rid <> leader_rid", rule, weight, column)
-    con.execute(
+    _insert_edges(step, "select rid as a, leader_rid as b from grouped where rid <> leader_rid", reason)
+    step.connection.execute(
         f"update state set component = g.leader, level = {level} from grouped g where state.component = g.component"
     )
-    con.execute("drop table grouped")
+    step.drop(_GROUPED)
 
 
 def similar_emails_sql(holdings: str) -> str:
@@ -162,63 +204,52 @@ def similar_email_slots_sql(email: str) -> str:
               {local} || '@'] end"""
 
 
-def _attach_similar_emails(con: duckdb.DuckDBPyConnection) -> None:
+def _attach_similar_emails(step: Scratch) -> None:
     """A nameless address that nobody holds, one slip away from exactly one that somebody holds."""
-    con.execute(
-        """create table addresses as
-           select u.value, max(s.level) as level, min(s.component) as component,
+    step.make(
+        _ADDRESSES,
+        """select u.value, max(s.level) as level, min(s.component) as component,
                   count(distinct s.component) as holders, min(u.rid) as rid
-           from usable u join state s using (rid) where u.kind = 'email' group by u.value"""
+           from usable u join state s using (rid) where u.kind = 'email' group by u.value""",
     )
-    con.execute(
-        f"""create table moves as
-            with alike as ({similar_emails_sql("usable")}),
+    step.make(
+        _MOVES,
+        f"""with alike as ({similar_emails_sql("usable")}),
             either as (select value_l as one, value_r as other from alike union all select value_r, value_l from alike)
             select l.component as seeker, min(o.component) as owner, max(o.level) as level,
                 min(o.rid) as owner_rid, min(l.rid) as seeker_rid
             from either join addresses l on l.value = one join addresses o on o.value = other
             where l.level < {_NAMED} and o.level = {_NAMED} and l.holders = 1 and o.holders = 1
-            group by l.component having count(distinct o.component) = 1"""
+            group by l.component having count(distinct o.component) = 1""",
     )
-    _insert_edges(
-        con,
-        "select seeker_rid as a, owner_rid as b from moves",
-        rules.SIMILAR_EMAIL,
-        rules.SIMILAR_EMAIL_WEIGHT,
-        "weight_email",
-    )
-    con.execute("update state set component = m.owner, level = m.level from moves m where state.component = m.seeker")
-    for table in ("addresses", "moves"):
-        con.execute(f"drop table {table}")
+    _move(step, _Reason(rules.SIMILAR_EMAIL, rules.SIMILAR_EMAIL_WEIGHT, "weight_email"))
+    step.drop(_ADDRESSES)
 
 
-def _group_undecided(con: duckdb.DuckDBPyConnection) -> None:
+def _group_undecided(step: Scratch) -> None:
     """Views of a shared thing (a family's browser before anybody logs in): one group per set of values."""
-    con.execute(
-        f"""create table undecided as
-            with alone as (select component from state group by component having count(*) = 1 and max(level) = {_LOOSE})
-            select component, rid, min(component) over (partition by signature) as leader, min(rid)
-                over (partition by signature) as leader_rid
-            from (select s.component, s.rid, string_agg(u.kind || '=' || u.value, '|' order by u.kind,
-                u.value) as signature
-                  from state s semi join alone using (component) join usable u using (rid) group by s.component,
-                      s.rid)"""
+    step.make(
+        _GROUPED,
+        f"""with alone as (
+                select component from state group by component having count(*) = 1 and max(level) = {_LOOSE}),
+            signed as (
+                select s.component, s.rid,
+                       string_agg(u.kind || '=' || u.value, '|' order by u.kind, u.value) as signature
+                from state s semi join alone using (component) join usable u using (rid) group by s.component, s.rid)
+            select component, rid, min(component) over (partition by signature) as leader,
+                   min(rid) over (partition by signature) as leader_rid
+            from signed""",
     )
-    _insert_edges(
-        con,
-        "select rid as a, leader_rid as b from undecided where rid <> leader_rid",
-        rules.SAME_SHARED_IDENTIFIERS,
-        8.0,
-        "weight_identifier",
-    )
-    con.execute("update state set component = u.leader from undecided u where state.component = u.component")
-    con.execute("drop table undecided")
+    reason = _Reason(rules.SAME_SHARED_IDENTIFIERS, rules.SAME_SHARED_IDENTIFIERS_WEIGHT, "weight_identifier")
+    _insert_edges(step, "select rid as a, leader_rid as b from grouped where rid <> leader_rid", reason)
+    step.connection.execute("update state set component = g.leader from grouped g where state.component = g.component")
+    step.drop(_GROUPED)
 
 
-def _insert_edges(con: duckdb.DuckDBPyConnection, pairs: str, rule: str, weight: float, column: str) -> None:
-    con.execute(
-        f"""insert into edges by name
-            select least(a, b) as left_rid, greatest(a, b) as right_rid, '{rule}' as rule, {weight} as strength,
-                {weight} as {column}
-            from ({pairs})"""
+def _insert_edges(step: Scratch, pairs: str, reason: _Reason) -> None:
+    step.insert(
+        EDGES,
+        f"""select least(a, b) as left_rid, greatest(a, b) as right_rid, {literal(reason.rule)} as rule,
+                   {reason.weight} as strength, {reason.weight} as {reason.column}
+            from ({pairs})""",
     )

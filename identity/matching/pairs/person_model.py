@@ -1,9 +1,10 @@
 """The person model: how much each agreement says, as Splink settings with one thing more, and pairs scored by it.
 
-Fellegi and Sunter (JASA 1969) hold "one person" against "two people taken at random". Two of one household are not
-taken at random: they share the address, the family name, often the telephone. So every pair is held against both
-alternatives, strangers and housemates, of which the likelier decides: w = -log2(2^-w_strangers + 2^-w_housemates).
-What a household has in common then proves the household, and only what is a person's own proves the person.
+Fellegi and Sunter (JASA 1969) compare two hypotheses: "one person" and "two people taken at random". Two of one
+household are not taken at random: they share the address, the family name, often the telephone. So every pair is
+compared with both alternatives, strangers and housemates, of which the likelier decides:
+w = -log2(2^-w_strangers + 2^-w_housemates). What a household has in common then proves the household, and only what is
+a person's own proves the person.
 
 `person_model.json` holds Splink's settings (m and u of strangers) and the u of housemates; `score` does Splink's
 arithmetic in SQL of our own.
@@ -19,14 +20,21 @@ from typing import Any
 import duckdb
 
 from contracts.errors import LakeError
-from identity.matching.pairs.blocking import COMPARED
+from identity.matching.comparable.statistics import Statistics
+from identity.matching.tables import COMPARED, PAIRS, PROFILES, SCORED, frequency_table
+from lake.sql.scratch import Computation, ScratchTable
 
 #: Fewer records than this are taken as a sample of a larger population: two strangers may agree by chance all the same.
-LEAST_POPULATION = 10_000
+MIN_POPULATION = 10_000
+
+#: The levels of a pair, and how frequent its values are.
+_LEVELS = ScratchTable("levels", dict(PAIRS.columns), prefixes={"tf_": "DOUBLE", "gamma_": "TINYINT"})
+#: The levels of a pair, and the bits of each among strangers (`s_`) and housemates (`h_`).
+_WEIGHED = ScratchTable("weighed", dict(PAIRS.columns), prefixes={"gamma_": "TINYINT", "s_": "DOUBLE", "h_": "DOUBLE"})
 
 
 class ModelError(LakeError):
-    """A file given as a person model is none."""
+    """A file that was given as a person model cannot be read as one."""
 
     exit_code = 2
 
@@ -56,13 +64,16 @@ class PersonModel:
 
     def levels(self, comparison: str) -> list[dict[str, Any]]:
         """The levels of a comparison that say something, strongest first."""
-        found = next(c for c in self.splink["comparisons"] if c["output_column_name"] == comparison)
-        return [level for level in found["comparison_levels"] if not level.get("is_null_level")]
+        return [level for level in self._all_levels(comparison) if not level.get("is_null_level")]
 
     def not_known(self, comparison: str) -> str:
         """SQL: where a comparison says nothing."""
-        found = next(c for c in self.splink["comparisons"] if c["output_column_name"] == comparison)
-        return str(next(level["sql_condition"] for level in found["comparison_levels"] if level.get("is_null_level")))
+        return str(next(level["sql_condition"] for level in self._all_levels(comparison) if level.get("is_null_level")))
+
+    def _all_levels(self, comparison: str) -> list[dict[str, Any]]:
+        settings = next(c for c in self.splink["comparisons"] if c["output_column_name"] == comparison)
+        levels: list[dict[str, Any]] = settings["comparison_levels"]
+        return levels
 
     @property
     def frequencies(self) -> dict[str, str]:
@@ -77,7 +88,7 @@ def load_model(path: Path | None = None) -> PersonModel:
     """The model that is shipped, or one from a file.
 
     Raises:
-        ModelError: the file is no person model.
+        ModelError: the file is not a person model.
     """
     if path is None:
         return parse_model((files("identity.matching.pairs") / "person_model.json").read_text(encoding="utf-8"))
@@ -85,7 +96,8 @@ def load_model(path: Path | None = None) -> PersonModel:
         return parse_model(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ModelError(
-            f"{path} is no person model ({type(error).__name__})", cure="give a file that `lake identity train` wrote"
+            f"{path} is not a person model ({type(error).__name__})",
+            cure="give a file that `lake identity train` wrote",
         ) from None
 
 
@@ -109,22 +121,35 @@ def parse_model(text: str) -> PersonModel:
     given = json.loads(text)
     prior = given["housemates"]["probability_two_records_match"]
     return PersonModel(
-        given["version"],
-        given["threshold_bits"],
-        given["splink"],
-        given["housemates"]["u_probabilities"],
-        math.log2(prior / (1 - prior)),
+        version=given["version"],
+        threshold_bits=given["threshold_bits"],
+        splink=given["splink"],
+        housemates=given["housemates"]["u_probabilities"],
+        housemates_prior=math.log2(prior / (1 - prior)),
     )
 
 
-def create_frequencies(con: duckdb.DuckDBPyConnection, model: PersonModel) -> None:
-    """Tables `tf_<column>` (<column>, tf) of the columns that the model adjusts by; kept where they are there."""
-    for column in set(model.frequencies.values()):
-        con.execute(
-            f"""create table if not exists tf_{column} as
-                select {column}, count(*) / (select count({column}) from profiles) as tf
-                from profiles where {column} is not null group by {column}"""
-        )
+def create_frequencies(
+    con: duckdb.DuckDBPyConnection, model: PersonModel, statistics: Statistics | None = None
+) -> None:
+    """Make the `frequency_table` of each column that the model adjusts by.
+
+    Args:
+        statistics: those of an earlier resolution, which are then taken instead of counted over `PROFILES`.
+    """
+    columns = sorted(set(model.frequencies.values()))
+    frozen = {} if statistics is None else statistics.frequencies
+    made = tuple(frequency_table(column) for column in columns)
+    with Computation("find how frequent values are", reads=(PROFILES,), makes=made).on(con) as step:
+        for column, table in zip(columns, made, strict=True):
+            if column in frozen:
+                step.put(table, frozen[column].rename_columns([column, "tf"]))
+            else:
+                step.make(
+                    table,
+                    f"""select {column}, count(*) / (select count({column}) from profiles) as tf
+                        from profiles where {column} is not null group by {column}""",
+                )
 
 
 def score(
@@ -132,68 +157,76 @@ def score(
     model: PersonModel,
     *,
     population: int,
-    least_bits: float | None = None,
+    min_bits: float | None = None,
     unless: str = "false",
 ) -> None:
-    """Make the table `scored`, a row per row of `pairs`.
+    """Make `SCORED`, a row per row of `PAIRS`.
 
-    l, r, keys: as in `pairs`; weight: posterior log-odds in bits; evidence: bits without the prior, against the
+    l, r, keys: as in `PAIRS`; weight: posterior log-odds in bits; evidence: bits without the prior, against the
     alternative that fits better; `is_housemates`: which one that is; per comparison `gamma_<name>` (the level: highest
     strongest, 0 the last, -1 not known) and `weight_<name>` (bits; null where not known).
 
-    The arithmetic is Splink's (a test holds the two to each other), in one pass that keeps levels instead of values.
+    The arithmetic is Splink's (a test compares the two), in one pass that keeps levels instead of values.
 
     Args:
         population: number of records that strangers are drawn from.
-        least_bits: pairs that are surely below this, even if nobody ever shared a household, are left out ...
+        min_bits: pairs that are surely below this, even if nobody ever shared a household, are left out ...
         unless: ... unless this SQL holds, of `gamma_<name>` and `keys`.
     """
-    records = max(population, LEAST_POPULATION)
-    prior = math.log2(1 / (records - 1))
+    prior = math.log2(1 / (max(population, MIN_POPULATION) - 1))
     names = model.comparisons
-    frequencies = list(model.frequencies.values())
-    compared = ", ".join(f"a.{c} as {c}_l, b.{c} as {c}_r" for c in COMPARED)
-    # Names that were exchanged are two values: as frequent as the commoner of them.
-    joins = " ".join(
-        f"left join tf_{c} {side}_{c} on {side}_{c}.{c} = {side}.{c}" for c in frequencies for side in ("a", "b")
-    )
-    gammas = ", ".join(f"gamma_{name}" for name in names)
-    frequent = ", ".join(f"greatest(a_{c}.tf, b_{c}.tf) as tf_{c}" for c in frequencies)
-    # In two steps: planned as one, DuckDB works the levels out for every weight that reads them (1.6 times the time).
-    con.execute(
-        f"""create table levels as
-            with compared as (
-                select l, r, keys, {compared}, {frequent}
-                from pairs join profiles a on a.pid = l join profiles b on b.pid = r {joins})
-            select l, r, keys, {", ".join(f"tf_{c}" for c in frequencies)},
-                   {", ".join(f"{_gamma_sql(model, name)} as gamma_{name}" for name in names)} from compared"""
-    )
     strangers = {name: _strangers_sql(model, name) for name in names}
-    kept = "true" if least_bits is None else f"{' + '.join(strangers.values())} + {prior} >= {least_bits} or {unless}"
-    con.execute(
-        f"""create table weighed as
-            select l, r, keys, {gammas}, {", ".join(f"{sql} as s_{name}" for name, sql in strangers.items())},
-                   {", ".join(f"{_housemates_sql(model, name)} as h_{name}" for name in names)}
-            from levels where {kept}"""
-    )
-    con.execute("drop table levels")
+    gammas = ", ".join(f"gamma_{name}" for name in names)
+    is_scored = "true" if min_bits is None else f"{' + '.join(strangers.values())} + {prior} >= {min_bits} or {unless}"
     decided = ", ".join(
         f"case when gamma_{name} >= 0 then case when is_housemates then h_{name} else s_{name} end end as weight_{name}"
         for name in names
     )
-    con.execute(
-        f"""create table scored as
-            with summed as (
-                select *, {" + ".join(f"s_{name}" for name in names)} as s,
-                       {" + ".join(f"h_{name}" for name in names)} as h from weighed),
-            held as (
-                select *, s + {prior} as strangers, h + {model.housemates_prior} as housemates,
-                       h + {model.housemates_prior} < s + {prior} as is_housemates from summed)
-            select l, r, keys, least(strangers, housemates) - log2(1 + pow(2, -abs(strangers - housemates))) as weight,
-                   least(s, h) as evidence, is_housemates, {gammas}, {decided}
-            from held"""
+    frequencies = tuple(frequency_table(column) for column in sorted(set(model.frequencies.values())))
+    computation = Computation(
+        "score pairs", reads=(PAIRS, PROFILES, *frequencies), makes=(SCORED,), inner=(_LEVELS, _WEIGHED)
     )
-    con.execute("drop table weighed")
+    with computation.on(con) as step:
+        # In two steps: planned as one, DuckDB works the levels out for every weight that reads them (1.6 times the
+        # time).
+        step.make(_LEVELS, _levels_sql(model))
+        step.make(
+            _WEIGHED,
+            f"""select l, r, keys, {gammas}, {", ".join(f"{sql} as s_{name}" for name, sql in strangers.items())},
+                       {", ".join(f"{_housemates_sql(model, name)} as h_{name}" for name in names)}
+                from levels where {is_scored}""",
+        )
+        step.drop(_LEVELS)
+        step.make(
+            SCORED,
+            f"""with summed as (
+                    select *, {" + ".join(f"s_{name}" for name in names)} as s,
+                           {" + ".join(f"h_{name}" for name in names)} as h from weighed),
+                compared as (
+                    select *, s + {prior} as strangers, h + {model.housemates_prior} as housemates,
+                           h + {model.housemates_prior} < s + {prior} as is_housemates from summed)
+                select l, r, keys,
+                       least(strangers, housemates) - log2(1 + pow(2, -abs(strangers - housemates))) as weight,
+                       least(s, h) as evidence, is_housemates, {gammas}, {decided}
+                from compared""",
+        )
+
+
+def _levels_sql(model: PersonModel) -> str:
+    """SQL of `_LEVELS`: of each pair the level that each comparison comes to, and how frequent the values are."""
+    columns = list(model.frequencies.values())
+    values = ", ".join(f"a.{c} as {c}_l, b.{c} as {c}_r" for c in COMPARED)
+    # Names that were exchanged are two values: as frequent as the commoner of them.
+    frequent = ", ".join(f"greatest(a_{c}.tf, b_{c}.tf) as tf_{c}" for c in columns)
+    joins = " ".join(
+        f"left join tf_{c} {side}_{c} on {side}_{c}.{c} = {side}.{c}" for c in columns for side in ("a", "b")
+    )
+    return f"""
+        with compared as (
+            select l, r, keys, {values}, {frequent}
+            from pairs join profiles a on a.pid = l join profiles b on b.pid = r {joins})
+        select l, r, keys, {", ".join(f"tf_{c}" for c in columns)},
+               {", ".join(f"{_gamma_sql(model, name)} as gamma_{name}" for name in model.comparisons)} from compared"""
 
 
 def _gamma_sql(model: PersonModel, name: str) -> str:
@@ -211,10 +244,9 @@ def _strangers_sql(model: PersonModel, name: str) -> str:
         m, u = level["m_probability"], level["u_probability"]
         weight = _number(math.log2(m / u))
         if "tf_adjustment_column" in level:
-            least = level["tf_minimum_u_value"]
-            weight = (
-                f"{_number(math.log2(m))} - log2(greatest(coalesce(tf_{level['tf_adjustment_column']}, {u}), {least}))"
-            )
+            minimum = level["tf_minimum_u_value"]
+            frequency = f"coalesce(tf_{level['tf_adjustment_column']}, {u})"
+            weight = f"{_number(math.log2(m))} - log2(greatest({frequency}, {minimum}))"
         cases.append(f"when {len(levels) - 1 - place} then {weight}")
     return f"case gamma_{name} {' '.join(cases)} else 0e0 end"
 
@@ -229,6 +261,6 @@ def _housemates_sql(model: PersonModel, name: str) -> str:
 
 
 def _number(value: float) -> str:
-    """SQL of a floating-point number; without its exponent DuckDB takes it for a decimal, and reckons ten times as
+    """SQL of a floating-point number; without its exponent DuckDB takes it for a decimal, and computes ten times as
     slowly."""
     return f"{value:.17e}"

@@ -1,7 +1,7 @@
 """The reasons for which records are one person, and what guards them. Declarations only.
 
-Two records that name somebody are tied by a rule, or by the person model where no rule holds (`ties`); records
-without a name join the one owner of a value or none (`attach`). A value that too many share ties nobody (`blocking`).
+Two records that name somebody are tied by a rule, or by the person model where no rule holds (`ties`). Records without
+a name join the one owner of a value or none (`nameless_records`). A value that too many share ties nobody (`blocking`).
 """
 
 from dataclasses import dataclass
@@ -170,14 +170,14 @@ CONTRADICTIONS = (
 )
 #: The model ties them, and no rule by itself.
 SIMILAR_PERSON = "SIMILAR_PERSON"
-#: Records that say the same of somebody, word for word in comparable form.
+#: Records that say the same of somebody, value for value in comparable form.
 SAME_VALUES = "SAME_VALUES"
-#: A person said so.
+#: A person judged so.
 LABELLED_SAME = "LABELLED_SAME"
 
 #: A value held under more names than a household has members, or by more records than a person makes, joins nobody.
-MOST_NAMES = 12
-MOST_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE: 5_000}
+MAX_NAMES = 12
+MAX_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE: 5_000}
 #: Kinds whose weight stands in a column of its own; that of the others in `weight_identifier`.
 OWN_COLUMNS = ("national_id", "email", "phone")
 #: A nameless e-mail that nobody holds, one slip of a finger away from one that one person holds.
@@ -185,4 +185,5 @@ SIMILAR_EMAIL = "SIMILAR_EMAIL"
 SIMILAR_EMAIL_WEIGHT = 9.0
 #: Nameless views of one shared thing, undecided whose.
 SAME_SHARED_IDENTIFIERS = "SAME_SHARED_IDENTIFIERS"
+SAME_SHARED_IDENTIFIERS_WEIGHT = 8.0
 SINGLETON = "SINGLETON"

@@ -1,19 +1,24 @@
 """Candidates -> ties: which pairs of profiles are one person by a rule, by the model or by a person's judgement.
 
-Tables read: `labelled` (l, r, is_same: judgements of people) and those of `blocking`. Table made: `judged`, what
-`model.score` says of each pair, and `kind` (the reason's name), `is_tie`, `is_labelled`, `is_contradiction`,
-`parts_bits` (`clusters`); the certain bits of judgements and of contradictions are in `weight` and `evidence`.
+The result is `JUDGED`: what `person_model.score` says of each pair, and `kind` (the reason's name), `is_tie`,
+`is_labelled`, `is_contradiction`, `says_more` (something beside the name agrees), `parts_bits` (`clusters`). The
+certain bits of judgements and of contradictions are in `weight` and `evidence`.
 """
+
+from dataclasses import replace
 
 import duckdb
 
-from identity.matching.engine import has_table
 from identity.matching.groups.clusters import CERTAIN_BITS, LABEL_BITS, incomplete_pairs, tie_components
 from identity.matching.groups.components import Ints
 from identity.matching.pairs import rules
 from identity.matching.pairs.blocking import create_pairs
-from identity.matching.pairs.person_model import PersonModel, create_frequencies, score
+from identity.matching.pairs.person_model import PersonModel, score
 from identity.matching.pairs.rules import Contradiction, Evidence, Rule
+from identity.matching.tables import JUDGED, LABELLED, PAIRS, PEOPLE, SCORED
+from lake.sql.rows import single_value
+from lake.sql.scratch import Computation
+from lake.sql.text import literal
 
 #: What must agree beside a name: two of a name are two until something else says otherwise.
 _BESIDE_THE_NAME = {
@@ -28,6 +33,10 @@ _BESIDE_THE_NAME = {
 #: Weight of what shows two people and may yet be a mistake.
 TWO_PEOPLE_BITS = 8.0
 
+_ADD_LABELLED = Computation("add the pairs that people judged", reads=(LABELLED,), changes=(PAIRS,))
+_JUDGE = Computation("judge pairs", reads=(LABELLED,), makes=(JUDGED,), drops=(SCORED,))
+_JUDGE_MORE = replace(_JUDGE, makes=(), changes=(JUDGED,))
+
 
 def find_ties(
     con: duckdb.DuckDBPyConnection,
@@ -36,22 +45,27 @@ def find_ties(
     *,
     population: int,
     by_rules_only: bool = False,
-    least_bits: float | None = None,
+    min_bits: float | None = None,
+    is_part: bool = False,
 ) -> Ints:
-    """Make `judged`; the component of each rid by its ties. Pairs inside a component are all judged.
+    """Make `JUDGED`; return the component of each rid by its ties. Pairs inside a component are all judged.
 
     Args:
         kinds: what `blocking.create_keys` gave.
         population: number of records that strangers are drawn from.
-        least_bits: pairs of two components that are surely below this are left out; None judges all.
+        by_rules_only: the model ties no pair.
+        min_bits: pairs of two components that are surely below this are left out; None judges all.
+        is_part: the sizes of keys are those of `LAKE_SIZES`.
     """
-    size = con.sql("select count(*) from people").fetchall()[0][0]
-    create_pairs(con, kinds)
-    con.execute("insert into pairs select l, r, 0 from labelled anti join pairs using (l, r)")
-    judge(con, model, kinds, population=population, by_rules_only=by_rules_only, least_bits=least_bits)
+    with Computation("count people", reads=(PEOPLE,)).on(con):
+        size = int(single_value(con, "select count(*) from people"))
+    create_pairs(con, kinds, is_part=is_part)
+    with _ADD_LABELLED.on(con) as step:
+        step.insert(PAIRS, "select l, r, 0 as keys from labelled anti join pairs using (l, r)")
+    judge(con, model, kinds, population=population, by_rules_only=by_rules_only, min_bits=min_bits)
     component = tie_components(con, size)
     if incomplete_pairs(con, component):
-        judge(con, model, kinds, population=population, by_rules_only=by_rules_only)
+        judge(con, model, kinds, population=population, by_rules_only=by_rules_only, adds=True)
         component = tie_components(con, size)
     return component
 
@@ -63,17 +77,31 @@ def judge(
     *,
     population: int,
     by_rules_only: bool = False,
-    least_bits: float | None = None,
+    min_bits: float | None = None,
+    adds: bool = False,
 ) -> None:
-    """Add what is to be said of each row of `pairs` to the table `judged`, which is made where it is not there.
+    """Make `JUDGED` of `PAIRS`.
 
     Args:
-        least_bits: pairs that are surely below this, labelled by nobody and tied by no rule, are left out.
+        kinds: what `blocking.create_keys` gave.
+        population: number of records that strangers are drawn from.
+        by_rules_only: the model ties no pair.
+        min_bits: pairs that are surely below this, labelled by nobody and tied by no rule, are left out.
+        adds: add the pairs to those that are judged already.
     """
-    create_frequencies(con, model)
     kind = _kind_sql(model, kinds)
     unless = f"{kind} is not null or (l, r) in (select (l, r) from labelled)"
-    score(con, model, population=population, least_bits=least_bits, unless=unless)
+    score(con, model, population=population, min_bits=min_bits, unless=unless)
+    judged = _judged_sql(model, kind, by_rules_only=by_rules_only)
+    with (_JUDGE_MORE if adds else _JUDGE).on(con) as step:
+        if adds:
+            step.insert(JUDGED, judged)
+        else:
+            step.make(JUDGED, judged)
+
+
+def _judged_sql(model: PersonModel, kind: str, *, by_rules_only: bool) -> str:
+    """SQL of the rows of `JUDGED` for those of `SCORED`; `kind`: SQL of the first rule that holds."""
     says_more = _any_of(model, _BESIDE_THE_NAME)
     by_model = f"weight >= {model.threshold_bits} and ({says_more})"
     tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
@@ -83,26 +111,23 @@ def judge(
     )
     own = _any_of(model, rules.OWN_NUMBER)
     parted = " or ".join(contradicts(model, c) for c in rules.CONTRADICTIONS if c.holds_for_parts)
-    insert = "insert into judged by name" if has_table(con, "judged") else "create table judged as"
-    con.execute(
-        f"""{insert}
-            with named as (
-                select *, {kind} as rule,
-                       case when {certain} then -{CERTAIN_BITS} when {likely} then -{TWO_PEOPLE_BITS} end as against,
-                       case when is_same then {LABEL_BITS} when not is_same then -{LABEL_BITS} end as said
-                from scored left join labelled using (l, r))
-            select * exclude (rule, against, said, is_same, weight, evidence),
-                   coalesce(said, least(against, weight), weight) as weight,
-                   coalesce(said, least(against, evidence), evidence) as evidence,
-                   case when is_same then '{rules.LABELLED_SAME}'
-                        else coalesce(rule, '{rules.SIMILAR_PERSON}') end as kind,
-                   coalesce(is_same, against is null and ({tied})) as is_tie,
-                   is_same is not null as is_labelled, against is not null as is_contradiction,
-                   {says_more} as says_more,
-                   case when is_same or {own} then {LABEL_BITS} when {parted} then -1.0 else 0.0 end as parts_bits
-            from named"""
-    )
-    con.execute("drop table scored")
+    return f"""
+        with named as (
+            select *, {kind} as rule,
+                   case when {certain} then -{CERTAIN_BITS} when {likely} then -{TWO_PEOPLE_BITS} end as against,
+                   case when is_same then {LABEL_BITS} when not is_same then -{LABEL_BITS} end as label_bits
+            from scored left join labelled using (l, r))
+        select * exclude (rule, against, label_bits, is_same, weight, evidence),
+               coalesce(label_bits, least(against, weight), weight) as weight,
+               coalesce(label_bits, least(against, evidence), evidence) as evidence,
+               case when is_same then {literal(rules.LABELLED_SAME)}
+                    else coalesce(rule, {literal(rules.SIMILAR_PERSON)}) end as kind,
+               coalesce(is_same, against is null and ({tied})) as is_tie,
+               is_same is not null as is_labelled, against is not null as is_contradiction,
+               {says_more} as says_more,
+               cast(case when is_same or {own} then {LABEL_BITS} when {parted} then -1.0 else 0.0 end as double)
+                   as parts_bits
+        from named"""
 
 
 def condition(model: PersonModel, comparison: str, labels: tuple[str, ...]) -> str:
@@ -130,11 +155,11 @@ def _kind_sql(model: PersonModel, kinds: list[str]) -> str:
     """SQL of the first rule that holds, null for none; a shared number by its kind."""
     issued = [(bit, kind) for bit, kind in enumerate(kinds) if rules.kind_of(kind).evidence is Evidence.ISSUED]
     issued = sorted(((b, k) for b, k in issued if k != "national_id"), key=lambda item: rules.kind_of(item[1]).turn)
-    by_kind = " ".join(f"when keys & {1 << bit} <> 0 then '{rules.rule_of(kind)}'" for bit, kind in issued)
+    by_kind = " ".join(f"when keys & {1 << bit} <> 0 then {literal(rules.rule_of(kind))}" for bit, kind in issued)
     shared = f"case {by_kind} else 'SAME_IDENTIFIER' end" if by_kind else "'SAME_IDENTIFIER'"
     cases = []
     for rule in rules.RULES:
-        holds, name = _holds(model, rule), repr(rule.name)
+        holds, name = _holds(model, rule), literal(rule.name)
         if rule.name == rules.SAME_CONTACT_CARD:
             holds += f" and keys & {1 << len(kinds)} <> 0"
         if "{KIND}" in rule.name:

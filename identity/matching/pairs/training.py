@@ -1,9 +1,9 @@
 """The person model trained again, without labels, on the lake's own records.
 
 Splink estimates m by expectation maximisation over pairs that share a value, one value after another, and u from random
-pairs; u of housemates is counted over pairs that share an address, a phone or an e-mail and cannot be one person. What
-the records cannot tell (a column that is empty, or says the same of everybody) stays as it was, and is said.
-An estimate moves the model only as far as there are pairs behind it: as many again as `PSEUDO_PAIRS` count half.
+pairs; u of housemates is counted over pairs that share an address, a phone or an e-mail and cannot be one person. A
+comparison of which the records say nothing (a column that is empty, or the same of everybody) stays as it was, and is
+reported. An estimate moves the model only as far as there are pairs behind it: `PSEUDO_PAIRS` of them move it half way.
 """
 
 import copy
@@ -22,13 +22,17 @@ from identity.matching.pairs.person_model import PersonModel, load_model, model_
 from identity.matching.pairs.ties import condition, find_ties
 from identity.matching.person_records import RecordsError, read_records
 from identity.matching.resolve import prepare
+from identity.matching.tables import JUDGED, PROFILES
+from lake.sql.rows import single_row, single_value
+from lake.sql.scratch import Computation
 
-#: Columns of `profiles` that Splink blocks on while it trains; each tells of the comparisons that it is not in.
+#: Columns of `PROFILES` that Splink blocks on while it trains; each informs the comparisons that it is not in.
 _BLOCKED_ON = ("name_key", "birth_text", "street", "phone", "email", "national_id")
 #: The shipped model counts as much as this many pairs.
 PSEUDO_PAIRS = 500
 _RANDOM_PAIRS = 1_000_000
-_LEAST_TIES = 50
+_MIN_TIES = 50
+_READ_JUDGED = Computation("learn from judged pairs", reads=(JUDGED, PROFILES))
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Trained:
     Attributes:
         text: the model as JSON (`identity.matching.pairs.person_model.parse_model`).
         ties: pairs of records that are one person, on which m rests; housemates: pairs on which their u rests.
-        kept: comparisons of which the records tell nothing, with the reason; they stay as they were.
+        kept: comparisons of which the records say nothing, with the reason; they stay as they were.
     """
 
     text: str
@@ -56,29 +60,32 @@ def train(records: pa.Table, *, base: PersonModel | None = None) -> Trained:
     """Train the model on person records.
 
     Raises:
-        RecordsError: too few records are one person's for anything to be learnt; the model that there is stays in use.
+        RecordsError: too few pairs of records are one person to learn anything; the model in use stays in use.
     """
     base = base or load_model()
     with scratch() as con:
         normalise(con, read_records(records))
-        kinds = prepare(con)
+        kinds = prepare(con, model=base)
         find_ties(con, base, kinds, population=records.num_rows)
-        (ties,) = con.sql("select count(*) from judged where is_tie").fetchall()[0]
-        if ties < _LEAST_TIES:
+        with _READ_JUDGED.on(con):
+            ties = int(single_value(con, "select count(*) from judged where is_tie"))
+        if ties < _MIN_TIES:
             raise RecordsError(
                 f"nothing can be learnt from {records.num_rows:,} person records: {ties} pairs of them are one person, "
-                f"and {_LEAST_TIES} are needed",
+                f"and {_MIN_TIES} are needed",
                 cure="go on with the model that there is (no step is needed), or train on more records",
             )
-        estimated, kept = _estimate(con, base, records.num_rows)
-        text, housemates = _blend(con, base, estimated, kept)
-    return Trained(text, ties, housemates, kept)
+        with _READ_JUDGED.on(con):
+            estimated, kept = _estimate(con, base, records.num_rows)
+            text, housemates = _blend(con, base, estimated=estimated, kept=kept)
+    return Trained(text=text, ties=ties, housemates=housemates, kept=kept)
 
 
 def _estimate(
     con: duckdb.DuckDBPyConnection, base: PersonModel, records: int
 ) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, str]]:
-    """comparison -> level -> m, u as Splink finds them; and what it cannot tell, with the reason."""
+    """comparison -> level -> m and u as Splink estimates them; and the comparisons that it cannot estimate, with the
+    reason."""
     from splink import DuckDBAPI, Linker, SettingsCreator, block_on
     from splink.internals.exceptions import SplinkException
 
@@ -100,22 +107,23 @@ def _estimate(
                 block_on(column), estimate_without_term_frequencies=True
             )
         except (SplinkException, ValueError):
-            # No pair shares such a value, or a level falls to nought, at which Splink 5.0 stops: the others still tell.
+            # No pair shares such a value, or a level falls to zero, at which Splink 5.0 stops; others still help.
             continue
-    found: dict[str, dict[str, dict[str, float]]] = {}
+    estimated: dict[str, dict[str, dict[str, float]]] = {}
     for comparison in linker.misc.save_model_to_json()["comparisons"]:
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
-        found[comparison["output_column_name"]] = {level["label_for_charts"]: level for level in levels}
-    return found, kept
+        estimated[comparison["output_column_name"]] = {level["label_for_charts"]: level for level in levels}
+    return estimated, kept
 
 
 def _says_nothing(con: duckdb.DuckDBPyConnection, model: PersonModel, name: str) -> str | None:
-    """Why pairs tell nothing of a comparison: nobody shows its value, or it is the same of everybody."""
-    known, levels = con.sql(
+    """Why pairs say nothing of a comparison: nobody shows its value, or it is the same of everybody."""
+    compared, levels = single_row(
+        con,
         f"""select count(*) filter (gamma_{name} >= 0), count(distinct gamma_{name}) filter (gamma_{name} >= 0)
-            from judged"""
-    ).fetchall()[0]
-    if not known:
+            from judged""",
+    )
+    if not compared:
         return "no two records show it"
     return "it says the same of every pair" if levels < 2 else None
 
@@ -123,25 +131,31 @@ def _says_nothing(con: duckdb.DuckDBPyConnection, model: PersonModel, name: str)
 def _blend(
     con: duckdb.DuckDBPyConnection,
     base: PersonModel,
+    *,
     estimated: dict[str, dict[str, dict[str, float]]],
     kept: dict[str, str],
 ) -> tuple[str, int]:
-    """The base moved towards what was estimated, as JSON, and the number of pairs of housemates."""
+    """The base moved towards the estimates, as JSON, and the number of pairs of housemates."""
     home = " or ".join(condition(base, name, ("same",)) for name in ("address", "phone", "email"))
     other_birth, other_name = (condition(base, name, ("different",)) for name in ("birth_date", "given_name"))
     others = f"({home}) and {other_birth} and {other_name}"
-    (housemates,) = con.sql(f"select count(*) from judged where {others}").fetchall()[0]
+    housemates = int(single_value(con, f"select count(*) from judged where {others}"))
     splink, shares = copy.deepcopy(base.splink), copy.deepcopy(base.housemates)
     for comparison in splink["comparisons"]:
         name = comparison["output_column_name"]
         if name in kept or name not in estimated:
             continue
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
-        (pairs,) = con.sql(f"select count(*) from judged where is_tie and gamma_{name} >= 0").fetchall()[0]
+        pairs = int(single_value(con, f"select count(*) from judged where is_tie and gamma_{name} >= 0"))
         for which, weight in (("m_probability", pairs), ("u_probability", _RANDOM_PAIRS)):
             pseudo = PSEUDO_PAIRS if which == "m_probability" else _RANDOM_PAIRS
             moved = [
-                _moved(level[which], estimated[name].get(level["label_for_charts"], {}).get(which), weight, pseudo)
+                _moved(
+                    level[which],
+                    estimated[name].get(level["label_for_charts"], {}).get(which),
+                    weight=weight,
+                    pseudo=pseudo,
+                )
                 for level in levels
             ]
             for level, share in zip(levels, _normalised(moved), strict=True):
@@ -164,8 +178,8 @@ def _blend(
     return model_text(base, version=version, splink=splink, housemates=shares), housemates
 
 
-def _moved(held: float, found: Any, weight: int, pseudo: int) -> float:
-    return held if found is None else (held * pseudo + float(found) * weight) / (pseudo + weight)
+def _moved(base: float, estimate: Any, *, weight: int, pseudo: int) -> float:
+    return base if estimate is None else (base * pseudo + float(estimate) * weight) / (pseudo + weight)
 
 
 def _normalised(shares: list[float]) -> list[float]:
