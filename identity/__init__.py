@@ -1,52 +1,55 @@
 """Who is who: records of somebody in nine systems -> one `person_id` per human, stable for ever.
 
-The way of a record through this room, one module each (the guide is docs/identity.md):
+The way of a record through this room (the guide is docs/identity.md). Each folder imports only what stands above it:
 
-    engine          the scratch DuckDB that a resolution runs in; needs no lake
-    records         the shape of `person_records`, read from any Arrow table and held to it
-    values          what one value means: e-mails, phones, national ids, dates, places in comparable form
-    names           names of both scripts and any order in comparable form (with nicknames.csv)
-    normalise       all values of all records: the tables `people` and `holdings` that the rest works on
-    statistics      what is counted over all records: how frequent names are, which dates and hosts are fillers
-    rules           the reasons and the contradictions; which kinds of identifiers there are, and their limits
-    blocking        profiles, the keys that make candidates, the values that too many share
-    model           the person model (person_model.json): pairs held against strangers and housemates
-    ties            candidates -> ties: by a judgement, a rule or the model
-    clusters        ties -> people, joined while the whole of both sides agrees
-    attach          records without a name join the one person who holds their identifier
-    components      connected components of a graph of integers
-    neighbourhoods  which records can bear on each other's person
-    resolve         all of the above: records -> people and the ties that hold them, pure
-    person_ids      people -> ids, carried over from the links that there were
+`matching/`: records -> people, pure: no lake, no clock, no state
 
-What a lake adds to that:
+    engine               the scratch DuckDB that a resolution runs in
+    person_records       the shape of `person_records`, into which any Arrow table is read
+    tables               the scratch tables that the steps hand on to each other
+    comparable/          values       what one value means: e-mails, phones, national ids, dates, places
+                         names        names of both scripts and any order (with nicknames.csv)
+                         normalise    all values of all records: the tables PEOPLE and HOLDINGS
+                         statistics   counts over all records: frequencies of names, dates and hosts that are fillers
+    pairs/               rules        the reasons and the contradictions; kinds of identifiers and their limits
+                         blocking     profiles, the keys that make candidates, the values that too many share
+                         person_model what each agreement says, against strangers and housemates (person_model.json)
+                         ties         candidates -> ties: by a judgement, a rule or the model
+                         training     the model trained again, without labels, on the records at hand
+    groups/              clusters     ties -> people, joined while the whole of both sides agrees
+                         nameless_records  records without a name join the one person who holds their identifier
+                         neighbourhoods    which records can affect each other's person
+                         components   connected components of a graph of integers
+    resolve              all of the above: records -> people and the ties that hold them
+    unlabelled           how the matcher groups the labelled records without their labels
 
-    training        the person model trained again, without labels, on the lake's own records
-    models          the models that this lake was trained to; the newest is in use
-    index           what is kept of every record, so that a run looks only at what new records can bear on
-    touched         which neighbourhoods new, changed and gone records reach
-    incremental     everything anew, or those neighbourhoods only; the result is the same
-    ledger          links with validity; births, merges, splits, moves and ends of persons
-    step            `update_identity()`: the lake's tables in, the lake's tables out
-    as_of           the links as they stood at a moment
+`links/`: people -> ids that last, and only what is new
 
-What people judge, and how good the links are:
+    person_ids           people -> ids, carried over from the previous links
+    person_index         what is kept of every record, so that a run looks only at what new records can affect
+    affected_records     the neighbourhoods that new, changed and deleted records reach
+    incremental          everything anew, or those neighbourhoods only; the result is the same
+    link_history         links with validity; births, merges, splits, moves and ends of persons
+    matcher_columns      the id of a person record under its two names, the lake's and the matcher's
+    as_of                the links as they stood at a moment
 
-    labels          judgements of pairs, append-only; they beat the matcher for ever
-    reviews         the queue of pairs that a person should look at
-    sampling        pairs drawn evenly from the links, to be labelled
-    side_by_side    two records as a reviewer sees them
-    opinion         what the matcher makes of two records, asked for one pair
-    unlabelled      what the matcher makes of the labelled records by itself
-    gate            whether that may be published
-    quality         precision and recall on labels, run by run
-    evaluate        links held against a truth: pairs, whole persons, B-cubed, by group
+`review/`: what people decide about pairs, and what they see when they decide
 
-What is asked of one person:
+    labels               judgements of pairs, append-only; they beat the matcher for ever
+    queue                the pairs that a person should look at
+    sampling             pairs drawn evenly from the links, to be labelled
+    side_by_side         two records as a reviewer sees them
+    pair_verdict         what the matcher says of two records, asked for one pair
+    explain, waterfall   why records are one person, computed when somebody asks
+    trained_models       the models that this lake was trained to; the newest is in use
 
-    find            which person an id, an e-mail address or a phone number leads to
-    profile         one person's file, for `lake profile` and the page
-    explain         why records are one person, compared when somebody asks
+`quality/`: how good the links are
 
-Knows Delta where it reads or writes the lake, never in a pure module; knows nothing of Dagster, dbt or Feast.
+    gate                 whether the links may be published, by the labels
+    figures              precision and recall on labels, run by run
+    evaluate             links compared with a truth: pairs, whole persons, B-cubed, by group
+
+`update`: `update_identity()`, from the lake's tables to the lake's tables
+
+Only `links/`, `review/`, `quality/` and `update` know the lake; nothing here knows Dagster, dbt or Feast.
 """

@@ -39,7 +39,7 @@ def read_records(table: pa.Table) -> pa.Table:
 
     Raises:
         RecordsError: a required column is missing, a column has no usable type or holds text that is not UTF-8, a
-            `record_id` is null or doubled.
+            `record_id` is null or a duplicate.
     """
     missing = [name for name in REQUIRED if name not in table.column_names]
     if missing:
@@ -55,7 +55,7 @@ def read_records(table: pa.Table) -> pa.Table:
                 f"column {field.name} of the person records holds text that is not UTF-8", cure=WRITE_AS_UTF_8
             )
     records = pa.Table.from_arrays(columns, schema=SCHEMA)
-    _refuse_bad_ids(records["record_id"])
+    _reject_bad_ids(records["record_id"])
     return records
 
 
@@ -121,17 +121,17 @@ def _identifiers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, IDENTIFIERS)
 
 
-def _refuse_bad_ids(ids: pa.ChunkedArray) -> None:
+def _reject_bad_ids(ids: pa.ChunkedArray) -> None:
     if ids.null_count:
         raise RecordsError(
             f"{ids.null_count} of {len(ids)} person records have no record_id",
             cure="give every record an id of its own",
         )
     counts = pc.value_counts(ids)
-    doubled = counts.filter(pc.greater(counts.field("counts"), 1))
-    if len(doubled):
-        examples = ", ".join(sorted(doubled.field("values").slice(0, 3).to_pylist()))
+    duplicates = counts.filter(pc.greater(counts.field("counts"), 1))
+    if len(duplicates):
+        examples = ", ".join(sorted(duplicates.field("values").slice(0, 3).to_pylist()))
         raise RecordsError(
-            f"{len(doubled)} record_id(s) stand more than once, as {examples}",
+            f"{len(duplicates)} record_id(s) stand more than once, as {examples}",
             cure="give one row per record_id: keep the newest version of each record",
         )

@@ -1,17 +1,17 @@
-"""How well records were linked, held against the truth: pairs, clusters and B-cubed, for all and by group. Pure.
+"""How well records were linked, compared with the truth: pairs, clusters and B-cubed, for all and by group. Pure.
 
-Every figure comes from the table of cells (found person x true person -> records), never from pairs: a person of
+Every figure comes from the table of cells (linked person x true person -> records), never from pairs: a person of
 10,000 records is one row and not fifty million. Measured: 10,000,000 records take 27 s of processor time and 1.9 GB
-beside them.
+besides their own memory.
 
-    pairs     Christen 2012, Data Matching, 7.2: of all pairs of records that are given to one person, how many
-              belong together (precision); of all pairs that belong together, how many were found (recall)
+    pairs     Christen 2012, Data Matching, 7.2: of all pairs of records that are linked to one person, how many
+              belong together (precision); of all pairs that belong together, how many are linked (recall)
     clusters  Menestrina, Whang and Garcia-Molina 2010, Evaluating entity resolution results: the same of whole
-              persons; one is right where it holds exactly the records of a true person
+              persons; one is right where it has exactly the records of a true person
     B-cubed   Bagga and Baldwin 1998, Algorithms for scoring coreference chains: for each record, the share of the
-              records of its found person that are of its true person (precision), and the reverse (recall), averaged
+              records of its linked person that are of its true person (precision), and the reverse (recall), averaged
 
-Where nothing was claimed nothing is wrong: precision is 1. Where there was nothing to find, so is recall.
+Where nothing is linked nothing is wrong: precision is 1. Where no two records belong together, recall is 1.
 """
 
 import math
@@ -25,8 +25,9 @@ import pyarrow.compute as pc
 from contracts.errors import LakeError
 from identity.matching.engine import scratch
 from identity.matching.person_records import WRITE_AS_UTF_8, is_sound
+from lake.sql.rows import single_row
 
-#: A column with more values than this is no group: bands of age, not ages in days.
+#: A column with more values than this does not group people: bands of age do, ages in days do not.
 MAX_GROUPS = 200
 _NINETY_FIVE_PER_CENT = 1.959964
 
@@ -39,17 +40,17 @@ class EvaluationError(LakeError):
 
 @dataclass(frozen=True)
 class Figures:
-    """How well people were found among `records`.
+    """How well the people among `records` were linked.
 
-    Of a group: pairs with at least one of its records, persons that hold at least one, B-cubed over its records alone.
+    Of a group: pairs with at least one of its records, persons with at least one, B-cubed over its records alone.
 
     Attributes:
-        persons: people that were found; `true_persons`: people there are.
+        persons: people of the links; `true_persons`: people of the truth.
         precision, recall, f1: of pairs.
         cluster_precision, cluster_recall, cluster_f1: of whole persons.
         b_cubed_precision, b_cubed_recall, b_cubed: of records; `b_cubed` is the F1 of the two.
-        over_merged: found people who are really several; `over_merged_share` of `persons`.
-        split: true people who were found as several; `split_share` of `true_persons`.
+        over_merged: linked people who are really several; `over_merged_share` of `persons`.
+        split: true people who are linked as several; `split_share` of `true_persons`.
     """
 
     records: int
@@ -70,7 +71,12 @@ class Figures:
     split_share: float
 
 
-_OF_NO_RECORDS = Figures(0, 0, 0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0, 0.0, 0, 0.0)
+_OF_NO_RECORDS = Figures(
+    records=0, persons=0, true_persons=0, precision=1.0, recall=1.0, f1=1.0,
+    cluster_precision=1.0, cluster_recall=1.0, cluster_f1=1.0,
+    b_cubed_precision=1.0, b_cubed_recall=1.0, b_cubed=1.0,
+    over_merged=0, over_merged_share=0.0, split=0, split_share=0.0,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Evaluation:
     """The figures of all records, of each value of each group column (None: not known), and what was left out.
 
     Attributes:
-        unresolved: records that the links give to nobody. truth_unknown: records whose truth is not known.
+        unresolved: records that are linked to nobody. truth_unknown: records whose truth is not known.
         links_without_truth, truth_without_links: records that only one of the two tables has.
     """
 
@@ -96,23 +102,23 @@ class Evaluation:
             for name in ("unresolved", "truth_unknown", "links_without_truth", "truth_without_links")
         }
         groups = {
-            column: [{"value": value, **asdict(figures)} for value, figures in found.items()]
-            for column, found in self.groups.items()
+            column: [{"value": value, **asdict(figures)} for value, figures in by_value.items()]
+            for column, by_value in self.groups.items()
         }
         return {**asdict(self.all), **left_out, "groups": groups}
 
 
 def evaluate(links: pa.Table, truth: pa.Table, groups: pa.Table | None = None) -> Evaluation:
-    """Hold links against the truth.
+    """Compare links with the truth.
 
     Args:
-        links: `record_id`, `person_id` (null: given to nobody).
+        links: `record_id`, `person_id` (null: linked to nobody).
         truth: `record_id`, `truth` (null: not known).
         groups: `record_id` and any columns; each value of each is measured by itself, so that they can be compared.
 
     Raises:
-        EvaluationError: a column is missing, a table is empty, an id is null or doubled, a group has too many values,
-            or the two tables have no record in common.
+        EvaluationError: a column is missing, a table is empty, an id is null or a duplicate, a group has too many
+            values, or the two tables have no record in common.
     """
     with scratch() as con:
         _take(con, "links", links, ["person_id"])
@@ -122,7 +128,7 @@ def evaluate(links: pa.Table, truth: pa.Table, groups: pa.Table | None = None) -
             f"""create temp table shared as
                 select {"record_id," if columns else ""} person_id, truth from links join truth using (record_id)"""
         )
-        shared, unresolved, unknown = _row(
+        shared, unresolved, unknown = single_row(
             con,
             "select count(*), count(*) filter (person_id is null), count(*) filter (truth is null) from shared",
         )
@@ -144,12 +150,12 @@ def evaluate(links: pa.Table, truth: pa.Table, groups: pa.Table | None = None) -
 
 def figures(con: duckdb.DuckDBPyConnection, relation: str) -> Figures:
     """The figures of a relation with one row per record: `person_id` and `truth`, neither null."""
-    found = _measure(con, f"select person_id, truth, true as value from {relation}", "value").get(True)
-    return found or _OF_NO_RECORDS
+    by_value = _measure(con, f"select person_id, truth, true as value from {relation}", "value")
+    return by_value.get(True, _OF_NO_RECORDS)
 
 
 def wilson(right: int, of: int) -> tuple[float, float]:
-    """The 95 % interval of a share that was seen as `right` of `of` (Wilson 1927); all of 0..1 where nothing was seen.
+    """The 95 % interval of a share that was observed as `right` of `of` (Wilson 1927); 0 to 1 for no observation.
 
     Unlike the plain normal interval it holds for few cases and for shares near one (Brown, Cai and DasGupta 2001).
     """
@@ -183,7 +189,7 @@ def _measure(con: duckdb.DuckDBPyConnection, valued: str, column: str) -> dict[A
         f"""create temp table parts as
             select person_id, truth, value, count(*) as g from ({valued}) group by person_id, truth, value"""
     )
-    (values,) = _row(con, "select count(distinct value) from parts")
+    (values,) = single_row(con, "select count(distinct value) from parts")
     if values > MAX_GROUPS:
         raise EvaluationError(
             f"group column {column} has {values:,} values, which is no group",
@@ -203,7 +209,7 @@ def _measure(con: duckdb.DuckDBPyConnection, valued: str, column: str) -> dict[A
                     from parts join whole_cells using (person_id, truth) group by value),
                 of_persons as (
                     select value, count(*) as persons, count(*) filter (cells > 1) as over_merged,
-                           sum(g * (2 * n - g - 1) // 2) as claimed
+                           sum(g * (2 * n - g - 1) // 2) as linked
                     from (select person_id, value, sum(g)::bigint as g from parts group by 1, 2)
                         join persons using (person_id)
                     group by value),
@@ -212,21 +218,32 @@ def _measure(con: duckdb.DuckDBPyConnection, valued: str, column: str) -> dict[A
                            sum(g * (2 * n - g - 1) // 2) as pairs
                     from (select truth, value, sum(g)::bigint as g from parts group by 1, 2) join truths using (truth)
                     group by value)
-           select c.value, records, together, b_precision, b_recall, exact, p.persons, over_merged, claimed,
+           select c.value, records, together, b_precision, b_recall, exact, p.persons, over_merged, linked,
                   t.persons, split, pairs
            from of_cells c join of_persons p on c.value is not distinct from p.value
                join of_truths t on c.value is not distinct from t.value
            order by records desc, c.value"""
     ).fetchall()
     con.execute("drop table parts")
-    return {row[0]: _figures(*row[1:]) for row in rows}
+    names = (
+        "records", "together", "b_precision", "b_recall", "exact", "persons", "over_merged", "linked", "true_persons",
+        "split", "pairs",
+    )  # fmt: skip
+    return {value: _figures(**dict(zip(names, counts, strict=True))) for value, *counts in rows}
 
 
 def _figures(
-    records: int, together: int, b_precision: float, b_recall: float, exact: int,
-    persons: int, over_merged: int, claimed: int, true_persons: int, split: int, pairs: int,
+    *, records: int, together: int, b_precision: float, b_recall: float, exact: int,
+    persons: int, over_merged: int, linked: int, true_persons: int, split: int, pairs: int,
 ) -> Figures:  # fmt: skip
-    precision, recall = _share(together, claimed), _share(together, pairs)
+    """Figures from the counts of one group.
+
+    Args:
+        together: pairs of one linked and one true person; linked: pairs of one linked, pairs: of one true person.
+        b_precision, b_recall: sums of the shares of each record.
+        exact: linked persons that are exactly a true one.
+    """
+    precision, recall = _share(together, linked), _share(together, pairs)
     clusters = exact / persons, exact / true_persons
     b_cubed = min(b_precision / records, 1.0), min(b_recall / records, 1.0)
     return Figures(
@@ -268,21 +285,20 @@ def _take(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table, wanted: li
         )
     if table.num_rows == 0:
         raise EvaluationError(f"the table of {name} is empty", cure="give at least one record")
-    # A group may bear any name, also one that a table here has, or none.
+    # A group may have any name, also one that a table here has, or an empty one.
     places = ["record_id", *(columns if wanted else map(_place, range(len(columns))))]
     given = [_readable(table[column], column, name) for column in ("record_id", *columns)]
     con.register(f"given_{name}", pa.table(given, names=places))
     con.execute(f"create view {name} as select cast(columns(*) as varchar) from given_{name}")
-    # Hashes first, at half the cost: as many of them as rows prove that no id is doubled.
-    empty, hashes = _row(con, f"select count(*) - count(record_id), count(distinct hash(record_id)) from {name}")
+    # Hashes first, at half the cost: as many of them as rows prove that no id is a duplicate.
+    empty, hashes = single_row(con, f"select count(*) - count(record_id), count(distinct hash(record_id)) from {name}")
     if not empty and hashes == table.num_rows:
         return columns
-    (distinct,) = _row(con, f"select count(distinct record_id) from {name}")
-    doubled = table.num_rows - empty - distinct
-    if empty or doubled:
+    (distinct,) = single_row(con, f"select count(distinct record_id) from {name}")
+    duplicates = table.num_rows - empty - distinct
+    if empty or duplicates:
         raise EvaluationError(
-            f"the table of {name} has {empty:,} rows without a record_id and {doubled:,} rows of a record_id seen "
-            "before",
+            f"the table of {name} has rows without a record_id ({empty:,}) or with one seen before ({duplicates:,})",
             cure="give exactly one row per record",
         )
     return columns
@@ -305,9 +321,3 @@ def _readable(column: pa.ChunkedArray, name: str, whose: str) -> pa.ChunkedArray
     if not is_sound(column):
         raise EvaluationError(f"column {name} of the {whose} holds text that is not UTF-8", cure=WRITE_AS_UTF_8)
     return column
-
-
-def _row(con: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = con.execute(sql).fetchone()
-    assert row is not None
-    return row

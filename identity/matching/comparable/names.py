@@ -1,7 +1,7 @@
 """Names of people in comparable form, in Latin and Chinese script and any order.
 
-Pure functions on single values, called once per distinct name (`normalise`); how alike two are, the model says.
-No name ever leaves this module in a message.
+Pure functions on single values, called once per distinct name (`normalise`). How alike two names are is decided by the
+person model. No name is ever part of a message.
 """
 
 import csv
@@ -144,8 +144,8 @@ class Name(NamedTuple):
         """Groups of short and full forms (lines of nicknames.csv) that the given name stands in."""
         groups = _nicknames()
         given, first = self.parts[0], self.tokens[0]
-        found = groups.get(given, _NO_GROUP)
-        return sorted(found | groups.get(first, _NO_GROUP) if first != given else found)
+        of_given = groups.get(given, _NO_GROUP)
+        return sorted(of_given | groups.get(first, _NO_GROUP) if first != given else of_given)
 
     @property
     def is_full(self) -> bool:
@@ -153,7 +153,7 @@ class Name(NamedTuple):
         return len(self.tokens) > 1 or (not (self.hanzi or self.given or self.family) and len(self.key) >= 9)
 
 
-#: Given and family names are few beside people: each is taken apart once.
+#: There are far fewer given and family names than people: each is taken apart once.
 _PARTS_KEPT = 1 << 18
 
 
@@ -176,7 +176,13 @@ def _parse_part(given: str, family: str) -> Name | None:
     letters = "".join(map(_reading, hanzi)) or "".join(t for t in _latin_tokens(text) if t not in _TITLES)
     if not letters or text in _PLACEHOLDERS or letters in _PLACEHOLDERS:
         return None
-    return Name(least_rotation(letters), (letters,), hanzi, "" if given else letters, letters if given else "")
+    return Name(
+        key=least_rotation(letters),
+        tokens=(letters,),
+        hanzi=hanzi,
+        family="" if given else letters,
+        given=letters if given else "",
+    )
 
 
 def _clean(text: str) -> str:
@@ -200,17 +206,19 @@ def _parse_hanzi(hanzi: str, family: str) -> Name:
         cut = 2 if hanzi[:2] in _COMPOUND_SURNAMES and len(hanzi) > 2 else 1
         if _is_given_alone(hanzi):
             first, last = map(_reading, hanzi)
-            return Name(least_rotation(first + last), (first, last), hanzi, "", first + last)
+            return Name(key=least_rotation(first + last), tokens=(first, last), hanzi=hanzi, given=first + last)
         family, given = hanzi[:cut], hanzi[cut:]
     family_latin = _SURNAME_READINGS.get(family) or "".join(map(_reading, family))
     given_latin = "".join(map(_reading, given))
     tokens = tuple(part for part in (family_latin, given_latin) if part)
-    return Name(least_rotation("".join(tokens)), tokens, hanzi, family_latin, given_latin)
+    return Name(key=least_rotation("".join(tokens)), tokens=tokens, hanzi=hanzi, family=family_latin, given=given_latin)
 
 
 def _is_given_alone(hanzi: str) -> bool:
-    """Whether two characters are how friends and couriers call somebody: 伟霞 for 林伟霞. Its family name is not known
-    then; read as one, the first character would speak against every full spelling of the name."""
+    """Whether two characters are a given name alone, as friends and couriers write it: 伟霞 for 林伟霞.
+
+    Read as a family name, the first character would count against every full spelling of the name.
+    """
     return len(hanzi) == 2 and hanzi[0] not in _SURNAMES and hanzi[0] not in _RARER_SURNAMES
 
 
@@ -239,7 +247,13 @@ def _parse_latin(text: str, given: str, family: str) -> Name | None:
     family_key, given_key = _joined(family), _joined(given)
     if not (family_key and given_key):
         family_key = given_key = ""
-    return Name(least_rotation("".join(tokens)), tuple(tokens), "", family_key, given_key, generation)
+    return Name(
+        key=least_rotation("".join(tokens)),
+        tokens=tuple(tokens),
+        family=family_key,
+        given=given_key,
+        generation=generation,
+    )
 
 
 @lru_cache(maxsize=_PARTS_KEPT)
@@ -264,8 +278,8 @@ def least_rotation(text: str) -> str:
         return ""
     least = min(text)  # it begins with the least letter, which few names have often
     twice, size = text + text, len(text)
-    found = [at for at in range(size) if text[at] == least]
-    return min(twice[at : at + size] for at in found)
+    starts = [at for at in range(size) if text[at] == least]
+    return min(twice[at : at + size] for at in starts)
 
 
 _NO_GROUP: frozenset[int] = frozenset()
