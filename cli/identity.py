@@ -41,9 +41,9 @@ def resolve(
     from cli._identity_names import read_by_record
     from cli.screens.printing import harmless, print_json
     from cli.screens.progress import steps
+    from identity.links.new_links import resolve as resolve_records
     from identity.matching.pairs.person_model import load_model
     from identity.matching.resolve import match
-    from identity.matching.resolve import resolve as resolve_records
     from identity.review.trained_models import given_model
 
     started = time.monotonic()

@@ -20,12 +20,13 @@ The way of a record through this room (the guide is docs/identity.md). Each fold
                          nameless_records  records without a name join the one person who holds their identifier
                          neighbourhoods    which records can affect each other's person
                          components   connected components of a graph of integers
-    resolve              all of the above: records -> people and the ties that hold them
+    resolve              all of the above: records -> people, and the ties that hold them together
     unlabelled           how the matcher groups the labelled records without their labels
 
 `links/`: people -> ids that last, and only what is new
 
     person_ids           people -> ids, carried over from the previous links
+    new_links            records -> links: the matcher, and an id for every person
     person_index         what is kept of every record, so that a run looks only at what new records can affect
     affected_records     the neighbourhoods that new, changed and deleted records reach
     incremental          everything anew, or those neighbourhoods only; the result is the same

@@ -22,10 +22,10 @@ from identity.links.as_of import PERSON_LINKS
 from identity.links.incremental import Resolved, resolve_lake, write_index
 from identity.links.link_history import PERSON_EVENTS
 from identity.links.matcher_columns import from_matcher, to_matcher
+from identity.links.new_links import resolve
 from identity.links.person_ids import PREVIOUS, Mint
 from identity.matching.pairs.person_model import PersonModel
 from identity.matching.person_records import PERSON_RECORDS, RecordsError
-from identity.matching.resolve import resolve
 from identity.matching.unlabelled import without_labels
 from identity.quality.figures import hold_to_labels
 from identity.review.labels import PERSON_LABELS, read_labels

@@ -18,7 +18,8 @@ import pyarrow.parquet as pq
 
 def resolve_file(records: str, links: str, *, by_rules_only: bool) -> None:
     """Who each record of a file is."""
-    from identity.matching.resolve import match, resolve
+    from identity.links.new_links import resolve
+    from identity.matching.resolve import match
 
     person_records = pq.read_table(records)
     pq.write_table(resolve(match(person_records, by_rules_only=by_rules_only)), links)

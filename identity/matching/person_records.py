@@ -1,4 +1,4 @@
-"""The shape of `person_records`: any Arrow table is read into it, or refused with a cure.
+"""The shape of `person_records`: any Arrow table is read into it, or rejected with a cure.
 
 Only the shape: what the values mean is `normalise`.
 """

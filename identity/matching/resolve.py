@@ -1,6 +1,6 @@
-"""Records of somebody -> who they are: the pipeline's own matcher on any table, without a lake, a clock or a state.
+"""Records of somebody -> people and the ties that hold them: the whole matcher, without a lake, a clock or a state.
 
-`person_records -> person_links` · `lake identity resolve --input records.parquet --output links.parquet`
+Ids are given to the people afterwards (`identity.links.new_links`).
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from identity.links.person_ids import Mint, assign_ids
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics, counted
 from identity.matching.engine import scratch
@@ -27,14 +26,6 @@ from lake.sql.rows import single_value
 from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import literal
 
-LINKS = pa.schema(
-    [
-        ("record_id", pa.string()),
-        ("person_id", pa.string()),
-        ("match_kind", pa.string()),
-        ("match_strength", pa.float64()),
-    ]
-)
 NO_LABELS = pa.schema(
     [("record_id_l", pa.string()), ("record_id_r", pa.string()), ("label", pa.string())]
 ).empty_table()
@@ -220,26 +211,6 @@ def _with_profiles(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
     result = component.copy()
     result[members["rid"]] = component[members["pid"]]
     return result
-
-
-def resolve(
-    records: "pa.Table | Matching",
-    *,
-    previous: pa.Table | None = None,
-    taken: pa.Array | None = None,
-    mint: Mint | None = None,
-) -> pa.Table:
-    """Who each record is: `LINKS`, exactly one row per record, in the order of record_id.
-
-    Args:
-        records: as for `match`, or its result.
-        previous: `record_id`, `person_id`, `born_at` of the current links; ids are carried over from them.
-        taken: ids that were ever given out; none is given out again.
-        mint: where new ids come from; random unless seeded.
-    """
-    matching = records if isinstance(records, Matching) else match(records)
-    ids = assign_ids(matching.record_ids, matching.component, previous=previous, taken=taken, mint=mint)
-    return matching.links.add_column(1, "person_id", ids).cast(LINKS)
 
 
 def _links_sql() -> str:

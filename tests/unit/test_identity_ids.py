@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from expectations.suite_files import suite
 from identity.links.link_history import BEGINNING, EVENTS, HISTORY, Moment, events, next_links
 from identity.links.matcher_columns import from_matcher
+from identity.links.new_links import LINKS
 from identity.links.person_ids import PREVIOUS, Mint, assign_ids
 from identity.matching.groups.components import connected_components
-from identity.matching.resolve import LINKS
 
 DAY = timedelta(days=1)
 START = datetime(2026, 7, 1, tzinfo=UTC)

@@ -7,8 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from identity.links.new_links import resolve
 from identity.matching.person_records import SCHEMA, RecordsError
-from identity.matching.resolve import match, resolve
+from identity.matching.resolve import match
 from tests.unit.test_identity_resolve import FATHER_ID, SON_ID, SYLLABLES, groups, records
 
 Row = dict[str, Any]

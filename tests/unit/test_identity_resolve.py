@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from identity.links.new_links import LINKS, resolve
 from identity.matching.person_records import SCHEMA, RecordsError, read_records
-from identity.matching.resolve import LINKS, Matching, match, resolve
+from identity.matching.resolve import Matching, match
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 SYLLABLES = ["".join(letters) for letters in product("bdfgklmnpr", "aeiou", "tx")]

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Evidence(StrEnum):
-    """What a shared value proves, from most to least; decides the agreement that is asked for beside it."""
+    """What a shared value proves, from most to least; decides what else must agree."""
 
     ISSUED = "issued"  # an issuer gave it to one person: customer numbers, accounts, national ids
     CONTACT = "contact"  # reaches a household or a desk as often as a person: e-mails, phones
@@ -86,7 +86,7 @@ _GENDER_MAY_BE_SAME = ("same", "not known")
 
 #: A record without a name that shows two values of one owner, as an e-mail and a phone of one survey.
 SAME_CONTACT_CARD = "SAME_CONTACT_CARD"
-#: Strongest first: a pair bears the name of the first that holds.
+#: Strongest first: a pair gets the name of the first rule that holds.
 RULES = (
     Rule("SAME_NATIONAL_ID", {"national_id": ("same",), **_NAME_IS_ALIKE}),
     Rule("SAME_NATIONAL_ID", {"national_id": ("same",), "birth_date": _BORN_ALIKE}),
@@ -178,7 +178,7 @@ LABELLED_SAME = "LABELLED_SAME"
 #: A value held under more names than a household has members, or by more records than a person makes, joins nobody.
 MAX_NAMES = 12
 MAX_RECORDS = {Evidence.ISSUED: 5_000, Evidence.CONTACT: 1_000, Evidence.ONLINE: 5_000}
-#: Kinds whose weight stands in a column of its own; that of the others in `weight_identifier`.
+#: Kinds whose weight has a column of its own; the weight of all others is in `weight_identifier`.
 OWN_COLUMNS = ("national_id", "email", "phone")
 #: A nameless e-mail that nobody holds, one slip of a finger away from one that one person holds.
 SIMILAR_EMAIL = "SIMILAR_EMAIL"

@@ -20,7 +20,7 @@ from lake.sql.rows import single_value
 from lake.sql.scratch import Computation
 from lake.sql.text import literal
 
-#: What must agree beside a name: two of a name are two until something else says otherwise.
+#: What must agree besides a name: two records of one name are two people until something else agrees.
 _BESIDE_THE_NAME = {
     "birth_date": ("same", "one slip", "two slips"),
     "address": ("same", "similar", "same street, other place", "same postcode"),
