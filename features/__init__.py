@@ -1,5 +1,10 @@
-"""What is ours around Feast: the catalogue of declared features and how the lake keeps its feature store current.
+"""Features: how they are declared, compiled to SQL and built by dbt, and how the lake keeps its Feast store current.
 
-Reading needs nothing from here: a modeller opens `FeatureStore(repo_path="feature_repo")`. This package imports
-`lake` and `contracts.contract_file` only; Feast itself is imported inside the functions that need it (11 s cold).
+Reading needs nothing from here: a modeller opens `FeatureStore(repo_path="feature_repo")`. The room imports
+`contracts`, `lake` and `dbt_project`. Feast (11 s cold) is imported only by the functions that call it.
+
+    declarations, aggregations   the yml of dbt_project/models/features, read and validated; each aggregation once
+    compile, build               declaration -> SQL; SQL -> dbt -> feature tables
+    catalogue, tables            what people, Feast and the catalogue of tables read of the declarations
+    configuration, feast_definitions, store    Feast's configuration, its registry, its online values
 """

@@ -1,5 +1,6 @@
-"""Feast's `feature_store.yaml`, generated: Feast has no defaults for variables, and it reads SQLite paths from wherever
-the process was started, so only absolute paths work from everywhere.
+"""Feast's `feature_store.yaml`, generated with absolute paths.
+
+Feast has no defaults for variables, and it resolves SQLite paths from the folder in which the process was started.
 """
 
 import os
@@ -31,35 +32,36 @@ def configuration() -> str:
             "registry_type": "sql",
             "path": f"sqlite:///{home / 'registry.db'}",
             "cache_ttl_seconds": 60,
-            # Else a feature server refuses every view that a run is just bringing up to date.
+            # Otherwise a feature server rejects requests for a view while a run writes it.
             "serve_features_while_materializing": True,
         },
         "offline_store": {"type": "duckdb"},
         "online_store": {"type": "sqlite", "path": str(home / "online.db")},
         "entity_key_serialization_version": 3,
-        # Without a batch size Feast 0.67 writes only the first Arrow chunk of a view and drops the rest in silence.
+        # Without a batch size Feast 0.67 writes only the first Arrow chunk of a view and drops the rest silently.
         "materialization": {"online_write_batch_size": 10_000, "pull_latest_features": True},
     }
     return _HEAD + yaml.safe_dump(settings, sort_keys=False)
 
 
 def write_configuration() -> str:
-    """Write the configuration under LAKE_HOME, and in feature_repo/ where that folder speaks for this lake.
+    """Write the configuration under LAKE_HOME, and in feature_repo/ where that folder belongs to this lake.
 
-    feature_repo/ belongs to the default lake. Another one takes it only while what stands there leads nowhere, so
-    that a test's lake never takes the feature store away from the modellers'.
+    feature_repo/ belongs to the default lake. Another lake takes it only while the configuration in it points to no
+    existing lake, so that a test's lake never takes the feature store away from the modellers.
 
-    Returns the text.
+    Returns:
+        The text of the configuration.
     """
     text = configuration()
     feast_home().mkdir(parents=True, exist_ok=True)
     _write(feast_home() / FILE_NAME, text)
-    if load_settings().home == DEFAULT_HOME or not _leads_somewhere(FEATURE_REPO / FILE_NAME):
+    if load_settings().home == DEFAULT_HOME or not _points_to_a_lake(FEATURE_REPO / FILE_NAME):
         _write(FEATURE_REPO / FILE_NAME, text)
     return text
 
 
-def _leads_somewhere(path: Path) -> bool:
+def _points_to_a_lake(path: Path) -> bool:
     if not path.exists():
         return False
     online = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("online_store") or {}
@@ -69,6 +71,6 @@ def _leads_somewhere(path: Path) -> bool:
 def _write(path: Path, text: str) -> None:
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(text, encoding="utf-8")
-    beside.rename(path)
+    temporary_file = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary_file.write_text(text, encoding="utf-8")
+    temporary_file.rename(path)

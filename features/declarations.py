@@ -176,7 +176,7 @@ def _declaration(model: Mapping[str, Any], declared: Mapping[str, Any], path: Pa
     _reject_unknown_keys(declared, _GROUP_KEYS, place)
     contract = load_contract(declared.get("source") or reject(place, "a `source` that has a contract"))
     entities = tuple(
-        _entity(name, entity or {}, contract, declared.get("windows"), place)
+        _entity(name, entity or {}, contract=contract, windows=declared.get("windows"), group=place)
         for name, entity in (declared.get("entities") or {}).items()
     )
     if not any(entity.measures for entity in entities):
@@ -195,7 +195,7 @@ def _declaration(model: Mapping[str, Any], declared: Mapping[str, Any], path: Pa
 
 
 def _entity(
-    name: str, declared: Mapping[str, Any], contract: Contract, windows: list[int] | None, group: str
+    name: str, declared: Mapping[str, Any], *, contract: Contract, windows: list[int] | None, group: str
 ) -> DeclaredEntity:
     place = f"{group}, entity {name!r}"
     if name not in contract.entities:
@@ -210,7 +210,7 @@ def _entity(
             _duration(column, duration, place) for column, duration in (declared.get("durations") or {}).items()
         ),
         measures=tuple(
-            _measure(measure, spec or {}, entity, windows, place)
+            _measure(measure, spec or {}, entity=entity, windows=windows, where=place)
             for measure, spec in (declared.get("measures") or {}).items()
         ),
     )
@@ -225,7 +225,8 @@ def _parent(declared: Mapping[str, Any], entity: str) -> Parent:
     pick = declared.get("pick")
     if pick is not None and pick not in PICKS:
         reject(place, f"a `pick` out of {', '.join(PICKS)}, not {pick!r}")
-    return Parent(declared["entity"], declared["key"], pick, tuple(declared.get("columns") or ()))
+    columns = tuple(declared.get("columns") or ())
+    return Parent(entity=declared["entity"], key=declared["key"], pick=pick, columns=columns)
 
 
 def _duration(name: str, declared: Mapping[str, Any], entity: str) -> Duration:
@@ -236,10 +237,12 @@ def _duration(name: str, declared: Mapping[str, Any], entity: str) -> Duration:
             reject(place, f"the key `{key}`")
     if declared["unit"] not in DURATION_UNITS:
         reject(place, f"a `unit` out of {', '.join(DURATION_UNITS)}, not {declared['unit']!r}")
-    return Duration(name, declared["since"], declared["until"], declared["unit"])
+    return Duration(name=name, since=declared["since"], until=declared["until"], unit=declared["unit"])
 
 
-def _measure(name: str, declared: Mapping[str, Any], entity: Entity, windows: list[int] | None, where: str) -> Measure:
+def _measure(
+    name: str, declared: Mapping[str, Any], *, entity: Entity, windows: list[int] | None, where: str
+) -> Measure:
     place = f"{where}, measure {name!r}"
     _reject_unknown_keys(declared, _MEASURE_KEYS, place)
     if not _MEASURE_NAME.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Feast objects out of the catalogue: the entity `person`, a view per feature group, a service per declared use.
+"""Feast objects made from the catalogue: the entity `person`, a view per feature group, a service per declared use.
 
 Used by `store.apply` and, for `feast apply` and `feast plan`, by feature_repo/definitions.py.
 """
@@ -13,14 +13,14 @@ from features.catalogue import Feature, FeatureGroup, load_services, served_grou
 from lake.tables import table_uri
 
 PROJECT_NAME = "customer_lake"
-#: Snapshots of a first run lie 30 days apart; older than this is not a value any more but a failed schedule.
+#: Snapshots of a first run lie 30 days apart; a value older than this means that the schedule failed.
 TTL = timedelta(days=45)
 
 FeastObject = Project | Entity | FeatureView | FeatureService
 
 
 def feast_objects() -> list[FeastObject]:
-    """Everything the registry should hold: what is declared and has been computed."""
+    """Everything that the registry should hold: what is declared and has been computed."""
     person = Entity(
         name="person",
         join_keys=["person_id"],

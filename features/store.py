@@ -1,7 +1,7 @@
 """Keeps the feature store current: its configuration, its registry, its online values.
 
-`apply` and `materialize` are plain functions; each asks first whether anything changed and only then imports Feast
-(11 s cold), so that an idle run stays quick. Reading is Feast's own: nothing here is on that path.
+`apply` and `materialize` are plain functions. Each checks first whether anything changed and only then imports Feast
+(11 s cold), so that an idle run stays quick. Readers call Feast alone; nothing here is on their path.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _REGISTERED_BY = ("aggregations.py", "catalogue.py", "declarations.py", "feast_d
 
 @dataclass(frozen=True)
 class AppliedStore:
-    """What `apply` found or made. `changed` is false where the registry was current already."""
+    """What the registry holds after `apply`. `changed` is false where it was current already."""
 
     changed: bool
     views: int
@@ -59,50 +59,53 @@ def open_store() -> "FeatureStore":
 
 
 def apply() -> AppliedStore:
-    """Bring configuration and registry to what is declared; objects no longer declared are removed.
+    """Make configuration and registry equal to what is declared; objects no longer declared are removed.
 
     Nothing is imported or written where neither the declarations nor the tables' places and columns changed.
     """
     groups = served_groups()
-    size = AppliedStore(True, len(groups), sum(len(group.features) for group in groups))
+    features = sum(len(group.features) for group in groups)
     digest = _digest(groups, write_configuration())
     state = _State.read()
     if state.applied == digest and (feast_home() / "registry.db").exists():
-        return AppliedStore(False, size.views, size.features)
+        return AppliedStore(changed=False, views=len(groups), features=features)
     from features.feast_definitions import feast_objects
 
     store = open_store()
-    wanted: list[Any] = list(feast_objects())
-    names = {(type(thing).__name__, thing.name) for thing in wanted}
+    declared: list[Any] = list(feast_objects())
+    names = {(type(declaration).__name__, declaration.name) for declaration in declared}
     registered: list[Any] = [
         *store.list_feature_services(),
         *store.list_feature_views(),
         *store.list_data_sources(),
         *store.list_entities(),
     ]
-    kept_sources = {f"{group.name}_table" for group in groups}
-    gone = [
-        thing
-        for thing in registered
-        if (type(thing).__name__, thing.name) not in names
-        and thing.name not in kept_sources
-        and not thing.name.startswith("__")  # Feast's own
+    sources = {f"{group.name}_table" for group in groups}
+    undeclared = [
+        entry
+        for entry in registered
+        if (type(entry).__name__, entry.name) not in names
+        and entry.name not in sources
+        and not entry.name.startswith("__")  # Feast's own
     ]
     with _quietly():
-        store.apply(wanted, objects_to_delete=gone, partial=False)
-    _let_readers_read_while_written()
+        store.apply(declared, objects_to_delete=undeclared, partial=False)
+    _allow_reads_during_writes()
     _State(digest, state.materialized).write()
-    return size
+    return AppliedStore(changed=True, views=len(groups), features=features)
 
 
 def materialize() -> list[MaterializedView]:
-    """Put the newest snapshot of every feature table that changed online; returns the views that were written.
+    """Write the newest snapshot of every feature table that changed to the online store.
 
-    Online is what holds now, so only the newest snapshot is read, however much history was added.
+    The online store holds present values, so only the newest snapshot is read, however much history was added.
+
+    Returns:
+        The views that were written.
     """
     apply()
     state = _State.read()
-    # The version before the rows: what is written meanwhile is seen next time, never missed.
+    # Versions are read before rows: what another process writes in between is seen next time, never missed.
     versions = {group: version for group in served_groups() if (version := table_version(group.table)) is not None}
     changed = {group: version for group, version in versions.items() if state.materialized.get(group.name) != version}
     newest = _newest_snapshots(changed)
@@ -122,15 +125,15 @@ def materialize() -> list[MaterializedView]:
 def install_delta_extension() -> None:
     """Give this user's DuckDB the packaged delta extension, from the file, once.
 
-    Feast's DuckDB store says `INSTALL delta` on a connection of its own making, which downloads where DuckDB does not
-    have the extension already; installed here, the same words find it and nothing is called.
+    Feast's DuckDB store runs `INSTALL delta` on a connection of its own, which downloads the extension where DuckDB
+    does not have it. Once it is installed from the file, the same statement calls nothing outside.
     """
     with duckdb.connect(":memory:") as connection:
         connection.execute(f"install '{extension('delta')}'")
 
 
-def _let_readers_read_while_written() -> None:
-    """Write-ahead logging is a property of the SQLite file: a feature server goes on answering during a run."""
+def _allow_reads_during_writes() -> None:
+    """Set write-ahead logging, a property of the SQLite file: a feature server goes on answering during a run."""
     with contextlib.closing(sqlite3.connect(feast_home() / "online.db")) as online:
         online.execute("pragma journal_mode = wal")
 
@@ -158,7 +161,7 @@ def _digest(groups: list[FeatureGroup], configured: str) -> str:
 
 @dataclass
 class _State:
-    """What is in the registry and online already; kept beside them, so that it is deleted with them."""
+    """What the registry and the online store hold; a file in their folder, so that it is deleted with them."""
 
     applied: str | None
     materialized: dict[str, int]
@@ -168,17 +171,17 @@ class _State:
         path = feast_home() / "state.json"
         if not path.exists():
             return _State(None, {})
-        held = orjson.loads(path.read_bytes())
-        return _State(held["applied"], held["materialized"])
+        state = orjson.loads(path.read_bytes())
+        return _State(state["applied"], state["materialized"])
 
     def write(self) -> None:
-        beside = feast_home() / f"state.json.{os.getpid()}"
-        beside.write_bytes(orjson.dumps({"applied": self.applied, "materialized": self.materialized}))
-        beside.rename(feast_home() / "state.json")
+        temporary_file = feast_home() / f"state.json.{os.getpid()}"
+        temporary_file.write_bytes(orjson.dumps({"applied": self.applied, "materialized": self.materialized}))
+        temporary_file.rename(feast_home() / "state.json")
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Feast prints and draws bars; what a command prints is the command's own (`--json`)."""
+    """Suppress what Feast prints and its progress bars: a command's output is its own (`--json`)."""
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
         yield

@@ -45,28 +45,28 @@ class Known:
     moment: datetime
 
     def of(self, source: str, entity: str) -> list[Row]:
-        """The newest version known of every row, with the person it was held to be about."""
+        """The newest version known of every row, with the person it was believed to be about."""
         newest: dict[str, Row] = {}
         for row in self.rows[source, entity]:
-            held = newest.get(row["record_id"])
-            if row["known_at"] <= self.moment and (held is None or held["known_at"] < row["known_at"]):
+            previous = newest.get(row["record_id"])
+            if row["known_at"] <= self.moment and (previous is None or previous["known_at"] < row["known_at"]):
                 newest[row["record_id"]] = row
         return [row | {"person": self.person(row["_person"])} for row in newest.values()]
 
     def person(self, name: str) -> str:
-        kept, absorbed = MERGED
-        return kept if name == absorbed and self.moment >= MERGED_AT else name
+        surviving, absorbed = MERGED
+        return surviving if name == absorbed and self.moment >= MERGED_AT else name
 
     def children(self, source: str, entity: str, parent: str, key: str) -> list[Row]:
         """Rows whose parent is known too."""
-        there = {row[key] for row in self.of(source, parent)}
-        return [row for row in self.of(source, entity) if row[key] in there]
+        parents = {row[key] for row in self.of(source, parent)}
+        return [row for row in self.of(source, entity) if row[key] in parents]
 
     def consented_readings(self) -> list[Row]:
         """Readings whose device's latest registration known carries consent; those of vehicles need none."""
         latest: dict[str, Row] = {}
-        held = self.of("devices", "registrations")
-        for row in sorted(held, key=lambda r: (-r["event_at"].timestamp(), r["record_id"])):
+        registrations = self.of("devices", "registrations")
+        for row in sorted(registrations, key=lambda r: (-r["event_at"].timestamp(), r["record_id"])):
             latest.setdefault(row["device_serial"], row)
         return [
             row
@@ -95,19 +95,19 @@ def every(row: Row) -> bool:
     return True
 
 
-def counted(found: list[Row]) -> int:
-    return len(found)
+def counted(rows: list[Row]) -> int:
+    return len(rows)
 
 
 def total(column: str) -> Callable[[list[Row]], float]:
-    return lambda found: sum(row[column] for row in found)
+    return lambda rows: sum(row[column] for row in rows)
 
 
 def of(column: str, aggregate: Callable[[Any], Any]) -> Callable[[list[Row]], Any]:
     """An aggregate over the values that are not null; null where there are none."""
 
-    def measure(found: list[Row]) -> Any:
-        values = pd.Series([row[column] for row in found if row[column] is not None], dtype=float)
+    def measure(rows: list[Row]) -> Any:
+        values = pd.Series([row[column] for row in rows if row[column] is not None], dtype=float)
         return aggregate(values) if len(values) else None
 
     return measure
@@ -118,15 +118,15 @@ def spread(values: Any) -> Any:
 
 
 def last(column: str) -> Callable[[list[Row]], Any]:
-    def measure(found: list[Row]) -> Any:
-        held = [row for row in found if row[column] is not None]
-        return max(held, key=lambda row: (row["event_at"], row["record_id"]))[column] if held else None
+    def measure(rows: list[Row]) -> Any:
+        with_value = [row for row in rows if row[column] is not None]
+        return max(with_value, key=lambda row: (row["event_at"], row["record_id"]))[column] if with_value else None
 
     return measure
 
 
-def share_late(found: list[Row]) -> Any:
-    return sum(row["delay_minutes"] > 15 for row in found) / len(found) if found else None
+def share_late(rows: list[Row]) -> Any:
+    return sum(row["delay_minutes"] > 15 for row in rows) / len(rows) if rows else None
 
 
 orders = rows_of("orders", "orders")
@@ -137,14 +137,14 @@ transfers = rows_below("contact_centre", "transfers", "contacts", "contact_id")
 resolutions = rows_below("contact_centre", "resolutions", "contacts", "case_id")
 goodwill = rows_of("contact_centre", "goodwill")
 
-#: Feature -> how the rows that count are found, which of them count, and what is made of them. Every aggregate, every
+#: Feature -> where its rows come from, which of them count, and what is made of them. Every aggregate, every
 #: way to a person (own record, parent, one of several parents, consent) and every derived column is among them.
 BY_HAND: dict[str, tuple[Callable[[Known], list[Row]], Callable[[Row], bool], Callable[[list[Row]], Any]]] = {
     "orders_count_7d": (orders, every, counted),
     "orders_count_365d": (orders, every, counted),
     "order_value_cny_sum_90d": (orders, lambda r: r["order_status"] != "cancelled", total("order_total_cny")),
     "items_sum_90d": (lines, every, total("quantity")),
-    "product_categories_distinct_365d": (lines, every, lambda found: len({row["product_category"] for row in found})),
+    "product_categories_distinct_365d": (lines, every, lambda rows: len({row["product_category"] for row in rows})),
     "delay_minutes_avg_365d": (deliveries, every, of("delay_minutes", np.mean)),
     "delay_minutes_max_30d": (deliveries, every, of("delay_minutes", np.max)),
     "delay_minutes_spread_stddev_365d": (deliveries, every, of("delay_minutes", spread)),
@@ -170,7 +170,7 @@ def by_hand(known: Known, feature: str) -> dict[str, Any]:
     for row in find(known):
         if known.moment - window <= row["event_at"] < known.moment and counts(row):
             values[row["person"]].append(row)
-    return {person: measure(found) for person, found in values.items()}
+    return {person: measure(rows) for person, rows in values.items()}
 
 
 @pytest.mark.parametrize("feature", BY_HAND)
@@ -180,9 +180,9 @@ def test_feature_equals_a_count_by_hand_at_every_snapshot(feature: str, rows: Ro
     moments = table.event_timestamp.unique()
     values = {moment: by_hand(Known(rows, moment.to_pydatetime()), feature) for moment in moments}
     expected = [values[moment][person] for person, moment in zip(table.person_id, table.event_timestamp, strict=True)]
-    found = table[feature].astype(float).to_numpy()
-    np.testing.assert_allclose(found, np.array(expected, dtype=float), rtol=1e-9)
-    assert len(set(found[~np.isnan(found)])) > 2, "a feature that never varies proves nothing"
+    computed = table[feature].astype(float).to_numpy()
+    np.testing.assert_allclose(computed, np.array(expected, dtype=float), rtol=1e-9)
+    assert len(set(computed[~np.isnan(computed)])) > 2, "a feature that never varies proves nothing"
 
 
 def test_tables_hold_the_declared_features_with_their_types_and_nothing_else() -> None:
@@ -207,58 +207,58 @@ def test_first_run_takes_a_snapshot_every_30_days_back_through_what_is_known() -
 
 def test_outcome_filled_in_later_reaches_no_snapshot_before_it_was_known(rows: Rows) -> None:
     """The planted trap: the column stands under the early event_at; who reads the newest version sees the future."""
-    table = read("features/service_contacts", "person_id, event_timestamp, goodwill_successes_count_365d as found")
+    table = read("features/service_contacts", "person_id, event_timestamp, goodwill_successes_count_365d as successes")
     newest = Known(rows, NOW).of("contact_centre", "goodwill")
     leaks = 0
-    for person, moment, found in table.itertuples(index=False):
+    for person, moment, successes in table.itertuples(index=False):
         at = moment.to_pydatetime()
         naive = sum(
             row["later_outcome"] == "retained" and at - timedelta(days=365) <= row["event_at"] < at
             for row in newest
             if row["person"] == person
         )
-        leaks += naive > found
+        leaks += naive > successes
     assert leaks > 5, "the trap is not in this world"
 
 
 def test_late_delivery_reaches_no_snapshot_before_it_was_delivered(rows: Rows) -> None:
     """Orders that happened before a snapshot and came after it: counted by `event_at` alone, they would leak."""
-    table = read("features/purchases", "person_id, event_timestamp, orders_count_365d as found")
+    table = read("features/purchases", "person_id, event_timestamp, orders_count_365d as counted")
     leaks = 0
-    for moment, held in table.groupby("event_timestamp"):
+    for moment, snapshot in table.groupby("event_timestamp"):
         known = Known(rows, moment.to_pydatetime())
         everything = Known(rows, NOW).of("orders", "orders")
-        for person, found in zip(held.person_id, held.found, strict=True):
+        for person, orders_counted in zip(snapshot.person_id, snapshot.counted, strict=True):
             happened = sum(
                 known.person(row["_person"]) == person
                 and known.moment - timedelta(days=365) <= row["event_at"] < known.moment
                 for row in everything
             )
-            leaks += happened > found
+            leaks += happened > orders_counted
     assert leaks > 5, "no delivery is late in this world"
 
 
 def test_merge_learnt_later_does_not_reach_earlier_snapshots() -> None:
-    kept, absorbed = MERGED
+    surviving, absorbed = MERGED
     table = read("features/purchases", "person_id, event_timestamp, orders_count_365d as orders")
     before, after = table[table.event_timestamp < MERGED_AT], table[table.event_timestamp >= MERGED_AT]
     assert (before.person_id == absorbed).any()
-    assert (after.person_id == kept).any()
+    assert (after.person_id == surviving).any()
     assert not (after.person_id == absorbed).any()
     newest = before[before.event_timestamp == before.event_timestamp.max()].set_index("person_id")["orders"]
     first = after[after.event_timestamp == after.event_timestamp.min()].set_index("person_id")["orders"]
-    assert first[kept] > newest[kept] + 2
+    assert first[surviving] > newest[surviving] + 2
 
 
 def test_person_has_a_row_in_every_snapshot_from_the_first_one_on() -> None:
-    """Or a point-in-time join would reach back to a stale one."""
+    """Without it a point-in-time join would reach back to a stale one."""
     for group in load_groups():
         table = read(group.table, "person_id, event_timestamp")
         moments = sorted(table["event_timestamp"].unique())
-        for person, held in table.groupby("person_id")["event_timestamp"]:
-            last_one = len(moments) if person != MERGED[1] else sum(moment < MERGED_AT for moment in moments)
-            first_one = moments.index(held.min())
-            assert sorted(held) == moments[first_one:last_one], (group.name, person)
+        for person, snapshots in table.groupby("person_id")["event_timestamp"]:
+            end = len(moments) if person != MERGED[1] else sum(moment < MERGED_AT for moment in moments)
+            start = moments.index(snapshots.min())
+            assert sorted(snapshots) == moments[start:end], (group.name, person)
 
 
 def test_same_day_twice_writes_no_version() -> None:

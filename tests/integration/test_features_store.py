@@ -48,7 +48,7 @@ def served(home: Path) -> "FeatureStore":
 
 @pytest.fixture(scope="module")
 def persons() -> list[str]:
-    """Who is somebody now; one of the twelve was merged away."""
+    """The persons of the newest snapshot; one of the twelve was merged into another."""
     frame = read("features/relationship", "person_id, event_timestamp")
     return sorted(frame[frame.event_timestamp == pd.Timestamp(NOW)]["person_id"])
 
@@ -73,12 +73,12 @@ def test_training_frame_takes_the_newest_snapshot_of_every_moment(served: "Featu
     """Between two snapshots the earlier one holds; a moment before the first has nothing."""
     table = read("features/purchases", "person_id, event_timestamp, orders_count_365d as expected")
     between = pd.Timestamp(NOW - timedelta(days=41))
-    asked = pd.concat([spine(persons, between), spine(persons, pd.Timestamp(NOW - timedelta(days=3000)))])
-    frame = served.get_historical_features(asked, ["purchases:orders_count_365d"]).to_df()
-    found = frame[frame.event_timestamp == between].set_index("person_id")["orders_count_365d"]
+    rows = pd.concat([spine(persons, between), spine(persons, pd.Timestamp(NOW - timedelta(days=3000)))])
+    frame = served.get_historical_features(rows, ["purchases:orders_count_365d"]).to_df()
+    values = frame[frame.event_timestamp == between].set_index("person_id")["orders_count_365d"]
     snapshot = table[table.event_timestamp == pd.Timestamp(NOW - timedelta(days=60))].set_index("person_id")["expected"]
     for person in persons:
-        assert found[person] == snapshot[person]
+        assert values[person] == snapshot[person]
     assert frame[frame.event_timestamp != between]["orders_count_365d"].isna().all()
 
 
@@ -147,28 +147,28 @@ def test_feast_apply_finds_in_the_repo_what_the_lake_applies(served: "FeatureSto
     assert {service.name for service in contents.feature_services} == {service.name for service in load_services()}
 
 
-def test_feature_repo_keeps_its_lake_while_that_is_there(home: Path, tmp_path: Path) -> None:
+def test_feature_repo_keeps_its_lake_while_that_exists(home: Path, tmp_path: Path) -> None:
     """A test's lake, or a second one, does not take the modellers' feature store away; a deleted one leaves it free."""
     first, second = tmp_path / "first", tmp_path / "second"
     repo = tmp_path / "feature_repo"
     repo.mkdir()
 
-    def speaks_for() -> str:
+    def lake_of_the_repo() -> str:
         return str(Path(yaml.safe_load((repo / "feature_store.yaml").read_text())["online_store"]["path"]).parents[1])
 
     for lake, expected in ((first, first), (second, first)):
         with lake_at(lake), pytest.MonkeyPatch.context() as patch:
             patch.setattr(configuration, "FEATURE_REPO", repo)
             configuration.write_configuration()
-        assert speaks_for() == str(expected)
+        assert lake_of_the_repo() == str(expected)
     (first / "feast" / "feature_store.yaml").unlink()
     (first / "feast").rmdir()
     with lake_at(second), pytest.MonkeyPatch.context() as patch:
         patch.setattr(configuration, "FEATURE_REPO", repo)
         configuration.write_configuration()
-    assert speaks_for() == str(second)
+    assert lake_of_the_repo() == str(second)
     with lake_at(first), pytest.MonkeyPatch.context() as patch:
         patch.setattr(configuration, "FEATURE_REPO", repo)
         patch.setattr(configuration, "DEFAULT_HOME", first)
         configuration.write_configuration()
-    assert speaks_for() == str(first)
+    assert lake_of_the_repo() == str(first)

@@ -9,6 +9,7 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
+from contracts.settings import PROJECT_ROOT
 from features.aggregations import AGGREGATIONS
 from features.catalogue import load_groups
 from features.compile import ENGINES, compile_group
@@ -112,6 +113,19 @@ def test_expression_that_cannot_be_used_is_rejected_by_name(
 
 def test_words_that_begin_a_statement_are_columns_in_an_expression(tmp_path: Path) -> None:
     assert "(NOT comment IS NULL)" in compile_group(write(tmp_path, where="comment is not null"))
+
+
+def test_guide_adds_a_feature_with_one_line_and_names_every_aggregate(tmp_path: Path) -> None:
+    guide = (PROJECT_ROOT / "docs" / "features.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"```yaml\n(.*)\n```", guide)
+    ((name, measure),) = yaml.safe_load(line).items()
+    declaration = write(tmp_path, **{"value": None, **measure})
+    assert name == "late_orders"
+    for window in (30, 90):
+        assert f"`{name}_count_{window}d`" in guide
+        assert f"event_at >= start_{window}d AND (order_status = 'late')" in compile_group(declaration)
+    (aggregates,) = re.findall(r"\| `aggregates` \| (.*) \|", guide)
+    assert re.findall(r"`(\w+)`(?! is true)", aggregates) == list(AGGREGATIONS)
 
 
 def test_engines_differ_in_dialect_only(tmp_path: Path) -> None:

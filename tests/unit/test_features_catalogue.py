@@ -102,7 +102,7 @@ def test_one_measure_is_one_line_and_gives_a_feature_per_aggregate_and_window(tm
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"unit": None}, "the key `unit`"),
         ({"description": ""}, "the key `description`"),
@@ -112,14 +112,16 @@ def test_one_measure_is_one_line_and_gives_a_feature_per_aggregate_and_window(tm
         ({"untis": "orders"}, "not 'untis'"),
     ],
 )
-def test_declaration_that_cannot_be_used_is_refused_by_name(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(CatalogError, match=re.escape(said)) as refused:
+def test_declaration_that_cannot_be_used_is_rejected_by_name(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(CatalogError, match=re.escape(message)) as rejected:
         load_groups(write(tmp_path, declaration(**changes)))
-    assert "group.yml: model 'bought', entity 'orders', measure 'orders'" in str(refused.value)
-    assert refused.value.exit_code == 2
+    assert "group.yml: model 'bought', entity 'orders', measure 'orders'" in str(rejected.value)
+    assert rejected.value.exit_code == 2
 
 
-def test_entity_that_the_contract_lacks_is_refused(tmp_path: Path) -> None:
+def test_entity_that_the_contract_lacks_is_rejected(tmp_path: Path) -> None:
     document = declaration()
     entities = document["models"][0]["config"]["meta"]["features"]["entities"]
     entities["baskets"] = entities.pop("orders")
@@ -127,7 +129,7 @@ def test_entity_that_the_contract_lacks_is_refused(tmp_path: Path) -> None:
         load_groups(write(tmp_path, document))
 
 
-def test_name_declared_twice_is_refused(tmp_path: Path) -> None:
+def test_name_declared_twice_is_rejected(tmp_path: Path) -> None:
     write(tmp_path, declaration())
     second = declaration()
     second["models"][0]["name"] = "bought_again"
@@ -137,7 +139,7 @@ def test_name_declared_twice_is_refused(tmp_path: Path) -> None:
 
 
 def test_models_name_only_staging_and_declare_everything_in_yml() -> None:
-    """Adding a feature edits one yml: the sql of a group is the macro and its inputs."""
+    """Adding a feature edits one yml: the SQL of a group is a macro and the models it reads."""
     for path in MODELS_ROOT.glob("*.sql"):
         rest = re.sub(r"ref\('stg_\w+'\)", "", path.read_text(encoding="utf-8"))
         assert re.sub(r"[\s,]", "", rest) == "{{feature_table([])}}"
