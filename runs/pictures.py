@@ -26,15 +26,16 @@ def intervals(rows: Sequence[tuple[str, float | None, float | None, float | None
         return ""
     start = min(least, 0.99)
     widest = max(len(label) for label, *_ in rows)
-    lines = [
-        f"{label:<{widest}} {_interval(share, low, high, start)} {'not known' if share is None else f'{share:.4f}'}"
-        for label, share, low, high in rows
-    ]
+    lines = []
+    for label, share, low, high in rows:
+        picture = _interval(share, bounds=(low, high), start=start)
+        lines.append(f"{label:<{widest}} {picture} {'not known' if share is None else f'{share:.4f}'}")
     axis = f"{'':<{widest}} {start:<{_AXIS - 1}.2f}1"
     return "```\n" + "\n".join([*lines, axis]) + "\n```"
 
 
-def _interval(share: float | None, low: float | None, high: float | None, start: float) -> str:
+def _interval(share: float | None, *, bounds: tuple[float | None, float | None], start: float) -> str:
+    low, high = bounds
     if share is None or low is None or high is None:
         return " " * _AXIS
 

@@ -61,12 +61,12 @@ def _landing(contract: Contract) -> dg.AssetsDefinition:
     )
     def land(context: dg.AssetExecutionContext, session: Session) -> Iterator[AssetEvent]:
         wanted = [entities[key] for key in entities if key in context.selected_asset_keys]
-        yield from _land(context.log.error, session, contract.source, wanted)
+        yield from _land(session, contract.source, wanted, report=context.log.error)
 
     return land
 
 
-def _land(report: Callable[[str], Any], session: Session, source: str, wanted: list[Entity]) -> Iterator[AssetEvent]:
+def _land(session: Session, source: str, wanted: list[Entity], *, report: Callable[[str], Any]) -> Iterator[AssetEvent]:
     from ingestion.landing.land import land_source
     from ingestion.landing.results import Counts
 

@@ -57,7 +57,7 @@ def _layer(graph: DbtGraph, layer: str) -> dg.AssetsDefinition:
     )
     def build(context: dg.AssetExecutionContext, session: Session) -> Iterator[AssetEvent]:
         asked = [i for i, key in keys.items() if key in context.selected_asset_keys]
-        yield from _build(context, session, graph, layer, asked)
+        yield from _build(context, session, graph, layer=layer, asked=asked)
 
     return build
 
@@ -66,10 +66,11 @@ def _build(
     context: dg.AssetExecutionContext,
     session: Session,
     graph: DbtGraph,
+    *,
     layer: str,
     asked: list[str],
 ) -> Iterator[AssetEvent]:
-    due = _due(session, graph, layer, asked)
+    due = _due(session, graph, layer=layer, asked=asked)
     before = {i: _version(graph.models[i]) for i in asked}
     outcome = None
     if due:
@@ -97,7 +98,7 @@ def _build(
         )
 
 
-def _due(session: Session, graph: DbtGraph, layer: str, asked: list[str]) -> list[str]:
+def _due(session: Session, graph: DbtGraph, *, layer: str, asked: list[str]) -> list[str]:
     changes = session.changes()
     is_edited = changes.edits.features if layer == FEATURES else changes.edits.models
     if is_edited or (changes.is_new_day and layer != RECORDS):
