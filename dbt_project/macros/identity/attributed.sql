@@ -3,11 +3,17 @@
     `columns` fills the shape's optional columns. A row that does not itself say whom it is about (an order line)
     takes its parent's: `parent` names the model, the shared key, and whether the key is unique there; where it is
     not (the contacts of a case) the earliest row that knows somebody decides. With `after_own` the row's own words
-    come first. `also` brings further columns of a
-    unique parent, for `not_about_a_person`: the condition under which the row is nobody's.
+    come first. `also` brings further columns of a unique parent, for `not_about_a_person`: the condition under which
+    the row is nobody's.
+
+    A model whose rows several events need is read once: `shared_rows` stands before the first event, the parents say
+    `shared: true`, and so does the model's own event.
 
     `batch_id` names the landings that made the row what it is; null where too many may have. -#}
-{% macro attributed(source_name, entity, event_type, columns={}, parent=none, not_about_a_person=none) %}
+{% macro attributed(
+    source_name, entity, event_type, columns={}, parent=none, not_about_a_person=none, shared=false
+) %}
+    {%- set model_name = 'stg_' ~ source_name ~ '__' ~ entity %}
     select
         entity.record_id as event_id,
         {% if not_about_a_person %}case when not coalesce({{ not_about_a_person }}, false) then {% endif -%}
@@ -29,7 +35,7 @@
         {%- elif parent %}coalesce(entity.batch_id || '+' || parent.batch_id, entity.batch_id)
         {%- else %}entity.batch_id
         {%- endif %} as batch_id
-    from {{ ref('stg_' ~ source_name ~ '__' ~ entity) }} as entity
+    from {{ model_name ~ '_rows' if shared else ref(model_name) }} as entity
     {%- if parent %}
     left join (
         {{ parent_rows(parent) }}
@@ -39,10 +45,30 @@
 {%- endmacro %}
 
 
+{#- The rows of a staging model under a name of their own, which an engine computes once however often they are read.
+    Every reading of the model itself ranks its versions and makes its tokens again (the sends of the campaigns: four
+    times). -#}
+{% macro shared_rows(model_name, columns) -%}
+{{ model_name }}_rows as (
+    select
+        record_id,
+        person_record_id,
+        {% for column in columns -%}
+        {{ column }},
+        {% endfor -%}
+        event_at,
+        known_at,
+        landed_at,
+        batch_id
+    from {{ ref(model_name) }}
+)
+{%- endmacro %}
+
+
 {% macro parent_rows(parent) %}
     {%- if parent.is_unique -%}
     select {{ ([parent.key, 'person_record_id', 'landed_at', 'batch_id'] + parent.get('also', [])) | join(', ') }}
-    from {{ ref(parent.model) }}
+    from {{ parent.model ~ '_rows' if parent.shared else ref(parent.model) }}
     {%- else -%}
     select {{ parent.key }}, person_record_id, landed_at
     from (
@@ -54,7 +80,7 @@
                 partition by {{ parent.key }}
                 order by case when person_record_id is null then 1 else 0 end, event_at, record_id
             ) as place
-        from {{ ref(parent.model) }}
+        from {{ parent.model ~ '_rows' if parent.shared else ref(parent.model) }}
     ) as ranked
     where place = 1
     {%- endif -%}

@@ -1,9 +1,9 @@
-with linked as (
-    select * from {{ ref('int_person_records__linked') }}
+with records as (
+    {{ records_of_persons(['person_record_id', 'source', 'country', 'identifiers', 'updated_at']) }}
 ),
 
-held as (
-    {{ unnested_identifiers('linked', ['person_id', 'person_record_id', 'source', 'country', 'updated_at']) }}
+stated as (
+    {{ unnested_identifiers('records', ['person_id', 'person_record_id', 'source', 'country', 'updated_at']) }}
 ),
 
 typed as (
@@ -16,7 +16,7 @@ typed as (
         trim(value) as value,
         case when kind = 'phone' then {{ dialled('value') }} end as typed_number,
         updated_at
-    from held
+    from stated
     where value is not null
 ),
 

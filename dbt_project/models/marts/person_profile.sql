@@ -19,8 +19,8 @@ with contacts as (
     select * from {{ ref('person_contact') }}
 ),
 
-linked as (
-    select * from {{ ref('int_person_records__linked') }}
+records as (
+    {{ records_of_persons(['source']) }}
 ),
 
 links as (
@@ -90,38 +90,57 @@ events as (
 ),
 
 -- A system knows a person by its records, whether or not anything has happened there yet.
-sources as (
+record_counts as (
     select
         person_id,
         source,
-        cast(count(*) as bigint) as records_count,
-        cast(0 as bigint) as events_count,
-        cast(null as {{ engine_type('timestamp') }}) as first_event_at,
-        cast(null as {{ engine_type('timestamp') }}) as last_event_at
-    from linked
+        cast(count(*) as bigint) as records_count
+    from records
     group by person_id, source
-    union all
+),
+
+-- Events are read once, per person and system; a person's own counts are sums of these few rows.
+event_counts as (
     select
         person_id,
         source,
-        cast(0 as bigint) as records_count,
         cast(count(*) as bigint) as events_count,
+        {% for column, condition in counted.items() -%}
+        cast(count(case when {{ condition }} then 1 end) as bigint) as {{ column }},
+        {% endfor -%}
+        -- Whole fen: a sum of doubles would depend on the order of rows.
+        cast(sum(
+            case
+                when event_type = 'order_placed' and detail <> 'cancelled' then cast(round(amount_cny * 100) as bigint)
+            end
+        ) as bigint) as orders_total_fen,
+        max(case when event_type = 'panel_joined' then 1 else 0 end) as panel_member,
+        max(case when event_type = 'person_unsubscribed' then 1 else 0 end) as unsubscribed,
         min(event_at) as first_event_at,
-        max(event_at) as last_event_at
+        max(event_at) as last_event_at,
+        max(case when event_type = 'contact_made' then event_at end) as last_contact_at
     from events
     group by person_id, source
 ),
 
-known as (
+systems as (
     select
-        person_id,
-        source,
-        cast(sum(records_count) as bigint) as records_count,
-        cast(sum(events_count) as bigint) as events_count,
-        min(first_event_at) as first_event_at,
-        max(last_event_at) as last_event_at
-    from sources
-    group by person_id, source
+        coalesce(record_counts.person_id, event_counts.person_id) as person_id,
+        coalesce(record_counts.source, event_counts.source) as source,
+        coalesce(record_counts.records_count, 0) as records_count,
+        coalesce(event_counts.events_count, 0) as events_count,
+        {% for column in counted -%}
+        event_counts.{{ column }},
+        {% endfor -%}
+        event_counts.orders_total_fen,
+        event_counts.panel_member,
+        event_counts.unsubscribed,
+        event_counts.first_event_at,
+        event_counts.last_event_at,
+        event_counts.last_contact_at
+    from record_counts
+    full join event_counts
+        on record_counts.person_id = event_counts.person_id and record_counts.source = event_counts.source
 ),
 
 coverage as (
@@ -132,30 +151,18 @@ coverage as (
         {{ sorted_structs({
             'source': 'source', 'records_count': 'records_count', 'events_count': 'events_count',
             'first_event_at': 'first_event_at', 'last_event_at': 'last_event_at',
-        }) }} as coverage
-    from known
-    group by person_id
-),
-
-journeys as (
-    select
-        person_id,
-        cast(count(*) as bigint) as events_count,
-        {% for column, condition in counted.items() -%}
-        cast(count(case when {{ condition }} then 1 end) as bigint) as {{ column }},
+        }) }} as coverage,
+        cast(sum(events_count) as bigint) as events_count,
+        {% for column in counted -%}
+        cast(sum({{ column }}) as bigint) as {{ column }},
         {% endfor -%}
-        -- Whole fen: a sum of doubles would depend on the order of rows.
-        cast(sum(
-            case
-                when event_type = 'order_placed' and detail <> 'cancelled' then cast(round(amount_cny * 100) as bigint)
-            end
-        ) as double) / 100 as orders_total_cny,
-        max(case when event_type = 'panel_joined' then 1 else 0 end) as panel_member,
-        max(case when event_type = 'person_unsubscribed' then 1 else 0 end) as unsubscribed,
-        min(event_at) as first_event_at,
-        max(event_at) as last_event_at,
-        max(case when event_type = 'contact_made' then event_at end) as last_contact_at
-    from events
+        cast(sum(orders_total_fen) as double) / 100 as orders_total_cny,
+        max(panel_member) as panel_member,
+        max(unsubscribed) as unsubscribed,
+        min(first_event_at) as first_event_at,
+        max(last_event_at) as last_event_at,
+        max(last_contact_at) as last_contact_at
+    from systems
     group by person_id
 ),
 
@@ -190,8 +197,8 @@ final as (
             'employee': 'customers.is_employee',
             'vip': "customers.tier = 'vip'",
             'former_customer': "customers.status = 'closed'",
-            'experience_officer': 'journeys.panel_member = 1',
-            'unsubscribed': 'journeys.unsubscribed = 1',
+            'experience_officer': 'coverage.panel_member = 1',
+            'unsubscribed': 'coverage.unsubscribed = 1',
         }) }} as tags,
         coalesce(coverage.records_count, 0) as records_count,
         {% for column in counted_kinds -%}
@@ -200,21 +207,20 @@ final as (
         coalesce(households.households_count, 0) as households_count,
         coalesce(coverage.sources_count, 0) as sources_count,
         coverage.coverage,
-        coalesce(journeys.events_count, 0) as events_count,
+        coalesce(coverage.events_count, 0) as events_count,
         {% for column in counted -%}
-        coalesce(journeys.{{ column }}, 0) as {{ column }},
+        coalesce(coverage.{{ column }}, 0) as {{ column }},
         {% endfor -%}
-        coalesce(journeys.orders_total_cny, 0) as orders_total_cny,
-        journeys.first_event_at,
-        journeys.last_event_at,
-        journeys.last_contact_at
+        coalesce(coverage.orders_total_cny, 0) as orders_total_cny,
+        coverage.first_event_at,
+        coverage.last_event_at,
+        coverage.last_contact_at
     from contacts
     left join customers on contacts.person_id = customers.person_id
     left join consents on contacts.person_id = consents.person_id
     left join households on contacts.person_id = households.person_id
     left join kinds on contacts.person_id = kinds.person_id
     left join coverage on contacts.person_id = coverage.person_id
-    left join journeys on contacts.person_id = journeys.person_id
 )
 
 select * from final

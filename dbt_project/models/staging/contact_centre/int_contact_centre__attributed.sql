@@ -1,9 +1,11 @@
-{%- set contact = {'model': 'stg_contact_centre__contacts', 'key': 'contact_id', 'is_unique': true} -%}
-{%- set case = {'model': 'stg_contact_centre__contacts', 'key': 'case_id'} -%}
+{%- set contact = {'model': 'stg_contact_centre__contacts', 'key': 'contact_id', 'is_unique': true, 'shared': true} -%}
+{%- set case = {'model': 'stg_contact_centre__contacts', 'key': 'case_id', 'shared': true} -%}
 {%- set own_or_case = dict(case, after_own=true) -%}
+with {{ shared_rows('stg_contact_centre__contacts', ['contact_id', 'case_id', 'channel', 'reason_code', 'order_id']) }}
+
 {{ attributed('contact_centre', 'contacts', 'contact_made', {
     'channel': 'channel', 'detail': 'reason_code', 'order_id': 'order_id', 'case_id': 'case_id',
-}) }}
+}, shared=true) }}
 union all
 {{ attributed('contact_centre', 'transfers', 'contact_transferred', {
     'detail': 'to_desk', 'case_id': 'case_id',

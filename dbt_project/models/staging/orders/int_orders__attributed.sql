@@ -1,7 +1,9 @@
-{%- set order = {'model': 'stg_orders__orders', 'key': 'order_id', 'is_unique': true} -%}
+{%- set order = {'model': 'stg_orders__orders', 'key': 'order_id', 'is_unique': true, 'shared': true} -%}
+with {{ shared_rows('stg_orders__orders', ['order_id', 'sales_channel', 'order_status', 'order_total_cny']) }}
+
 {{ attributed('orders', 'orders', 'order_placed', {
     'channel': 'sales_channel', 'detail': 'order_status', 'order_id': 'order_id', 'amount_cny': 'order_total_cny',
-}) }}
+}, shared=true) }}
 union all
 {{ attributed('orders', 'order_lines', 'product_ordered', {
     'order_id': 'order_id', 'product_category': 'product_category', 'amount_cny': 'line_total_cny',
