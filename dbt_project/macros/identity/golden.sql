@@ -147,6 +147,12 @@
 {% macro cleaned(column) %}nullif(trim({{ column }}), ''){% endmacro %}
 
 
+{#- The columns that golden() reads of an attribute, beside the record's own. -#}
+{% macro golden_inputs(attribute) %}
+    {{ return(var('survivorship')[attribute].columns + [attribute ~ '_key', attribute ~ '_is_valid']) }}
+{% endmacro %}
+
+
 {#- The columns that golden() gives of an attribute, after the person. -#}
 {% macro golden_columns(attribute) %}
     {%- set columns = var('survivorship')[attribute].columns | list -%}

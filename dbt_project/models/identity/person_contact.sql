@@ -8,7 +8,18 @@
     'gender': 'gender',
 } -%}
 with linked as (
-    select * from {{ ref('int_person_records__linked') }}
+    -- Only what is read below: the engine holds these rows for all attributes, and the lists of identifiers are wide.
+    select
+        person_id,
+        person_record_id,
+        source,
+        {% for attribute in read_as -%}
+        {% for column in golden_inputs(attribute) -%}
+        {{ column }},
+        {% endfor -%}
+        {% endfor -%}
+        updated_at
+    from {{ ref('int_person_records__linked') }}
 ),
 
 {% for attribute, runner_up in read_as.items() -%}
