@@ -6,12 +6,16 @@ threads and as much memory. What the script leaves out is what the lake is for: 
 quarantine with reasons, checks, a second run that redoes only what changed; the ratio is the price of that. Checks and
 the feature store's files are not in either.
 
+A world of a tenth of the persons (`--quick`: a fifth) is run first. From both follows how each layer grows: the
+exponent of its seconds over the persons, beside 1 for a layer that grows as its input does.
+
 The physical limit of landing is decompressing and parsing the inputs, which the last figure measures: nothing that
 reads them on this machine with this engine can be faster. For the other layers it is the same engine's own scan, join
 and write of the same columns: the script, less what of its own it wastes.
 """
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -24,7 +28,9 @@ from typing import Any
 from benchmarks.figures import Figure, main, say
 from benchmarks.machine import ROOT
 
-PERSONS, QUICK_PERSONS, DAYS, SEED = 100_000, 5_000, 180, 7
+#: Persons of the small and of the large world.
+SIZES, QUICK_SIZES = (10_000, 100_000), (1_000, 5_000)
+DAYS, SEED = 180, 7
 MEMORY_LIMIT = "4GB"
 #: Our layer -> the script's step that does the same work, and the highest ratio we accept.
 LAYERS: Mapping[str, tuple[str, float]] = {
@@ -35,11 +41,19 @@ LAYERS: Mapping[str, tuple[str, float]] = {
     "features": ("window", 4.0),
 }
 BY_HAND = "DuckDB by hand"
+#: Above this a layer does work that grows faster than the lake: a comparison of all pairs, a spill to disk.
+LINEAR, MAX_EXPONENT = "linear growth", 1.3
 
 
 def measure(quick: bool) -> Sequence[Figure]:
-    """Make the world, run the script and the lake on it, each in a process of its own."""
-    persons = QUICK_PERSONS if quick else PERSONS
+    """Run the script and the lake on a small and on a large world, each in a process of its own."""
+    sizes = QUICK_SIZES if quick else SIZES
+    (small, _), (large, by_hand) = (run_world(persons) for persons in sizes)
+    return [*figures(large, by_hand), *growth(small["seconds"], large["seconds"], factor=sizes[1] / sizes[0])]
+
+
+def run_world(persons: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Make a world; what the lake and what the script printed of it."""
     with tempfile.TemporaryDirectory(prefix="lake-bench-") as folder:
         home = Path(folder) / "lake"
         started = time.perf_counter()
@@ -51,7 +65,17 @@ def measure(quick: bool) -> Sequence[Figure]:
         say(f"by hand: {sum(hand['seconds'].values()) - hand['seconds']['read']:.1f} s")
         ours = run("benchmarks.measured.our_run", home)
         say(f"the lake: {sum(ours['seconds'].values()):.1f} s")
-    return figures(ours, hand)
+    return ours, hand
+
+
+def growth(small: Mapping[str, float], large: Mapping[str, float], *, factor: float) -> list[Figure]:
+    """How the seconds of each layer grow with the persons, of which the large world has `factor` times as many."""
+    seconds = {layer: (small[layer], large[layer]) for layer in LAYERS}
+    seconds["whole run"] = sum(small.values()), sum(large.values())
+    return [
+        Figure(f"growth of {name}", "exponent", math.log(after / before, factor), 1.0, LINEAR, MAX_EXPONENT)
+        for name, (before, after) in seconds.items()
+    ]
 
 
 def figures(ours: Mapping[str, Any], hand: Mapping[str, Any]) -> list[Figure]:
