@@ -1,7 +1,7 @@
 """The dbt-duckdb plugin: prepares the connection, registers the lake, and writes models as Delta tables (ADR 12).
 
-dbt-duckdb loads the class `Plugin` (profiles.yml). What is written, and how much of it changed, is kept in `WRITES`
-for the caller of dbt. How a model is written is decided by the materializations in macros/materializations.
+dbt-duckdb loads the class `Plugin` (profiles.yml). `WRITES` says what each model
+wrote, for the caller of dbt. How a model is written is decided by the materializations in macros/materializations.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,10 @@ _ROWS = "model_rows"
 
 @dataclass(frozen=True)
 class Write:
-    """What one model did to its table. `rows` were written; 0, and the version of before, where nothing changed."""
+    """What one model did to its table: the rows written and the version they made.
+
+    Where nothing changed, `rows` is 0 and `version` the one the table had before.
+    """
 
     table: str
     mode: str
@@ -93,7 +96,7 @@ class Plugin(BasePlugin):
 
 
 class ModelRowsError(LakeError):
-    """A model's rows break what the model promises; nothing was written."""
+    """A model's rows break what the model promises. Nothing was written."""
 
 
 def _write(cursor: duckdb.DuckDBPyConnection, target: _Target, mode: str) -> Write:
@@ -107,15 +110,15 @@ def _write(cursor: duckdb.DuckDBPyConnection, target: _Target, mode: str) -> Wri
 
 def _create(cursor: duckdb.DuckDBPyConnection, target: _Target) -> Write:
     """Stream the whole query: a first load never has to fit in memory."""
-    counted = [0]
-    reader = _reader(cursor, f"select * from {target.query}", target, counted)
+    row_count = [0]
+    reader = _reader(cursor, f"select * from {target.query}", target, row_count)
     writer.overwrite(
         target.table,
         reader,
         partition_by=list(target.partition_by) or None,
         configuration=_statistics(reader.schema, target.personal),
     )
-    return Write(target.table, "create", counted[0], table_version(target.table))
+    return Write(target.table, "create", row_count[0], table_version(target.table))
 
 
 def _statistics(schema: pa.Schema, personal: tuple[str, ...]) -> dict[str, str]:
@@ -130,11 +133,11 @@ def _mirror(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     """The table becomes the query's rows; no version where it holds exactly these already."""
     total = _materialise(cursor, target)
     if _columns(cursor, _ROWS) == _columns(cursor, scan(target.table)):
-        (held,) = _one(cursor, f"select count(*) from {scan(target.table)}")
-        (fresh,) = _one(
+        (existing_rows,) = _one(cursor, f"select count(*) from {scan(target.table)}")
+        (new_rows,) = _one(
             cursor, f"select count(*) from (select * from {_ROWS} except all select * from {scan(target.table)})"
         )
-        if held == total and fresh == 0:
+        if existing_rows == total and new_rows == 0:
             return 0
     reader = _reader(cursor, f"select * from {_ROWS}", target)
     writer.overwrite(target.table, reader, partition_by=list(target.partition_by) or None)
@@ -149,7 +152,7 @@ def _append(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
 
 
 def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
-    """Insert and update what differs. Only new keys: an append, which rewrites no file of the table."""
+    """Insert and update the rows that differ. Where all keys are new, append: that rewrites no file of the table."""
     keys = target.unique_key
     if not keys:
         raise ModelRowsError(f"{target.table} is merged but has no unique_key", cure="configure a unique_key")
@@ -160,21 +163,21 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
             f"{target.table}: {total - distinct} of {total} rows repeat a key ({', '.join(keys)})",
             cure="make the model's query unique on its unique_key",
         )
-    on = " and ".join(f"held.{key} = fresh.{key}" for key in keys)
-    there = _columns(cursor, scan(target.table))
+    on = " and ".join(f"target.{key} = fresh.{key}" for key in keys)
+    existing = _columns(cursor, scan(target.table))
     same = " and ".join(
-        f'held."{name}" is not distinct from fresh."{name}"' if name in there else f'fresh."{name}" is null'
+        f'target."{name}" is not distinct from fresh."{name}"' if name in existing else f'fresh."{name}" is null'
         for name in _columns(cursor, _ROWS)
     )
     cursor.execute(
         f"""create or replace temp table changed_rows as
-            select fresh.*, held.{keys[0]} is not null as is_there
-            from {_ROWS} as fresh left join {scan(target.table)} as held on {on}
-            where held.{keys[0]} is null or not ({same})"""
+            select fresh.*, target.{keys[0]} is not null as is_update
+            from {_ROWS} as fresh left join {scan(target.table)} as target on {on}
+            where target.{keys[0]} is null or not ({same})"""
     )
-    changed, updated = _one(cursor, "select count(*), count(*) filter (where is_there) from changed_rows")
+    changed, updated = _one(cursor, "select count(*), count(*) filter (where is_update) from changed_rows")
     if changed:
-        reader = _reader(cursor, "select * exclude (is_there) from changed_rows", target)
+        reader = _reader(cursor, "select * exclude (is_update) from changed_rows", target)
         if updated:
             writer.merge(target.table, reader, list(keys))
         else:
@@ -191,10 +194,10 @@ def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> i
         return 0
     predicate = " and ".join(_in_list(cursor, name) for name in target.partition_by)
     if _columns(cursor, _ROWS) == _columns(cursor, scan(target.table)):
-        held_rows = f"select * from {scan(target.table)} where {predicate}"
-        (held,) = _one(cursor, f"select count(*) from ({held_rows})")
-        (fresh,) = _one(cursor, f"select count(*) from (select * from {_ROWS} except all {held_rows})")
-        if held == total and fresh == 0:
+        existing = f"select * from {scan(target.table)} where {predicate}"
+        (existing_rows,) = _one(cursor, f"select count(*) from ({existing})")
+        (new_rows,) = _one(cursor, f"select count(*) from (select * from {_ROWS} except all {existing})")
+        if existing_rows == total and new_rows == 0:
             return 0
     writer.overwrite(target.table, _reader(cursor, f"select * from {_ROWS}", target), predicate=predicate)
     return total
@@ -225,7 +228,7 @@ def _one(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
 
 
 def _reader(
-    cursor: duckdb.DuckDBPyConnection, sql: str, target: _Target, counted: list[int] | None = None
+    cursor: duckdb.DuckDBPyConnection, sql: str, target: _Target, row_count: list[int] | None = None
 ) -> pa.RecordBatchReader:
     """The rows as Arrow batches; a null where the contract has none stops the write before it is committed."""
     source: pa.RecordBatchReader = cursor.sql(sql).to_arrow_reader(_BATCH_ROWS)
@@ -237,8 +240,8 @@ def _reader(
                     raise ModelRowsError(
                         f"{target.table}: {name} is null in some rows", cure="correct the model or its contract"
                     )
-            if counted is not None:
-                counted[0] += batch.num_rows
+            if row_count is not None:
+                row_count[0] += batch.num_rows
             yield batch
 
     return pa.RecordBatchReader.from_batches(source.schema, batches())

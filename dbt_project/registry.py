@@ -1,7 +1,7 @@
-"""What a fresh ":memory:" DuckDB has to know of the lake before dbt asks: one view per Delta table.
+"""Registers the lake in a new ":memory:" DuckDB before dbt reads it: one view per Delta table.
 
-Bronze views have exactly the contract's columns: a column the contract gained since the last landing, or a whole
-table that has never landed (a failed source, a world that fills only some entities), reads as typed nulls or no rows.
+A bronze view has exactly the columns of the contract. A column that the contract gained since the last landing reads as
+typed nulls. A table that has never landed (a failed source, a world that fills only some entities) reads as no rows.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from lake.sql.text import quoted
 from lake.sql.types import duckdb_type
 from lake.tables import list_tables, scan, table_exists
 
-#: Zones that dbt models read and write; quarantine and ops are nobody's input here.
+#: Zones that dbt models read and write. No model reads quarantine or ops.
 MODEL_ZONES = ("identity", "marts", "features")
 
 
@@ -51,8 +51,8 @@ def _bronze(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
     if not table_exists(entity.table):
         nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {quoted(column.name)}" for column in wanted)
         return f"select {nulls} where false"
-    there = {row[0] for row in connection.execute(f"describe select * from {scan(entity.table)}").fetchall()}
+    existing = {row[0] for row in connection.execute(f"describe select * from {scan(entity.table)}").fetchall()}
     columns = ", ".join(
-        quoted(c.name) if c.name in there else f"cast(null as {c.duckdb_type}) as {quoted(c.name)}" for c in wanted
+        quoted(c.name) if c.name in existing else f"cast(null as {c.duckdb_type}) as {quoted(c.name)}" for c in wanted
     )
     return f"select {columns} from {scan(entity.table)}"

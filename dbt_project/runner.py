@@ -52,7 +52,7 @@ class NodeResult:
 
     @property
     def ok(self) -> bool:
-        """Whether it stops nothing: a warning does not."""
+        """Whether the node lets the run go on. A warning does."""
         return self.status in _SUCCESSES
 
 
@@ -67,7 +67,7 @@ class DbtResult:
 
     @property
     def failed(self) -> list[NodeResult]:
-        """Nodes that failed; skipped ones are their consequence."""
+        """The nodes that failed. A skipped node is a consequence and not among them."""
         return [node for node in self.nodes if not node.ok and node.status != "skipped"]
 
     @property
@@ -101,7 +101,7 @@ def run_dbt(
     Raises:
         DbtError: the project does not parse, or, with `check`, a node failed.
     """
-    arguments = [command, *_listed("--select", select), *_listed("--exclude", exclude)]
+    arguments = [command, *_option("--select", select), *_option("--exclude", exclude)]
     if full_refresh and command in ("build", "run"):
         arguments.append("--full-refresh")
     if not unit_tests and command in ("build", "test"):
@@ -179,7 +179,7 @@ def _invoke(arguments: list[str], extra: Mapping[str, Any]) -> tuple[tuple[NodeR
 
 
 def _parse(variables: str, *, write: bool = False) -> "Manifest":
-    """The project parsed: once in a process as long as no file, contract or variable changes."""
+    """The parsed project. It is parsed once per process while no file, contract or variable changes."""
     sources = write_sources(Path(environment()["LAKE_DBT_SOURCES"]))
     read_by_dbt = (*PROJECT.rglob("*"), *compiled_models_path().glob("*.sql"))
     files = sorted((str(p), p.stat().st_mtime_ns) for p in read_by_dbt if p.suffix in (".sql", ".yml"))
@@ -191,7 +191,7 @@ def _parse(variables: str, *, write: bool = False) -> "Manifest":
 
 
 def _dbt(arguments: list[str], variables: str, *, manifest: "Manifest | None" = None, write: bool = False) -> Any:
-    """One invocation of dbt; its result, or DbtError where it could not even start."""
+    """Invoke dbt once and return its result. Raises DbtError where dbt could not even start."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
@@ -233,7 +233,7 @@ def _nodes(result: Any) -> tuple[NodeResult, ...]:
     )
 
 
-def _listed(flag: str, words: str | Iterable[str] | None) -> list[str]:
+def _option(flag: str, words: str | Iterable[str] | None) -> list[str]:
     if words is None:
         return []
     return [flag, *([words] if isinstance(words, str) else words)]

@@ -3,8 +3,8 @@
     python -m dbt_project.scaffold <source>
 
 One model per entity and `_<source>__models.yml` (grain, columns, classification of personal ones, tests of keys and
-of relations by column name). Files that are there are left alone: from here on they are edited by hand, and a test
-holds them to the contract. The two `int_` models, which say who an event is about, are for people to write.
+of relations by column name). Existing files are left alone: they are edited by hand from then on, and a test compares
+them with the contract. The two `int_` models, which say who an event is about, are written by hand.
 """
 
 import sys
@@ -53,7 +53,7 @@ def model_name(entity: Entity) -> str:
 
 
 def identity_columns(entity: Entity) -> list[str]:
-    """The columns by which a row says who somebody is; none where no identifier or name is among them."""
+    """The columns by which a row says who somebody is. Empty where none of them is an identifier or a name."""
     names = [
         c.name
         for c in entity.columns
@@ -64,7 +64,7 @@ def identity_columns(entity: Entity) -> list[str]:
 
 
 def write_staging(contract: Contract, root: Path = STAGING) -> list[Path]:
-    """Write what is missing of a source's staging folder; returns the new files."""
+    """Write the missing files of a source's staging folder and return them."""
     folder = root / contract.source
     folder.mkdir(parents=True, exist_ok=True)
     files = {folder / f"{model_name(entity)}.sql": _sql(entity) for entity in contract.entities.values()}

@@ -1,7 +1,7 @@
 """The dbt sources, derived from the contracts: one yml per source, written before dbt parses, never committed.
 
 A contract says everything about a source once; this is its translation into dbt's words (columns, types,
-classification, owner, freshness). The same module says under which name dbt finds a bronze table.
+classification, owner, freshness, order of versions). `relation_name` is the name under which dbt finds a bronze table.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def relation_name(entity: Entity) -> str:
 def write_sources(folder: Path) -> str:
     """Write one yml per source into `folder`.
 
-    Returns a digest of all of them: while it stays, nothing has to be parsed again.
+    An unchanged file is not written. Returns a digest of all files: while it is the same, dbt need not parse again.
     """
     texts = {
         f"_{contract.source}__sources.yml": yaml.safe_dump(

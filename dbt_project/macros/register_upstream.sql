@@ -55,11 +55,11 @@
 
 
 {% macro relation_is_registered(relation) %}
-    {%- set found = run_query(
+    {%- set views = run_query(
         "select count(*) from duckdb_views() where schema_name = '" ~ relation.schema
         ~ "' and view_name = '" ~ relation.identifier ~ "'"
     ) -%}
-    {{ return(found.rows[0][0] > 0) }}
+    {{ return(views.rows[0][0] > 0) }}
 {% endmacro %}
 
 

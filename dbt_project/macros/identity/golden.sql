@@ -3,7 +3,7 @@
 
     `relation` has a row per record: person_id, person_record_id, source, updated_at, the attribute's columns,
     `<attribute>_key` (the value in comparable form; null is no value) and `<attribute>_is_valid`. `runner_up` is how
-    the value reads as one text; without it none is told. -#}
+    the value reads as one text; without it, no runner-up is given. -#}
 {% macro golden(relation, attribute, runner_up=none) %}
     {%- set rule = var('survivorship')[attribute] -%}
     {%- set order = survivorship_order(rule.criteria) -%}
@@ -102,7 +102,7 @@
     {%- for criterion in criteria -%}
         {%- if criterion not in known -%}
             {% do exceptions.raise_compiler_error(
-                criterion ~ ' is no criterion of the survivorship table; there are ' ~ known | join(', ')
+                criterion ~ ' is no criterion of the survivorship table; the criteria are ' ~ known | join(', ')
             ) %}
         {%- endif -%}
         {%- for column, direction in known[criterion].items() -%}

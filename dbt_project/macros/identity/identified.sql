@@ -7,7 +7,7 @@
     is `keyed`: its newest version counts, and is dated by its own clock. -#}
 {% macro identified(source_name, entities, columns, keyed=false, where=none) %}
     {%- for entity in entities %}
-    {%- set there = source_columns(source_name, entity) -%}
+    {%- set existing_columns = source_columns(source_name, entity) -%}
     {%- set pairs = identifier_columns(source_name, entity) -%}
     {%- set model_name = 'stg_' ~ source_name ~ '__' ~ entity %}
     select
@@ -16,7 +16,7 @@
         cast('{{ source_name }}' as {{ dbt.type_string() }}) as source,
         {{ 'updated_at' if keyed else 'known_at' }} as updated_at,
         {% for text in person_texts() -%}
-        cast({{ columns[text] if columns.get(text) in there else 'null' }} as {{ dbt.type_string() }}) as {{ text }},
+        cast({{ columns[text] if columns.get(text) in existing_columns else 'null' }} as {{ dbt.type_string() }}) as {{ text }},
         {% endfor -%}
         {{ identifiers(pairs) }} as identifiers,
         known_at,
@@ -41,12 +41,12 @@
 
 {#- {kind: column} of an entity's identifiers, as its contract says; empty while dbt parses. -#}
 {% macro identifier_columns(source_name, entity) %}
-    {%- set found = {} -%}
+    {%- set columns = {} -%}
     {%- set node = source_node(source_name, entity) -%}
     {%- if node -%}
         {%- for column in node.columns.values() if column.config.meta.identifier_kind -%}
-            {%- do found.update({column.config.meta.identifier_kind: column.name}) -%}
+            {%- do columns.update({column.config.meta.identifier_kind: column.name}) -%}
         {%- endfor -%}
     {%- endif -%}
-    {{ return(dict(found.items() | sort)) }}
+    {{ return(dict(columns.items() | sort)) }}
 {% endmacro %}

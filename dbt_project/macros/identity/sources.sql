@@ -1,4 +1,4 @@
-{#- The sources there are, found by their contracts and handed over with every call (dbt_project/runner.py). -#}
+{#- All sources: dbt_project/runner.py finds their contracts and passes their names with every call. -#}
 {% macro discovered_sources() %}
     {{ return(var('sources')) }}
 {% endmacro %}

@@ -1,4 +1,4 @@
-{#- `append`, `merge` on unique_key (rows that are already there as they are cost nothing), or `insert_overwrite`
+{#- `append`, `merge` on unique_key (rows that the table has already are not written), or `insert_overwrite`
     of the partitions the query touches. A first run, or --full-refresh, writes the whole table. -#}
 {% materialization incremental, adapter='duckdb' -%}
     {%- set strategy = config.get('incremental_strategy') or ('merge' if config.get('unique_key') else 'append') -%}

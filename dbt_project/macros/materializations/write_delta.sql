@@ -53,9 +53,9 @@
 {#- Whether a table has all columns of its model's contract. One that a column was added to since is merged with the
     whole query once, so that the column is filled for old rows too. -#}
 {% macro holds_every_column(relation) %}
-    {%- set held = [] -%}
+    {%- set existing_columns = [] -%}
     {%- for row in run_query('describe select * from ' ~ relation).rows -%}
-        {%- do held.append(row[0]) -%}
+        {%- do existing_columns.append(row[0]) -%}
     {%- endfor -%}
-    {{ return(model.columns.keys() | reject('in', held) | list | length == 0) }}
+    {{ return(model.columns.keys() | reject('in', existing_columns) | list | length == 0) }}
 {% endmacro %}
