@@ -14,6 +14,7 @@ import duckdb
 from contracts.contract_file import Column, Entity
 from contracts.errors import LakeError
 from lake.sql.connections import connect
+from lake.sql.rows import single_value
 from lake.sql.text import literal, quoted
 from lake.sql.types import ENGINE_TYPES, duckdb_type
 
@@ -228,8 +229,7 @@ def engine() -> duckdb.DuckDBPyConnection:
         EngineError: this DuckDB hashes otherwise: it would take every row that comes again for a new one.
     """
     connection = connect()
-    sample_hash = connection.execute(f"select {reduce(_xor, (f'hash({value})' for value in _SAMPLE))}").fetchone()
-    if sample_hash is None or sample_hash[0] != _SAMPLE_HASH:
+    if single_value(connection, f"select {reduce(_xor, (f'hash({value})' for value in _SAMPLE))}") != _SAMPLE_HASH:
         connection.close()
         raise EngineError(
             f"DuckDB {duckdb.__version__} hashes values otherwise than the version bronze was landed with",

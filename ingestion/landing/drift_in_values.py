@@ -9,9 +9,13 @@ import duckdb
 from contracts.contract_file import Entity
 from ingestion.landing import drift
 from ingestion.landing.drift import EVIDENCE_ROWS, MAX_BROKEN_SHARE, DriftError
-from ingestion.landing.staging import ESCAPED, UNREADABLE, Staged
+from ingestion.landing.staging import ESCAPED, REFUSED, UNREADABLE, Staged
+from lake.sql.rows import has_rows
+from lake.sql.scratch import Computation
 from lake.sql.text import literal
 from lake.tables import scan, table_exists
+
+_FIND_CHANGES = Computation("find files of another shape", reads=(REFUSED,))
 
 
 def changes(
@@ -22,14 +26,15 @@ def changes(
     A batch of a stream is no file: twenty bad messages of one device must not stop all others, so that its records
     are refused one by one; only a column that none of them has any more counts.
     """
-    faults = {} if is_stream else _common_faults(connection, entity, staged)
-    return faults | _gone_columns(connection, entity, staged)
+    with _FIND_CHANGES.on(connection):
+        faults = {} if is_stream else _common_faults(connection, entity, staged)
+        return faults | _gone_columns(connection, entity, staged)
 
 
 def _gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
     """Files of JSON no record of which has a required column any more."""
     required = _rules(staged, "missing_required")
-    if not required or not connection.execute("select 1 from refused where keys is not null limit 1").fetchone():
+    if not required or not has_rows(connection, "from refused where keys is not null"):
         return {}
     with_good = f"select source_file from {staged.scan()}" if staged.files else "select null where false"
     rows = connection.execute(
@@ -58,7 +63,7 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
     faulty = f"verdict in ({', '.join(map(str, [UNREADABLE, ESCAPED, *typed]))})"
     fault = f"case when verdict = {ESCAPED} then {UNREADABLE} else verdict end"
     many = f"select source_file from refused where {faulty} group by source_file, {fault} having count(*) > {least}"
-    if not connection.execute(f"{many} limit 1").fetchone():
+    if not has_rows(connection, many):
         return {}
     news = "true"
     if table_exists(entity.quarantine_table):

@@ -14,8 +14,10 @@ import numpy.typing as npt
 from contracts.contract_file import Entity
 from ingestion.connectors.base import Overlap
 from ingestion.landing import versions
-from ingestion.landing.staging import Staged
+from ingestion.landing.staging import DUPLICATES, REFUSED, Staged
 from lake.data_files import may_hold
+from lake.sql.rows import single_row, single_value
+from lake.sql.scratch import Computation, Scratch, ScratchTable
 from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan, table_exists
 
@@ -23,6 +25,19 @@ Hashes = npt.NDArray[np.int64]
 
 #: Hashes compared at once: 8 bytes each, sorted by NumPy in half the CPU of a grouping by DuckDB.
 PASS_ROWS = 16_000_000
+#: Contents of good rows, and ids of rejected ones, that the lake has from earlier batches.
+_KNOWN_CONTENTS = ScratchTable("known_contents", {"record_id": "varchar", "content_hash": "bigint"})
+_KNOWN_REFUSED = ScratchTable("known_refused", {"refused_id": "varchar"})
+#: The duplicates with their content: the second and later ones of the batch, and all that bronze has.
+_COPIES = ScratchTable("copies", {**DUPLICATES.columns, **_KNOWN_CONTENTS.columns, "is_known": "boolean"})
+_FIND_GOOD = Computation(
+    "find the duplicates of good rows",
+    reads=(versions.BURIED,),
+    makes=(DUPLICATES, _KNOWN_CONTENTS),
+    inner=(_COPIES,),
+)
+_FIND_REFUSED = Computation("find the duplicates of rejected rows", makes=(_KNOWN_REFUSED,), changes=(REFUSED,))
+_COUNT_KNOWN = Computation("count the known contents by batch", reads=(_KNOWN_CONTENTS, _KNOWN_REFUSED))
 
 
 @dataclass(frozen=True)
@@ -49,7 +64,7 @@ class Doubles:
 def find_doubles(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, with_quarantine: bool = True
 ) -> Doubles:
-    """Fill the table `doubles` (filename, file_row_number) with the good rows of a batch to leave out.
+    """Make the table `DUPLICATES` of the good rows of a batch to leave out.
 
     Refused rows are compared with each other and with the open quarantine: `refused` keeps one of each that it lacks.
     """
@@ -64,37 +79,47 @@ def find_doubles(
 def _good_doubles(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, has_deleted: bool
 ) -> Doubles:
-    connection.execute("create or replace temp table doubles (filename varchar, file_row_number bigint)")
-    connection.execute("create or replace temp table known_contents (record_id varchar, content_hash bigint)")
-    # What came back after a delete is known later than its content says.
-    here = _rows_of_that_time(entity, staged, ("event_at",) if has_deleted else ("event_at", "known_at"))
-    doubtful = np.concatenate(list(_doubtful(connection, staged, here)) or [np.empty(0, np.int64)])
-    if not len(doubtful):
-        return Doubles(0, 0, 0)
-    connection.register("doubtful", {"content_hash": doubtful})
-    if here is not None:
-        connection.execute(
-            f"""insert into known_contents select distinct record_id, content_hash
-                from (select record_id, content_hash, known_at from {here}
-                    and content_hash in (select content_hash from doubtful))
-                {versions.SINCE_DELETED if has_deleted else ""}"""
-        )
-    connection.execute(
-        f"""create or replace temp table doubles as
-            select filename, file_row_number, record_id, content_hash, is_known from (
+    with _FIND_GOOD.on(connection) as scratch:
+        scratch.make_empty(DUPLICATES)
+        scratch.make_empty(_KNOWN_CONTENTS)
+        # What came back after a delete is known later than its content says.
+        here = _rows_of_that_time(entity, staged, ("event_at",) if has_deleted else ("event_at", "known_at"))
+        doubtful = np.concatenate(list(_doubtful(connection, staged, here)) or [np.empty(0, np.int64)])
+        if not len(doubtful):
+            return Doubles(0, 0, 0)
+        connection.register("doubtful", {"content_hash": doubtful})
+        if here is not None:
+            scratch.insert(
+                _KNOWN_CONTENTS,
+                f"""select distinct record_id, content_hash
+                    from (select record_id, content_hash, known_at from {here}
+                        and content_hash in (select content_hash from doubtful))
+                    {versions.SINCE_DELETED if has_deleted else ""}""",
+            )
+        found = _copies(scratch, staged)
+        connection.unregister("doubtful")
+    return found
+
+
+def _copies(scratch: Scratch, staged: Staged) -> Doubles:
+    """Make `DUPLICATES` of the rows whose content is among the doubtful ones."""
+    scratch.make(
+        _COPIES,
+        f"""select filename, file_row_number, record_id, content_hash, is_known from (
                 select s.filename, s.file_row_number, s.record_id, s.content_hash, k.record_id is not null as is_known,
                     row_number() over (partition by s.record_id, s.content_hash
                         order by s.filename, s.file_row_number) as copy
                 from (select * from {staged.scan()} where content_hash in (select content_hash from doubtful)) s
                     left join known_contents k using (record_id, content_hash))
-            where is_known or copy > 1"""
+            where is_known or copy > 1""",
     )
-    connection.unregister("doubtful")
-    rows, known, rows_known = connection.execute(
+    scratch.insert(DUPLICATES, "select filename, file_row_number from copies")
+    rows, known, rows_known = single_row(
+        scratch.connection,
         """select count(*), count(distinct (record_id, content_hash)) filter (where is_known),
                count(*) filter (where is_known)
-           from doubles"""
-    ).fetchone() or (0, 0, 0)
+           from copies""",
+    )
     return Doubles(known, rows - rows_known, rows_known - known)
 
 
@@ -133,44 +158,46 @@ def _doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged, here: str |
 
 
 def _refused_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Doubles:
-    connection.execute("create or replace temp table known_refused (refused_id varchar)")
-    if not staged.refused:
-        return Doubles(0, 0, 0)
-    if table_exists(entity.quarantine_table):
-        connection.execute(
-            f"""insert into known_refused select distinct refused_id from {scan(entity.quarantine_table)}
-                where batch_id <> {literal(staged.batch_id)} and refused_id in (select refused_id from refused)"""
+    with _FIND_REFUSED.on(connection) as scratch:
+        scratch.make_empty(_KNOWN_REFUSED)
+        if not staged.refused:
+            return Doubles(0, 0, 0)
+        if table_exists(entity.quarantine_table):
+            scratch.insert(
+                _KNOWN_REFUSED,
+                f"""select distinct refused_id from {scan(entity.quarantine_table)}
+                    where batch_id <> {literal(staged.batch_id)} and refused_id in (select refused_id from refused)""",
+            )
+        row = single_row(
+            connection,
+            """select count(*) filter (where is_known), coalesce(sum(copies - 1) filter (where not is_known), 0),
+                   coalesce(sum(copies - 1) filter (where is_known), 0)
+               from (select refused_id in (select refused_id from known_refused) as is_known, count(*) as copies
+                     from refused group by refused_id)""",
         )
-    row = connection.execute(
-        """select count(*) filter (where is_known), coalesce(sum(copies - 1) filter (where not is_known), 0),
-               coalesce(sum(copies - 1) filter (where is_known), 0)
-           from (select refused_id in (select refused_id from known_refused) as is_known, count(*) as copies
-                 from refused group by refused_id)"""
-    ).fetchone() or (0, 0, 0)
-    connection.execute(
-        """create or replace temp table refused as
-           select verdict, min(source_file) as source_file, min(source_position) as source_position, raw, refused_id,
-               any_value(keys) as keys
-           from refused where refused_id not in (select refused_id from known_refused)
-           group by verdict, raw, refused_id"""
-    )
+        scratch.make(
+            REFUSED,
+            """select verdict, min(source_file) as source_file, min(source_position) as source_position, raw,
+                   any_value(keys) as keys, refused_id
+               from refused where refused_id not in (select refused_id from known_refused)
+               group by verdict, raw, refused_id""",
+        )
     return Doubles(*map(int, row))
 
 
 def known_in_batches(connection: duckdb.DuckDBPyConnection, entity: Entity, batch_ids: Sequence[str]) -> int:
     """How many of the contents that are known already came with some earlier batches."""
-    found, batches = 0, ", ".join(map(literal, batch_ids))
-    for table, known, names in (
-        (entity.table, "known_contents", "record_id, content_hash"),
-        (entity.quarantine_table, "known_refused", "refused_id"),
-    ):
-        if table_exists(table):
-            row = connection.execute(
-                f"""select count(*) from {known} semi join
-                    (select {names} from {scan(table)} where batch_id in ({batches})) using ({names})"""
-            ).fetchone()
-            found += int(row[0]) if row else 0
-    return found
+    count, batches = 0, ", ".join(map(literal, batch_ids))
+    with _COUNT_KNOWN.on(connection):
+        for table, known in ((entity.table, _KNOWN_CONTENTS), (entity.quarantine_table, _KNOWN_REFUSED)):
+            if table_exists(table):
+                names = ", ".join(known.columns)
+                count += single_value(
+                    connection,
+                    f"""select count(*) from {known.name} semi join
+                        (select {names} from {scan(table)} where batch_id in ({batches})) using ({names})""",
+                )
+    return count
 
 
 def copies_in_overlap(connection: duckdb.DuckDBPyConnection, staged: Staged, overlap: Overlap) -> int:
@@ -183,4 +210,4 @@ def copies_in_overlap(connection: duckdb.DuckDBPyConnection, staged: Staged, ove
             f"""select count(*) - count(distinct (record_id, content_hash)) from {staged.scan()}
                 where coalesce({quoted(overlap.column)} > {start}, true)"""
         )
-    return sum(int((connection.execute(count).fetchone() or (0,))[0]) for count in counts)
+    return sum(single_value(connection, count) for count in counts)

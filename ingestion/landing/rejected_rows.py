@@ -15,12 +15,25 @@ from pathlib import Path
 import duckdb
 
 from contracts.errors import LakeError
+from lake.sql.rows import single_row, single_value
+from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import literal
 from lake.temporary_folders import scratch_folder
 
 #: Rows with unknown keys of which the keys are noted; they show the new columns, nobody needs them all.
 NOTED_KEYS = 1000
 _REFUSED, _UNKNOWN = "rows_set_aside", "rows_with_unknown_keys"
+#: One row per row set aside: the number of the rule, where it stood, the record, its keys (null where it has none).
+SET_ASIDE = ScratchTable(
+    "set_aside",
+    {
+        "verdict": "usmallint", "source_file": "varchar", "source_position": "bigint", "raw": "varchar",
+        "keys": "varchar[]",
+    },
+)  # fmt: skip
+#: One row per record with keys nobody knows, of the first `NOTED_KEYS`.
+UNKNOWN_KEYS = ScratchTable("unknown_keys", {"keys": "varchar[]"})
+_COLLECT = Computation("collect the rows set aside", makes=(SET_ASIDE, UNKNOWN_KEYS))
 #: Longest line of the log: the longest record (8 MB, each byte escaped in four) in base64, and its keys.
 _LINE_BYTES = 64 << 20
 
@@ -31,11 +44,7 @@ class RejectedRowsError(LakeError):
 
 @contextmanager
 def watching(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Catch what a query in the body sets aside; leaves the tables `set_aside` and `unknown_keys`.
-
-    `set_aside`: verdict, source_file, source_position, raw, keys (list, null where a record has none). `unknown_keys`:
-    keys.
-    """
+    """Catch what a query in the body sets aside; leaves the tables `SET_ASIDE` and `UNKNOWN_KEYS`."""
     with scratch_folder("aside") as name:
         folder = Path(name)
         for kind in (_REFUSED, _UNKNOWN):
@@ -80,30 +89,28 @@ def _unpacked(number: int) -> str:
 
 
 def _collect(connection: duckdb.DuckDBPyConnection, log: Path) -> None:
-    counted, noted = connection.execute(f"select nextval('{_REFUSED}') - 1, nextval('{_UNKNOWN}') - 1").fetchone() or (
-        0,
-        0,
-    )
+    counted, noted = single_row(connection, f"select nextval('{_REFUSED}') - 1, nextval('{_UNKNOWN}') - 1")
     entries = "(select null::varchar as type, null::varchar as message where false)"
     if counted or noted:
         line = min(_LINE_BYTES, log.stat().st_size + 1)
         entries = f"""read_csv({literal(str(log))}, auto_detect=false, header=false, delim=',', quote='"', escape='"',
             max_line_size={line}, buffer_size={2 * line}, columns={{'context': 'VARCHAR', 'at': 'VARCHAR',
             'type': 'VARCHAR', 'level': 'VARCHAR', 'message': 'VARCHAR'}})"""
-    connection.execute(
-        f"""create or replace temp table set_aside as
-            select split_part(message, ' ', 1)::usmallint as verdict, {_unpacked(2)} as source_file,
+    with _COLLECT.on(connection) as scratch:
+        scratch.make(
+            SET_ASIDE,
+            f"""select split_part(message, ' ', 1)::usmallint as verdict, {_unpacked(2)} as source_file,
                 ({_unpacked(3)})::bigint as source_position, {_unpacked(4)} as raw,
                 from_json({_unpacked(5)}, '["VARCHAR"]') as keys
-            from {entries} where type = '{_REFUSED}'"""
-    )
-    connection.execute(
-        f"""create or replace temp table unknown_keys as
-            select from_json({_unpacked(1)}, '["VARCHAR"]') as keys from {entries} where type = '{_UNKNOWN}'"""
-    )
-    kept = (connection.execute("select count(*) from set_aside").fetchone() or (0,))[0]
-    if counted != kept:
+            from {entries} where type = '{_REFUSED}'""",
+        )
+        scratch.make(
+            UNKNOWN_KEYS,
+            f"""select from_json({_unpacked(1)}, '["VARCHAR"]') as keys from {entries} where type = '{_UNKNOWN}'""",
+        )
+    logged = single_value(connection, "select count(*) from set_aside")
+    if counted != logged:
         raise RejectedRowsError(
-            f"{counted} rows were set aside and {kept} are there",
+            f"{counted} rows were set aside and {logged} are in the log",
             cure="see that the disk has room, then run again: nothing of the batch is landed",
         )

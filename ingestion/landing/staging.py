@@ -19,6 +19,8 @@ from contracts.deletes import IS_DELETED
 from ingestion.connectors.base import Delivery
 from ingestion.landing import contract_checks, rejected_rows
 from lake.data_files import DataFile, copy_into
+from lake.sql.rows import column_values, first_row, single_value
+from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import literal, quoted
 
 #: Times that may stand in Delta's statistics (ADR 9), so that readers skip files.
@@ -33,6 +35,14 @@ _IS_NO_RECORD += f" or len({KEYS}) = 0)"
 #: Of a change: whether it is a delete, and its place in the order; the second is in the staged files, not in bronze.
 DELETED, SEQ = "_is_deleted", "_seq"
 KNOWN = "_known_at"
+#: One row per rejected row of the batch, after `duplicates` one per rejected record that the quarantine lacks.
+REFUSED = ScratchTable("refused", {**rejected_rows.SET_ASIDE.columns, "refused_id": "varchar"})
+#: Good rows of the staged files to leave out.
+DUPLICATES = ScratchTable("duplicates", {"filename": "varchar", "file_row_number": "bigint"})
+#: Good rows of the staged files that are known later than they say.
+KNOWN_LATER = ScratchTable("known_later", {**DUPLICATES.columns, "known_at": "timestamptz"})
+_COLLECT_REFUSED = Computation("collect the rejected rows", reads=(rejected_rows.SET_ASIDE,), makes=(REFUSED,))
+_REWRITE = Computation("write files again without duplicates", reads=(DUPLICATES, KNOWN_LATER))
 
 
 @dataclass
@@ -179,13 +189,15 @@ def _change_columns(delivery: Delivery) -> str:
 def _collect_refused(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:
     """Fill `refused` with the rows set aside and those that no parser could read; returns how many."""
     verdict = f"case when is_escaped then {ESCAPED} else {UNREADABLE} end"
-    unread = f"union all select {verdict}, source_file, source_position, raw, null from ({delivery.refused})"
-    connection.execute(
-        f"""create or replace temp table refused as
-            select *, md5(case when verdict = {ESCAPED} then 'escaped ' else '' end || raw) as refused_id
-            from (select * from set_aside {unread if delivery.refused else ""})"""
-    )
-    return int((connection.execute("select count(*) from refused").fetchone() or (0,))[0])
+    unread = f"""union all select ({verdict})::usmallint, source_file, source_position::bigint, raw, null::varchar[]
+        from ({delivery.refused})"""
+    with _COLLECT_REFUSED.on(connection) as scratch:
+        scratch.make(
+            REFUSED,
+            f"""select *, md5(case when verdict = {ESCAPED} then 'escaped ' else '' end || raw) as refused_id
+                from (select * from set_aside {unread if delivery.refused else ""})""",
+        )
+    return int(single_value(connection, "select count(*) from refused"))
 
 
 def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], usual: Sequence[str], guarded: bool) -> str:
@@ -210,9 +222,10 @@ def _usual_keys(
 
     Comparing with them costs a fifth of looking each up.
     """
-    first = connection.execute(
-        f"select json_keys(line) from ({delivery.query}) where json_valid(line) and json_type(line) = 'OBJECT' limit 1"
-    ).fetchone()
+    first = first_row(
+        connection,
+        f"select json_keys(line) from ({delivery.query}) where json_valid(line) and json_type(line) = 'OBJECT' limit 1",
+    )
     known = {name for c in entity.columns for name in c.names} | set(added)
     return [name for name in dict.fromkeys(first[0] if first else []) if name in known]
 
@@ -225,8 +238,8 @@ def _notes_unknown_keys(known: Sequence[str]) -> str:
 
 
 def _unknown_names(connection: duckdb.DuckDBPyConnection, entity: Entity, added: Sequence[str]) -> set[str]:
-    found = connection.execute("select distinct unnest(keys) from unknown_keys").fetchall()
-    return {name for (name,) in found} - {name for c in entity.columns for name in c.names} - set(added)
+    names = column_values(connection, "select distinct unnest(keys) from unknown_keys")
+    return set(names) - {name for c in entity.columns for name in c.names} - set(added)
 
 
 def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> str:
@@ -256,8 +269,10 @@ def accepted_files(
     Rows that follow another version of their record get the time at which they are known
     (`ingestion.landing.versions`).
     """
-    query = "select filename from doubles union select filename from known_later"
-    touched = {path for (path,) in connection.execute(query).fetchall()}
+    with _REWRITE.on(connection):
+        touched = set(
+            column_values(connection, "select filename from duplicates union select filename from known_later")
+        )
     if staged.is_changes:
         touched = {str(file.path) for file in staged.files}
     clean = [file for file in staged.files if str(file.path) not in touched]
@@ -274,7 +289,7 @@ def accepted_files(
         f"""select {", ".join(values.values())} from {part.scan()} s
                 left join known_later l on l.filename = s.filename and l.file_row_number = s.file_row_number
             where not exists
-                (from doubles d where d.filename = s.filename and d.file_row_number = s.file_row_number)""",
+                (from duplicates d where d.filename = s.filename and d.file_row_number = s.file_row_number)""",
         folder,
         bounded=BOUNDED,
         has_floats=_has_floats(entity),

@@ -14,6 +14,7 @@ from ingestion.landing.contract_checks import REASONS, engine
 from ingestion.quarantine import replays
 from ingestion.quarantine.replays import Replayed
 from lake.sql.connections import connect
+from lake.sql.rows import as_dicts
 from lake.tables import list_tables, scan
 
 
@@ -116,6 +117,4 @@ def _tables(source: str | None) -> list[str]:
 
 def _find(connection: duckdb.DuckDBPyConnection, prefix: str) -> Iterator[dict[str, Any]]:
     for name in list_tables("quarantine"):
-        result = connection.execute(f"select * from {scan(name)} where starts_with(refused_id, ?)", [prefix])
-        columns = [column[0] for column in result.description or []]
-        yield from (dict(zip(columns, row, strict=True)) for row in result.fetchall())
+        yield from as_dicts(connection, f"select * from {scan(name)} where starts_with(refused_id, ?)", [prefix])

@@ -27,11 +27,17 @@ from lake.crash_points import crash_point
 from lake.data_files import DataFile, table_folder
 from lake.landing_state import state_of
 from lake.locks import table_lock
+from lake.sql.rows import single_row, single_value
+from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import literal
 from lake.tables import open_table, scan
 from lake.writer import Commit
 
 STREAM = "replay"
+#: Ids of the rejected records that now keep their contract.
+_ACCEPTED = ScratchTable("accepted", {"refused_id": "varchar"})
+_ACCEPT = Computation("find the records that a replay lands", reads=(staging.REFUSED,), makes=(_ACCEPTED,))
+_MARK = Computation("mark the records that a replay lands", reads=(_ACCEPTED,))
 CRASH_POINTS = ("replay.staged", "replay.marked", "replay.committed")
 
 
@@ -114,28 +120,31 @@ def _is_finished(state: Mapping[str, Any]) -> str:
 
 
 def _accepted(connection: duckdb.DuckDBPyConnection, open_rows: str) -> tuple[int, int]:
-    """Fill `accepted` with the ids that now keep their contract; returns how many they are, and how many do not."""
-    connection.execute(
-        f"""create or replace temp table accepted as
-            select refused_id from ({open_rows}) where refused_id not in (select refused_id from refused)"""
-    )
-    row = connection.execute(f"select (select count(*) from accepted), (select count(*) from ({open_rows}))").fetchone()
-    moved, every = row or (0, 0)
+    """Make `accepted` of the ids that now keep their contract; returns how many they are, and how many do not."""
+    with _ACCEPT.on(connection) as scratch:
+        scratch.make(
+            _ACCEPTED,
+            f"select refused_id from ({open_rows}) where refused_id not in (select refused_id from refused)",
+        )
+        moved, every = single_row(
+            connection, f"select (select count(*) from accepted), (select count(*) from ({open_rows}))"
+        )
     return int(moved), int(every) - int(moved)
 
 
 def _mark(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:
     seen = version_of(open_table(entity.quarantine_table))
-    rows = store.as_batches(
-        connection,
-        f"""select {", ".join(f"q.{name}" for name in SCHEMA.names if name != "replay")},
+    with _MARK.on(connection):
+        rows = store.as_batches(
+            connection,
+            f"""select {", ".join(f"q.{name}" for name in SCHEMA.names if name != "replay")},
                 case when a.refused_id is not null then {number}::bigint end as replay
             from ({store.kept(entity)}) q left join accepted a using (refused_id)""",
-    )
-    writer.overwrite(entity.quarantine_table, rows, commit=Commit(made_from=seen))
+        )
+        writer.overwrite(entity.quarantine_table, rows, commit=Commit(made_from=seen))
 
 
 def _take_out(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:
     query = f"select count(*) from {scan(entity.quarantine_table)} where replay = {number}"
-    if (connection.execute(query).fetchone() or (0,))[0]:
+    if single_value(connection, query):
         writer.delete(entity.quarantine_table, f"replay = {number}")

@@ -12,8 +12,10 @@ import pyarrow as pa
 
 from contracts.contract_file import Contract, Entity
 from contracts.logical_types import TIMESTAMP
-from ingestion.landing.staging import ESCAPED, UNREADABLE, Staged
+from ingestion.landing.staging import ESCAPED, REFUSED, UNREADABLE, Staged
 from lake import writer
+from lake.sql.rows import single_value
+from lake.sql.scratch import Computation
 from lake.sql.text import literal
 from lake.tables import open_table, scan
 from lake.writer import Commit, ConflictError
@@ -38,6 +40,7 @@ SCHEMA = pa.schema(
 )
 #: The only columns whose values may stand in the statistics of Delta's log (ADR 9).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch_id,refused_at,replay"}
+_WRITE = Computation("write the rejected rows to quarantine", reads=(REFUSED,))
 #: Rows in memory at once: a record may be 8 MB.
 _ROWS = 10_000
 
@@ -67,7 +70,8 @@ def write(
         f"({number}, {literal(rule.verdict.reason)}, {literal(rule.verdict.column or '')})"
         for number, rule in enumerate(staged.rules, start=1)
     )
-    (count,) = connection.execute("select count(*) from refused").fetchone() or (0,)
+    with _WRITE.on(connection):
+        count = single_value(connection, "select count(*) from refused")
     rows = as_batches(
         connection,
         f"""select r.refused_id, {literal(entity.source)} as source, {literal(entity.name)} as entity,

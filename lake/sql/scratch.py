@@ -31,6 +31,8 @@ from lake.sql.text import quoted
 from lake.sql.types import duckdb_type
 
 _ALTERNATIVES = "|"
+#: The type, in `prefixes`, of columns whose type only their source knows.
+ANY_TYPE = "any"
 #: The view under which `put` shows DuckDB an Arrow table.
 _GIVEN = "given_to_scratch"
 
@@ -46,7 +48,7 @@ class ScratchTable:
     Attributes:
         columns: name to DuckDB type of each column, in any order; `BIGINT | HUGEINT` where the input decides, of which
             an empty table gets the first.
-        prefixes: for columns known only at run time: the beginning of their names to their type.
+        prefixes: for columns known only at run time: the beginning of their names to their type, or `ANY_TYPE`.
         is_temporary: false where cursors of the connection read the table too; it then is a table of the database.
     """
 
@@ -74,8 +76,8 @@ class ScratchTable:
         ]
         for name in found if is_whole else ():
             if name not in self.columns:
-                kinds = [_types(kind) for prefix, kind in self.prefixes.items() if name.startswith(prefix)]
-                if not any(found[name] in types for types in kinds):
+                kinds = [kind for prefix, kind in self.prefixes.items() if name.startswith(prefix)]
+                if ANY_TYPE not in kinds and not any(found[name] in _types(kind) for kind in kinds):
                     problems.append(f"has a column {name} of type {found[name]}, which is not declared")
         return problems
 

@@ -150,7 +150,7 @@ def test_refused_record_that_is_lost_on_its_way_fails_the_batch_and_is_told(
     with monkeypatch.context() as patched:
         patched.setattr(rejected_rows, "_logged", loses_short_ones)
         result = shop.land()
-    assert "2 rows were set aside and 1 are there" in (result.error or "")
+    assert "2 rows were set aside and 1 are in the log" in (result.error or "")
     assert result.cure
     assert shop.rows() == shop.rows(zone="quarantine") == []
     assert shop.land().error is None

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from ingestion.connectors.base import SourceError, UnreachableError
 from ingestion.connectors.databases.watermarks import Mark
+from lake.sql.rows import column_types
 from lake.sql.text import literal, quoted
 
 #: Before a text that comes out of SQLite: alone it stands for null, before a text that begins with it, for itself.
@@ -282,9 +283,10 @@ class PostgreSql(_Adbc):
 
     def types(self, connection: duckdb.DuckDBPyConnection, schema: pa.Schema) -> dict[str, str]:
         connection.register("sql_types", schema.empty_table())
-        described = connection.execute("describe sql_types").fetchall()
-        connection.unregister("sql_types")
-        return {row[0]: row[1] for row in described}
+        try:
+            return column_types(connection, "sql_types")
+        finally:
+            connection.unregister("sql_types")
 
 
 def _exact(column: str, kind: str) -> str:

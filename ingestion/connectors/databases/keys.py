@@ -20,9 +20,16 @@ from ingestion.connectors.databases.sql import DatabaseConnector, mark_of
 from ingestion.landing import contract_checks
 from ingestion.landing.drift import DriftError
 from lake import clock
+from lake.sql.rows import column_types, single_row
+from lake.sql.scratch import ANY_TYPE, Computation, ScratchTable
 from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan
 
+#: The hash of each key that the source has now; null for one that is not of the contract's type.
+_SOURCE_KEYS = ScratchTable("source_keys", {"key": "ubigint"})
+#: The newest version in bronze of each record whose key the source lacks, with bronze's columns.
+_GONE_VERSIONS = ScratchTable("gone_versions", {"record_id": "varchar"}, prefixes={"": ANY_TYPE})
+_COMPARE = Computation("compare the keys of a table", makes=(_SOURCE_KEYS, _GONE_VERSIONS))
 #: Keys that came back and are asked for in one statement; the rest follow with the next run.
 MAX_RETURNED = 10_000
 
@@ -96,26 +103,27 @@ class KeysConnector(DatabaseConnector):
             for name, there in key.items()
         )
         raw = self.dialect.query("sql_keys", columns, self.entity.physical_name)
-        try:
-            connection.execute(
-                f"""create or replace temp table source_keys as
-                    select hash({contract_checks.record_id(self.entity)}) as key from (select {typed} from ({raw}) k)"""
-            )
-        except duckdb.Error:
-            self.leave_out_unreadable(connection)
-            raise
-        connection.execute(
-            f"""create or replace temp table gone_versions as
-                select * exclude (version_rank) from (
-                    select *, row_number() over (partition by record_id order by {self._newest()}) as version_rank
-                    from {scan(self.entity.table)} where hash(record_id) not in
-                        (select key from source_keys where key is not null))
-                where version_rank = 1 and not coalesce({IS_DELETED}, false)"""
+        with _COMPARE.on(connection) as scratch:
+            try:
+                record_id = contract_checks.record_id(self.entity)
+                scratch.make(_SOURCE_KEYS, f"select hash({record_id}) as key from (select {typed} from ({raw}) k)")
+            except duckdb.Error:
+                self.leave_out_unreadable(connection)
+                raise
+            scratch.make(_GONE_VERSIONS, self._gone_sql())
+        gone, there = single_row(
+            connection, "select (select count(*) from gone_versions), (select count(*) from source_keys)"
         )
-        gone, there = connection.execute(
-            "select (select count(*) from gone_versions), (select count(*) from source_keys)"
-        ).fetchone() or (0, 0)
         self._refuse_suspicious(gone, there)
+
+    def _gone_sql(self) -> str:
+        """Query of the newest versions of records whose keys are not among `source_keys`."""
+        return f"""
+            select * exclude (version_rank) from (
+                select *, row_number() over (partition by record_id order by {self._newest()}) as version_rank
+                from {scan(self.entity.table)} where hash(record_id) not in
+                    (select key from source_keys where key is not null))
+            where version_rank = 1 and not coalesce({IS_DELETED}, false)"""
 
     def _refuse_suspicious(self, gone: int, there: int) -> None:
         share = gone / max(1, gone + there)
@@ -132,8 +140,8 @@ class KeysConnector(DatabaseConnector):
     def _gone(self, connection: duckdb.DuckDBPyConnection, cursor: Mapping[str, str]) -> Delivery:
         """Tombstones; without any, a batch of no rows that only says what was compared."""
         own = {name for name, _ in self.entity.landing_columns}
-        described = connection.execute("describe gone_versions").fetchall()
-        types = {name: kind for name, kind, *_ in described if name not in own}
+        columns = column_types(connection, _GONE_VERSIONS.name)
+        types = {name: kind for name, kind in columns.items() if name not in own}
         return Delivery(
             query=f"""select {", ".join(map(quoted, types))}, {literal(self.entity.physical_name)} as source_file,
                     null::bigint as source_position, true as is_deleted, 0 as seq

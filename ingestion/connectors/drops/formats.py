@@ -18,6 +18,7 @@ from ingestion.connectors.drops.csv_records import REFUSED, CsvRecords, RefusedR
 from ingestion.connectors.drops.folder import DropFile
 from ingestion.connectors.drops.lines import json_lines
 from ingestion.connectors.drops.unpacking import UnreadableFileError, text_blocks
+from lake.sql.rows import column_types
 from lake.sql.text import literal, quoted
 
 #: More columns than any system of a business has; a file with more is broken or hostile.
@@ -230,7 +231,7 @@ def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> 
     """
     locations = ", ".join(literal(location) for location in names)
     scan = f"read_parquet([{locations}], union_by_name=true, filename=true, file_row_number=true)"
-    described = connection.execute(f"describe select * exclude (filename, file_row_number) from {scan}").fetchall()
+    columns = column_types(connection, f"(select * exclude (filename, file_row_number) from {scan})")
     own = "* exclude (filename, file_row_number)"
     prefixes = {location.removesuffix(name) for location, name in names.items()}
     if len(prefixes) == 1 and all(location.endswith(name) for location, name in names.items()):
@@ -240,7 +241,7 @@ def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> 
         own = "* exclude (filename, file_row_number, called)"
         source_file, of = "called", f"{scan} join drop_names using (filename)"
     query = f"select {own}, {source_file} as source_file, file_row_number + 1 as source_position from {of}"
-    return Reading(query, {row[0]: row[1] for row in described})
+    return Reading(query, columns)
 
 
 def _usable(names: Sequence[str]) -> tuple[str, ...]:
