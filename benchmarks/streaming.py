@@ -36,7 +36,7 @@ from ingestion.landing import streams
 from lake import layout
 from lake.landing_state import STATE_KEY
 from lake.sql.connections import connect
-from lake.tables import scan, table_uri, tables_kept_open
+from lake.tables import scan, table_cache, table_uri
 
 RATE, SECONDS, QUICK_SECONDS = 200.0, 60.0, 6.0
 COMMITS, QUICK_COMMITS, BATCH = 2_000, 200, 100
@@ -171,7 +171,7 @@ def _commits(world: World, commits: int) -> list[Figure]:
     taken: list[float] = []
     kept, kafka.BATCH_MESSAGES = kafka.BATCH_MESSAGES, BATCH
     try:
-        with connect() as connection, tables_kept_open():
+        with connect() as connection, table_cache():
             while len(taken) < commits:
                 started = time.perf_counter()
                 if followed.land(connection):

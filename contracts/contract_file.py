@@ -26,7 +26,7 @@ from contracts.deletes import parse_deletes
 from contracts.errors import LakeError
 from contracts.logical_types import ARROW_TYPES
 from contracts.settings import PROJECT_ROOT, load_settings
-from contracts.source_contract import LANDING_COLUMNS, Column, Contract, Entity
+from contracts.source_contract import LANDING_COLUMNS, Column, Contract, Entity, OnDrift
 from contracts.yaml_text import load_yaml
 
 __all__ = [
@@ -43,7 +43,6 @@ IDENTIFIER_KINDS = (
     "crm_id", "account_id", "email", "phone", "national_id", "loyalty_no", "cookie_id", "device_id",
     "device_serial", "social_handle",
 )  # fmt: skip
-ON_DRIFT = ("add", "ignore", "block")
 #: What a server may say beyond the standard, under its `customProperties`: how its transport is to be read.
 SERVER_OPTIONS = (
     "paging", "pageRows", "pageParameter", "limitParameter", "tokenUrl", "scope", "replication", "slotPrefix",
@@ -184,7 +183,7 @@ def _entity(schema: SchemaObject, source: str, purposes: tuple[str, ...], where:
         watermark=custom.get("watermark"),
         deletes=parse_deletes(custom.get("deletes", "none"), {c.name: c.logical_type for c in columns})
         or _fail(at, "deletes", DELETES),
-        on_drift=_one_of(custom.get("onDrift", "add"), ON_DRIFT, at, "onDrift"),
+        on_drift=OnDrift(_one_of(custom.get("onDrift", OnDrift.ADD), tuple(OnDrift), at, "onDrift")),
         retention_days=int(custom.get("retentionDays", 3650)),
         purposes=tuple(custom.get("purposes") or purposes),
     )

@@ -17,6 +17,17 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "date": pa.date32(),
 }
 
+#: What a source may declare a column of each logical type as, in the words of the connectors; a value that is not
+#: exactly of the logical type is rejected alone.
+SOURCE_KINDS: dict[str, frozenset[str]] = {
+    "string": frozenset({"text"}),
+    "integer": frozenset({"whole number", "number", "text"}),
+    "number": frozenset({"whole number", "number", "text"}),
+    "boolean": frozenset({"boolean", "whole number", "text"}),
+    "timestamp": frozenset({"time", "date", "text"}),
+    "date": frozenset({"time", "date", "text"}),
+}
+
 
 def logical_type(arrow_type: pa.DataType) -> str:
     """The logical type whose Arrow type this is. ValueError where no logical type has it."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 import pyarrow as pa
 from open_data_contract_standard.model import Server
@@ -19,6 +20,17 @@ LANDING_COLUMNS: tuple[tuple[str, pa.DataType], ...] = (
     ("source_file", pa.string()),
     ("content_hash", pa.int64()),
 )
+
+
+class OnDrift(StrEnum):
+    """What landing does with a column that the contract does not have (`onDrift`).
+
+    `add` keeps it in bronze as text, `ignore` leaves it out, `block` lands nothing of that shape.
+    """
+
+    ADD = "add"
+    IGNORE = "ignore"
+    BLOCK = "block"
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class Entity:
     known_at: str | None
     watermark: str | None
     deletes: Deletes
-    on_drift: str
+    on_drift: OnDrift
     retention_days: int
     purposes: tuple[str, ...]
 

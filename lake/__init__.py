@@ -1,4 +1,5 @@
-"""The lake itself: where the Delta tables are, the only code that writes them, and how DuckDB reads them.
+"""Storage: Delta tables by name, the writer that commits to them, their maintenance, and DuckDB to read them.
 
-Knows nothing of sources, identity, dbt, Dagster or Feast; every other room builds on this one.
+No rule of a source, of identity or of a feature stands here. The other rooms write to Delta through `lake.writer`.
+`s3/` reaches a store, `sql/` holds what every query needs: connections, quoting, rows, types, scratch tables.
 """

@@ -1,8 +1,8 @@
 """What one commit carries, and whether it is in the table when its answer was lost.
 
-A commit may reach the table though its writer is told of an error: the disk filled during the checkpoint after it,
+A commit may reach the table though its writer gets an error: the disk filled during the checkpoint after it,
 or the line broke after the put. Every commit therefore carries a mark of its own; after an error the table itself is
-asked for the mark, and nothing is ever written again on a guess.
+searched for the mark, and nothing is written a second time on a guess.
 """
 
 import uuid
@@ -36,7 +36,7 @@ class UnsureCommitError(CommitError):
 
 @dataclass(frozen=True)
 class Commit:
-    """What one commit carries beside its rows.
+    """What one commit carries in addition to its rows.
 
     Attributes:
         app_id: the stream that writes (source + entity + stream); with `batch`, makes the write exactly once.
@@ -69,7 +69,7 @@ class Commit:
         return last is not None and last >= self.batch
 
     def require_unchanged(self, name: str, table: DeltaTable | None) -> None:
-        """Hold the table to what the batch was made from.
+        """Check that the table is still at the version that the batch was made from.
 
         Raises:
             ConflictError: another writer has committed since.
@@ -87,11 +87,11 @@ def version_of(table: DeltaTable | None) -> int:
     return NO_TABLE if table is None else table.version()
 
 
-def settled(name: str, seen: int | None, commit: Commit, write: Callable[[CommitProperties], None]) -> None:
-    """Make one commit; returns where it is in the table, whatever its writer was told.
+def commit_once(name: str, commit: Commit, write: Callable[[CommitProperties], None], *, made_from: int | None) -> None:
+    """Make one commit and return when it is in the table, also where `write` raised after it arrived.
 
     Args:
-        seen: version of the table that the write was made from, None where there was no table.
+        made_from: version of the table before the write, None where there was no table.
 
     Raises:
         ConflictError: another writer's commit came first.
@@ -103,9 +103,9 @@ def settled(name: str, seen: int | None, commit: Commit, write: Callable[[Commit
         write(commit.properties(mark))
     except Exception as error:
         newest = _newest(name, error)
-        if newest is None or newest.version() == seen:
+        if newest is None or newest.version() == made_from:
             raise
-        if _has_mark(newest, seen, mark):
+        if _has_mark(newest, made_from, mark):
             return
         raise _conflict(name) from error
 
@@ -128,6 +128,6 @@ def _newest(name: str, error: Exception) -> DeltaTable | None:
         ) from error
 
 
-def _has_mark(table: DeltaTable, seen: int | None, mark: str) -> bool:
-    since = table.version() - (-1 if seen is None else seen)
+def _has_mark(table: DeltaTable, made_from: int | None, mark: str) -> bool:
+    since = table.version() - (NO_TABLE if made_from is None else made_from)
     return any(commit.get(MARK_KEY) == mark for commit in table.history(since))

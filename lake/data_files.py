@@ -1,4 +1,4 @@
-"""Parquet files inside a table's folder: written there by DuckDB, not yet part of the table. (In S3: see `objects`.)
+"""Parquet files inside a table's folder: written there by DuckDB, not yet part of the table.
 
 A file counts only once a commit names it (`lake.writer.commit_files`); one that a crash left behind is swept by
 `lake.maintenance`. Measured: DuckDB writing in place and a commit of add-actions costs 1.27 times a bare COPY, an
@@ -35,7 +35,7 @@ class DataFile:
 
     Attributes:
         bounds: min and max of the columns that may stand in Delta's log.
-        is_claimed: a commit names the file, or may: whether it reached the table is not known.
+        is_reserved: a commit names the file, or may: whether it reached the table is not known.
     """
 
     path: Path
@@ -43,26 +43,26 @@ class DataFile:
     size: int
     bounds: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     null_counts: Mapping[str, int] = field(default_factory=dict)
-    is_claimed: bool = False
+    is_reserved: bool = False
 
     def delete(self) -> None:
         """Remove the file, but for one that a commit may name: should none do, `lake.maintenance` sweeps it."""
-        if not self.is_claimed:
+        if not self.is_reserved:
             self.path.unlink(missing_ok=True)
 
 
 @contextmanager
-def claimed(files: Sequence[DataFile]) -> Iterator[None]:
-    """Hold files for the commit in the body; they are let go only where it is certain that it failed."""
+def reserved(files: Sequence[DataFile]) -> Iterator[None]:
+    """Reserve files for the commit in the body; they are free again only where it is certain that it failed."""
     for file in files:
-        file.is_claimed = True
+        file.is_reserved = True
     try:
         yield
     except UnsureCommitError:
         raise
     except Exception:
         for file in files:
-            file.is_claimed = False
+            file.is_reserved = False
         raise
 
 

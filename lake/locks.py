@@ -14,27 +14,28 @@ from contracts.settings import load_settings
 from lake.s3.access import is_remote
 from lake.s3.leases import lease
 
-_held = threading.local()
+#: How often this thread has taken each lock.
+_thread = threading.local()
 
 
 @contextmanager
 def table_lock(name: str) -> Iterator[None]:
     """Hold the lock of one table; waits until whoever has it is done, on this machine or another."""
-    held: dict[str, int] = _held.__dict__.setdefault("depth", {})
-    if held.get(name):
-        held[name] += 1
+    depths: dict[str, int] = _thread.__dict__.setdefault("depths", {})
+    if depths.get(name):
+        depths[name] += 1
         try:
             yield
         finally:
-            held[name] -= 1
+            depths[name] -= 1
         return
     path = load_settings().home / "locks" / (name.replace("/", "__") + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        held[name] = 1
+        depths[name] = 1
         try:
             with lease(name) if is_remote(load_settings().tables_root) else nullcontext():
                 yield
         finally:
-            del held[name]
+            del depths[name]

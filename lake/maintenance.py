@@ -4,8 +4,8 @@ Each table is done under its own lock, so that no writer is at work in it; reade
 gets no new version. The cursors that ride in commits (`lake.landing_state`) are written again before old logs are
 cleaned: cleaning keeps the transaction versions and loses the metadata (measured).
 
-A file that no commit ever named goes at once: whoever wrote it did so under the lock that we hold, and is gone. One
-that an older version names stays for the readers of that version, as long as the policy says.
+A file that no commit ever named is removed at once: its writer held the lock that maintenance holds now, so it is dead.
+A file that only an older version names stays for the readers of that version, as long as the policy says.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from lake.landing_state import as_metadata, in_newest_commit, state_of
 from lake.locks import table_lock
 from lake.s3.access import is_remote
 from lake.tables import list_tables, open_table, table_uri
-from lake.temporary_folders import sweep_scratch
+from lake.temporary_folders import sweep_temporary_folders
 
 #: Where a test may stop the process (`LAKE_CRASH_AT`), in the order of the work on one table.
 CRASH_POINTS = (
@@ -81,7 +81,7 @@ class Maintained:
 
 def maintain(zone: str | None = None, progress: Progress | None = None, *, policy: Policy = POLICY) -> list[Maintained]:
     """Maintain every table (of one zone); returns what was done, a line per table."""
-    sweep_scratch()
+    sweep_temporary_folders()
     done = []
     for name in list_tables(zone):
         maintained = maintain_table(name, policy=policy)
@@ -164,7 +164,7 @@ def _sweep(name: str, table: DeltaTable) -> int:
     """
     folder, orphans = Path(table_uri(name)), [path for path in staging_folder(name).glob("*") if path.is_file()]
     if not is_remote(table_uri(name)):
-        orphans += [folder / left for left in never_named(table)]
+        orphans += [folder / unnamed for unnamed in never_named(table)]
         orphans += [path for path in folder.rglob("*#*") if path.is_file()]
     for path in orphans:
         path.unlink(missing_ok=True)
@@ -175,8 +175,8 @@ def never_named(table: DeltaTable) -> list[str]:
     """Data files below a table, relative to it, that no version names: neither the newest one nor one before it."""
     now: dict[str, Any] = {"retention_hours": 0, "dry_run": True, "enforce_retention_duration": False}
     named_before = set(table.vacuum(full=False, **now))
-    beside = [name for name in table.vacuum(full=True, **now) if name not in named_before]
-    return [name for name in beside if not any(part.startswith(("_", ".")) for part in Path(name).parts)]
+    unnamed = [name for name in table.vacuum(full=True, **now) if name not in named_before]
+    return [name for name in unnamed if not any(part.startswith(("_", ".")) for part in Path(name).parts)]
 
 
 def _with_state(table: DeltaTable) -> CommitProperties | None:

@@ -1,4 +1,4 @@
-"""Folders for what lives only as long as a process: below `LAKE_HOME/tmp`, gone with it, or swept after it.
+"""Temporary folders of a process below `LAKE_HOME/tmp`: removed when it closes them, or swept after it died.
 
 They may hold personal data. What a killed process left is removed as soon as another makes a folder of its kind, and
 by maintenance.
@@ -11,23 +11,23 @@ import tempfile
 from contracts.settings import load_settings
 
 
-def scratch_folder(kind: str) -> tempfile.TemporaryDirectory[str]:
-    """A new folder of this process, to be closed; those of processes that are gone are removed."""
+def temporary_folder(kind: str) -> tempfile.TemporaryDirectory[str]:
+    """A new folder of this process, to be closed; those of dead processes are removed."""
     root = load_settings().home / "tmp" / kind
     root.mkdir(parents=True, exist_ok=True)
-    sweep_scratch(kind)
+    sweep_temporary_folders(kind)
     return tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=root)
 
 
-def sweep_scratch(kind: str | None = None) -> int:
-    """Remove the folders of processes that are gone (of one kind); returns how many."""
-    gone = 0
-    for left in (load_settings().home / "tmp").glob(f"{kind or '*'}/*-*"):
-        owner = left.name.partition("-")[0]
-        if left.is_dir() and owner.isdigit() and not _is_alive(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-            gone += 1
-    return gone
+def sweep_temporary_folders(kind: str | None = None) -> int:
+    """Remove the folders of dead processes (of one kind); returns how many."""
+    removed = 0
+    for folder in (load_settings().home / "tmp").glob(f"{kind or '*'}/*-*"):
+        owner = folder.name.partition("-")[0]
+        if folder.is_dir() and owner.isdigit() and not _is_alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
 
 
 def _is_alive(process: int) -> bool:

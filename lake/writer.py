@@ -1,4 +1,4 @@
-"""The only code that writes Delta tables (ADR 1). One writer per table, enforced by a lock per table (ADR 9).
+"""Writes Delta tables: one writer per table, enforced by a lock per table (ADR 9).
 
 Rows come as Arrow (`append`, `overwrite`, `merge`) or as Parquet files that DuckDB has written into the table's
 own folder (`lake.data_files.copy_into`, then `commit_files`): the second way costs a third less, and is landing's.
@@ -11,8 +11,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.transaction import create_table_with_add_actions
 
-from lake.commits import NO_BATCH, Commit, CommitError, ConflictError, UnsureCommitError, settled
-from lake.data_files import DataFile, as_actions, claimed
+from lake.commits import NO_BATCH, Commit, CommitError, ConflictError, UnsureCommitError, commit_once
+from lake.data_files import DataFile, as_actions, reserved
 from lake.locks import table_lock
 from lake.s3.access import is_remote
 from lake.tables import open_table, storage_options, table_uri
@@ -39,7 +39,7 @@ def append(
     """Append rows in one commit; new columns are added. Returns False where the batch was already there.
 
     Raises:
-        ConflictError, UnsureCommitError: see `lake.commits.settled`.
+        ConflictError, UnsureCommitError: see `lake.commits.commit_once`.
     """
     with table_lock(name):
         table = open_table(name)
@@ -59,7 +59,7 @@ def append(
                 storage_options=None if table else storage_options(name),
             )
 
-        settled(name, None if table is None else table.version(), commit, write)
+        commit_once(name, commit, write, made_from=None if table is None else table.version())
         return True
 
 
@@ -82,8 +82,8 @@ def commit_files(
     it carries only the metadata.
 
     Raises:
-        ConflictError, UnsureCommitError: see `lake.commits.settled`; after the second the files stay where they are.
-        OSError: a file is gone or cut.
+        ConflictError, UnsureCommitError: see `lake.commits.commit_once`; after the second the files stay.
+        OSError: a file is missing or cut.
     """
     with table_lock(name):
         table = open_table(name)
@@ -105,33 +105,33 @@ def commit_files(
                     storage_options=storage_options(name),
                 )
             else:
-                mode, held = ("overwrite", Schema.from_arrow(schema)) if is_whole else ("append", table.schema())
-                table.create_write_transaction([*actions], mode, held, [], commit_properties=properties)
+                mode, schema_then = ("overwrite", Schema.from_arrow(schema)) if is_whole else ("append", table.schema())
+                table.create_write_transaction([*actions], mode, schema_then, [], commit_properties=properties)
 
-        _ensure_there(files)
+        _check_files(files)
         is_away = is_remote(table_uri(name))
         if is_away:
             from lake.s3.objects import upload
 
             upload([file.path for file in files], table_uri(name))
-        with claimed(files):
-            settled(name, None if table is None else table.version(), commit, write)
+        with reserved(files):
+            commit_once(name, commit, write, made_from=None if table is None else table.version())
         if is_away:
             for file in files:
                 file.path.unlink(missing_ok=True)
         return True
 
 
-def _ensure_there(files: Sequence[DataFile]) -> None:
-    """Refuse to commit a file that is gone or cut: the table could not be read any more."""
+def _check_files(files: Sequence[DataFile]) -> None:
+    """Raise where a file is missing or cut: a table that names it could not be read any more."""
     for file in files:
         if file.path.stat().st_size != file.size:
             raise OSError(f"{file.path.name} was written as {file.size} bytes and is not any more")
 
 
 def _add_columns(table: DeltaTable, schema: pa.Schema) -> None:
-    there = {f.name for f in table.schema().fields}
-    missing = [f for f in Schema.from_arrow(schema).fields if f.name not in there]
+    present = {f.name for f in table.schema().fields}
+    missing = [f for f in Schema.from_arrow(schema).fields if f.name not in present]
     if missing:
         table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in missing])
 

@@ -110,7 +110,7 @@ def _folder(contract: Contract, entity: Entity, server: Server, url: str | None)
     if place.startswith(access.SCHEME):
         from ingestion.connectors.drops.s3_folder import S3Folder
 
-        return S3Folder(contract.source, place, entity.physical_name, access.access(server.endpointUrl))
+        return S3Folder(contract.source, place, entity.physical_name, access.store_access(server.endpointUrl))
     if server.type == "s3" and not url:
         raise ContractError(
             f"{contract.source}: a server of type s3 needs its `location`", cure="give it as s3://bucket/prefix"

@@ -11,6 +11,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from contracts.contract_file import Entity
 from contracts.errors import LakeError
+from contracts.logical_types import SOURCE_KINDS
+from contracts.source_contract import OnDrift
 
 #: A source that suddenly has more new columns than this is broken or hostile.
 MAX_NEW_COLUMNS = 100
@@ -19,15 +21,6 @@ EVIDENCE_ROWS = 20
 #: More than this part of a file's records with the same fault is a changed shape, not bad records: the file is left
 #: where it is, rather than millions in quarantine.
 MAX_BROKEN_SHARE = 0.5
-#: What a source may declare for a column of the contract's types; a value that is not exactly of it is refused alone.
-_FITTING = {
-    "string": {"text"},
-    "integer": {"whole number", "number", "text"},
-    "number": {"whole number", "number", "text"},
-    "boolean": {"boolean", "whole number", "text"},
-    "timestamp": {"time", "date", "text"},
-    "date": {"time", "date", "text"},
-}
 
 
 class DriftError(LakeError):
@@ -59,7 +52,7 @@ def require_types(entity: Entity, kinds: Mapping[str, str]) -> None:
     """
     for column in entity.columns:
         kind = next((kinds[name] for name in column.names if name in kinds), "nothing")
-        if kind != "nothing" and kind not in _FITTING[column.logical_type]:
+        if kind != "nothing" and kind not in SOURCE_KINDS[column.logical_type]:
             raise DriftError(
                 f"column {column.name} of {entity.source}/{entity.name} is now {kind}, and its contract says"
                 f" {column.logical_type}",
@@ -107,9 +100,9 @@ def agreed_columns(entity: Entity, new: Iterable[str]) -> list[str]:
     """
     names = sorted(new)
     where = f"{entity.source}/{entity.name}"
-    if not names or entity.on_drift == "ignore":
+    if not names or entity.on_drift is OnDrift.IGNORE:
         return []
-    if entity.on_drift == "block":
+    if entity.on_drift is OnDrift.BLOCK:
         raise DriftError(
             f"new column {', '.join(names[:5])} in {where}, and its contract says `onDrift: block`",
             cure="add the column to the contract, or set `onDrift` to add or ignore",

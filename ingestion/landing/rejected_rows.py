@@ -18,7 +18,7 @@ from contracts.errors import LakeError
 from lake.sql.rows import single_row, single_value
 from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import literal
-from lake.temporary_folders import scratch_folder
+from lake.temporary_folders import temporary_folder
 
 #: Rows with unknown keys of which the keys are noted; they show the new columns, nobody needs them all.
 NOTED_KEYS = 1000
@@ -45,7 +45,7 @@ class RejectedRowsError(LakeError):
 @contextmanager
 def watching(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Catch what a query in the body sets aside; leaves the tables `SET_ASIDE` and `UNKNOWN_KEYS`."""
-    with scratch_folder("aside") as name:
+    with temporary_folder("aside") as name:
         folder = Path(name)
         for kind in (_REFUSED, _UNKNOWN):
             connection.execute(f"create or replace temp sequence {kind}")

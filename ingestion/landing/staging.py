@@ -16,6 +16,7 @@ import duckdb
 
 from contracts.contract_file import Column, Entity
 from contracts.deletes import IS_DELETED
+from contracts.source_contract import OnDrift
 from ingestion.connectors.base import Delivery
 from ingestion.landing import contract_checks, rejected_rows
 from lake.data_files import DataFile, copy_into
@@ -142,7 +143,7 @@ def _stage(
     )
     known = [*(c.name for c in entity.columns), *added]
     keep = f"case when {VERDICT} is null then true else {refuse} end"
-    if is_json and entity.on_drift != "ignore":
+    if is_json and entity.on_drift is not OnDrift.IGNORE:
         every = [name for c in entity.columns for name in c.names]
         keep += f" and {_notes_unknown_keys([*every, *added])}"
     landed_at = literal(now)

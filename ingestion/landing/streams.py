@@ -28,7 +28,7 @@ from ingestion.landing.results import Counts
 from lake import layout
 from lake.locks import table_lock
 from lake.maintenance import Policy, maintain_table
-from lake.tables import tables_kept_open
+from lake.tables import table_cache
 
 #: From the beginning of one round over all entities to the next, unless the round brought so much that more must wait.
 TICK_SECONDS = 1.0
@@ -150,7 +150,7 @@ def follow(
     layout.ensure()
     until = None if seconds is None else time.monotonic() + seconds
     tell = _Telling(followed, progress or (lambda line: None))
-    with engine() as connection, tables_kept_open():
+    with engine() as connection, table_cache():
         try:
             while not stop.is_set() and (until is None or time.monotonic() < until):
                 began = time.monotonic()

@@ -73,8 +73,8 @@ class Access:
         options = {"key_id": self.key_id, "secret": self.key, "session_token": self.token, "region": self.region}
         if self.endpoint:
             options |= {"endpoint": self.endpoint, "url_style": "path"}
-        told = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
-        return f"create or replace temporary secret lake_s3 (type s3, use_ssl {self.is_encrypted}, {told})"
+        given = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
+        return f"create or replace temporary secret lake_s3 (type s3, use_ssl {self.is_encrypted}, {given})"
 
 
 def bucket_and_key(uri: str) -> tuple[str, str]:
@@ -87,7 +87,7 @@ def is_remote(uri: str) -> bool:
     """Whether a place is in S3.
 
     Raises:
-        SettingsError: it is neither there nor a local path.
+        SettingsError: it is neither in S3 nor a local path.
     """
     if "://" in uri and not uri.startswith(SCHEME):
         scheme = uri.partition("://")[0]
@@ -95,7 +95,7 @@ def is_remote(uri: str) -> bool:
     return uri.startswith(SCHEME)
 
 
-def access(endpoint: str | None = None) -> Access:
+def store_access(endpoint: str | None = None) -> Access:
     """How S3 is reached in this environment; a source may have an endpoint of its own.
 
     Raises:
@@ -129,24 +129,24 @@ def access(endpoint: str | None = None) -> Access:
 
 
 def delta_options(uri: str) -> dict[str, str] | None:
-    """What delta-rs needs beside a table's URI; None for a local folder."""
-    return access().for_delta() if is_remote(uri) else None
+    """What delta-rs needs in addition to a table's URI; None for a local folder."""
+    return store_access().for_delta() if is_remote(uri) else None
 
 
 def tables_below(uri: str, start: str = "") -> list[str]:
     """Paths, relative to an S3 URI, of the Delta tables below it (or below a folder of it), in any order."""
-    store, root = access().for_arrow(), uri.removeprefix(SCHEME).rstrip("/")
-    found, folders = [], [PurePosixPath(root, start)]
+    store, root = store_access().for_arrow(), uri.removeprefix(SCHEME).rstrip("/")
+    tables, folders = [], [PurePosixPath(root, start)]
     while folders:
         folder = folders.pop()
         listed = store.get_file_info(arrow_fs.FileSelector(str(folder), allow_not_found=True))
         below = [PurePosixPath(info.path) for info in listed if info.type == arrow_fs.FileType.Directory]
         below = [path for path in below if path.name == "_delta_log" or not path.name.startswith("_")]
         if any(path.name == "_delta_log" for path in below):
-            found.append(str(folder.relative_to(root)))
+            tables.append(str(folder.relative_to(root)))
         else:
             folders += below
-    return found
+    return tables
 
 
 def _is_loopback(host: str) -> bool:

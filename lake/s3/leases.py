@@ -1,9 +1,9 @@
 """A lease per table for lakes in S3, where writers of several machines take turns.
 
-A lock file holds one machine only. A lease is a small Delta log beside the tables (`_leases/<table>`): taking,
+A lock file holds one machine only. A lease is a small Delta log next to the tables (`_leases/<table>`): taking,
 renewing and giving it back are commits, and a commit is a conditional put, so that of two takers one fails. Who
 waits watches the log: one that has not moved for `PATIENCE` belongs to a dead machine and is taken over. No clocks
-are compared. A machine that stalls for longer finds its own commit refused (`lake.commits`): the lease saves work and
+are compared. The commit of a machine that stalls for longer is rejected (`lake.commits`): the lease saves work and
 keeps quarantine and bronze in step, the commits keep the tables right.
 """
 
@@ -106,12 +106,12 @@ class _Lease:
 @contextmanager
 def lease(name: str) -> Iterator[None]:
     """Hold the lease of one table; waits for other machines. Ask for it under the table's lock file only."""
-    held = _Lease(name)
-    held.take()
+    taken = _Lease(name)
+    taken.take()
     try:
         yield
     finally:
-        held.give_back()
+        taken.give_back()
 
 
 def _holder(table: DeltaTable) -> str:
@@ -128,9 +128,9 @@ def _machine() -> str:
     path = load_settings().home / "machine.id"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
-        beside.write_text(uuid.uuid4().hex)
+        temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+        temporary.write_text(uuid.uuid4().hex)
         with suppress(FileExistsError):
-            Path(path).hardlink_to(beside)
-        beside.unlink()
+            Path(path).hardlink_to(temporary)
+        temporary.unlink()
     return f"{socket.gethostname()}-{path.read_text()}"

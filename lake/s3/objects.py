@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from lake.s3.access import Access, access, bucket_and_key
+from lake.s3.access import Access, bucket_and_key, store_access
 
 #: Objects that one answer lists, as many as the store gives.
 PAGE_KEYS = 1000
@@ -36,8 +36,8 @@ class StoredObject:
 class BucketError(OSError):
     """The store refused a request, or does not answer; `status` is its HTTP status, 0 where there is none."""
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(f"the store answered {status} {said}".strip() if status else f"it does not answer ({said})")
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(f"the store answered {status} {code}".strip() if status else f"it does not answer ({code})")
         self.status = status
 
 
@@ -47,7 +47,7 @@ def list_objects(store: Access, bucket: str, prefix: str) -> Iterator[StoredObje
     Raises:
         BucketError: the store refused, or cannot be reached.
     """
-    with _told():
+    with _store_errors():
         pages = _client(store).get_paginator("list_objects_v2")
         for page in pages.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": PAGE_KEYS}):
             for item in page.get("Contents", []):
@@ -61,13 +61,13 @@ def look_at(store: Access, bucket: str, key: str) -> StoredObject | None:
         BucketError: the store refused, or cannot be reached.
     """
     try:
-        with _told():
-            found = _client(store).head_object(Bucket=bucket, Key=key)
+        with _store_errors():
+            head = _client(store).head_object(Bucket=bucket, Key=key)
     except BucketError as error:
         if error.status == NOT_FOUND:
             return None
         raise
-    return StoredObject(key, found["ContentLength"], found["ETag"].strip('"'))
+    return StoredObject(key, head["ContentLength"], head["ETag"].strip('"'))
 
 
 def fetch(store: Access, bucket: str, wanted: StoredObject, target: Path) -> None:
@@ -77,7 +77,7 @@ def fetch(store: Access, bucket: str, wanted: StoredObject, target: Path) -> Non
         BucketError: it was replaced or removed meanwhile, or the store refused.
         OSError: it came cut, or the disk is full.
     """
-    with _told(), target.open("wb") as file:
+    with _store_errors(), target.open("wb") as file:
         body = _client(store).get_object(Bucket=bucket, Key=wanted.key, IfMatch=f'"{wanted.etag}"')["Body"]
         for chunk in body.iter_chunks(_CHUNK):
             file.write(chunk)
@@ -86,7 +86,7 @@ def fetch(store: Access, bucket: str, wanted: StoredObject, target: Path) -> Non
 
 
 def upload(paths: Sequence[Path], uri: str) -> None:
-    """Put files (5 GB each at most) below an S3 URI under their own names, each held to its SHA-256 by the store.
+    """Put files (5 GB each at most) below an S3 URI under their own names; the store checks the SHA-256 of each.
 
     An object appears when it is whole, never before.
 
@@ -97,8 +97,8 @@ def upload(paths: Sequence[Path], uri: str) -> None:
     for path in paths:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").digest()
-        with _told(), path.open("rb") as file:
-            _client(access()).put_object(
+        with _store_errors(), path.open("rb") as file:
+            _client(store_access()).put_object(
                 Bucket=bucket, Key=f"{prefix}/{path.name}", Body=file, ChecksumSHA256=base64.b64encode(digest).decode()
             )
 
@@ -126,8 +126,8 @@ def _client(store: Access) -> Any:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """What went wrong by the store's own short code: its longer words name keys."""
+def _store_errors() -> Iterator[None]:
+    """Raise what fails in the body as `BucketError` with the store's short code: its longer messages name keys."""
     from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 
     try:

@@ -49,7 +49,7 @@ def prepare(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute(f"load {literal(extension('delta'))}")
     if access.is_remote(load_settings().tables_root):
         connection.execute(f"load {literal(extension('httpfs'))}")
-        connection.execute(access.access().for_duckdb())
+        connection.execute(access.store_access().for_duckdb())
     for name, value in connection_settings().items():
         connection.execute(f"set {name} = {literal(value)}")
     create_token_macro(connection)

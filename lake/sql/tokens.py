@@ -32,15 +32,15 @@ def key_path() -> Path:
 def _key(path: Path) -> bytes:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = path.with_name(f"{path.name}.{os.getpid()}")
-        beside.touch(mode=0o600)
-        beside.write_text(f"v1:{secrets.token_hex(32)}\n")
+        temporary = path.with_name(f"{path.name}.{os.getpid()}")
+        temporary.touch(mode=0o600)
+        temporary.write_text(f"v1:{secrets.token_hex(32)}\n")
         try:
-            os.link(beside, path)  # atomic, and the first of two processes wins
+            os.link(temporary, path)  # atomic, and the first of two processes wins
         except FileExistsError:
             pass
         finally:
-            beside.unlink()
+            temporary.unlink()
     if path.stat().st_mode & 0o077:
         raise SettingsError(f"{path} can be read by others", cure=f"chmod 600 {path}")
     version, _, digits = path.read_text().strip().partition(":")

@@ -13,7 +13,7 @@ from ingestion.connectors.streams import kafka
 from ingestion.landing import streams
 from ingestion.landing.streams import Followed, follow
 from lake.sql.connections import connect
-from lake.tables import open_table, tables_kept_open
+from lake.tables import open_table, table_cache
 from tests.brokers import KafkaTopic, read_over_kafka
 from tests.faults.reconcile import Delivered, reconcile
 from tests.landing_lake import NOW, Shop, sale
@@ -37,7 +37,7 @@ def test_commit_costs_the_same_after_many(
     contract = load_contract("shop")
     followed = Followed(contract, contract.entities["sales"])
     cpu, wall = list[float](), list[float]()
-    with connect() as connection, tables_kept_open():
+    with connect() as connection, table_cache():
         while len(cpu) < commits:
             started = time.process_time(), time.perf_counter()
             received = followed.land(connection)

@@ -44,7 +44,7 @@ def bucket(store: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def data_files(name: str) -> set[str]:
     """Names of the data files that lie in a table's folder."""
     folder = table_uri(name).removeprefix(access.SCHEME)
-    listed = access.access().for_arrow().get_file_info(arrow_fs.FileSelector(folder, allow_not_found=True))
+    listed = access.store_access().for_arrow().get_file_info(arrow_fs.FileSelector(folder, allow_not_found=True))
     return {info.base_name for info in listed if info.base_name.endswith(".parquet")}
 
 
@@ -214,7 +214,7 @@ def test_keys_are_asked_for_and_never_told(
     caplog.set_level(logging.DEBUG)
     shop.deliver("a.jsonl", [sale(1)])
     shop.land()
-    assert object_store.KEY not in caplog.text + repr(access.access())
+    assert object_store.KEY not in caplog.text + repr(access.store_access())
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(SettingsError, match="no key") as error:
         shop.land()
@@ -226,7 +226,7 @@ def test_unencrypted_or_odd_endpoint_is_refused(bucket: str, monkeypatch: pytest
     monkeypatch.setenv("LAKE_S3_ENDPOINT", endpoint)
     reset_settings()
     with pytest.raises(SettingsError, match="LAKE_S3_ENDPOINT"):
-        access.access()
+        access.store_access()
 
 
 def test_tables_lie_in_a_folder_or_in_s3(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

@@ -36,7 +36,7 @@ def bucket(store: str, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> str:
 @pytest.fixture
 def put(store: str, bucket: str) -> Put:
     """Drops an object below the source's prefix."""
-    drops = access.access(store).for_arrow()
+    drops = access.store_access(store).for_arrow()
 
     def put(name: str, content: bytes) -> None:
         with drops.open_output_stream(f"{bucket.removeprefix('s3://')}/drops/shop/{name}", compression=None) as stream:
@@ -149,5 +149,5 @@ def test_long_listings_are_read_to_their_end(
     monkeypatch.setattr(objects, "PAGE_KEYS", 2)
     for number in range(5):
         put(f"sales/{number}.jsonl", lines(sale(number)))
-    folder = s3_folder.S3Folder("shop", f"{bucket}/drops/shop", "sales/*.jsonl", access.access(store))
+    folder = s3_folder.S3Folder("shop", f"{bucket}/drops/shop", "sales/*.jsonl", access.store_access(store))
     assert [*folder.files()[0]] == [f"sales/{number}.jsonl" for number in range(5)]

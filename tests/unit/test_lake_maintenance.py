@@ -14,7 +14,7 @@ from lake import landing_state
 from lake.maintenance import Policy, maintain, maintain_table
 from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_uri, table_version
-from lake.temporary_folders import scratch_folder
+from lake.temporary_folders import temporary_folder
 from lake.writer import Commit, append
 
 TABLE = "bronze/shop/sales"
@@ -121,7 +121,7 @@ def test_what_a_killed_process_left_for_a_while_is_swept_and_what_lives_stays(ho
     dead = home / "tmp" / "aside" / f"{child.pid}-x"
     dead.mkdir(parents=True)
     (dead / "records.csv").write_text("someone@example.com")
-    with scratch_folder("spool") as alive:
+    with temporary_folder("spool") as alive:
         maintain()
         assert Path(alive).is_dir()
     assert not dead.exists()

@@ -25,7 +25,7 @@ from ingestion.landing import drift
 from ingestion.landing.drift import DriftError
 from lake.sql.text import literal
 from lake.tables import table_exists
-from lake.temporary_folders import scratch_folder
+from lake.temporary_folders import temporary_folder
 
 #: Messages of one batch, about: a transaction is never parted.
 BATCH_CHANGES = 200_000
@@ -133,7 +133,7 @@ class ChangesConnector(DatabaseConnector):
     def _spool(self, decoder: Decoder, end: str) -> tuple[Path, int]:
         """Write the changes up to a position to a file; returns it and the number of messages."""
         if self._spooled is None:
-            self._spooled = scratch_folder("changes")
+            self._spooled = temporary_folder("changes")
         path = Path(self._spooled.name, "changes.parquet")
         messages = 0
         try:

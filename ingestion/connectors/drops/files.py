@@ -20,7 +20,7 @@ from ingestion.connectors.drops.landed import Known, Landed, describe
 from ingestion.connectors.drops.unpacking import UnreadableFileError
 from ingestion.landing import drift
 from ingestion.landing.drift import DriftError
-from lake.temporary_folders import scratch_folder
+from lake.temporary_folders import temporary_folder
 
 #: Bytes on disk of one batch; a first load of years is cut into several commits.
 BATCH_BYTES = 512 << 20
@@ -224,7 +224,7 @@ class FilesConnector:
 
     def _alias(self, location: str) -> str:
         if self._aliases is None:
-            self._aliases = scratch_folder("files")
+            self._aliases = temporary_folder("files")
         folder = Path(self._aliases.name)
         alias = folder / f"{len(list(folder.iterdir()))}.parquet"
         alias.symlink_to(Path(location).resolve())

@@ -19,7 +19,7 @@ from ingestion.connectors.drops.folder import TEMPORARY, DropFile, readable_name
 from lake.s3 import objects
 from lake.s3.access import Access
 from lake.s3.objects import BucketError, StoredObject
-from lake.temporary_folders import scratch_folder
+from lake.temporary_folders import temporary_folder
 
 #: Bytes that the spool may hold; four batches. A single larger object is fetched all the same, alone.
 SPOOL_BYTES = 2 << 30
@@ -71,7 +71,7 @@ class Spool:
         """
         if wanted not in self._held:
             if self._folder is None:
-                self._folder = scratch_folder("spool")
+                self._folder = temporary_folder("spool")
             while self._held and sum(held.size for held in self._held) + wanted.size > SPOOL_BYTES:
                 self._held.popitem(last=False)[1].unlink()
             self._fetched += 1
