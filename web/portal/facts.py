@@ -1,6 +1,6 @@
 """What the quality portal shows, as plain facts: counts, states, owners. Nothing of any row's content.
 
-Pure data with its few derived words; where the facts come from is `portal_gather.py`, how they look `portal.py`.
+Pure data and what follows from it. `gather` reads the facts, `render` draws them.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ class TableFacts:
 
 @dataclass(frozen=True)
 class Problem:
-    """A promise that was not kept, and every table of one group where it was not."""
+    """A check that failed, and every table of one group in which it did."""
 
     places: tuple[tuple[TableFacts, CheckFacts], ...]
 
@@ -91,14 +91,14 @@ class Day:
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """A source as a whole. Counts are None where landing has told nothing."""
+    """A source as a whole. Counts are None where landing has counted nothing."""
 
     contract: Contract
     age: timedelta | None
     received: int | None
     landed: int
     quarantined: int
-    doubled: int | None
+    duplicates: int | None
     days: tuple[Day, ...]
     results: tuple[CheckResult, ...]
 
@@ -114,20 +114,20 @@ class SourceFacts:
 
     @property
     def unaccounted(self) -> int | None:
-        """Records received that are neither landed, quarantined nor doubled; None where landing has told nothing."""
-        if self.received is None or self.doubled is None:
+        """Records received that are neither landed, quarantined nor duplicates; None where landing has counted none."""
+        if self.received is None or self.duplicates is None:
             return None
-        return abs(self.received - self.landed - self.quarantined - self.doubled)
+        return abs(self.received - self.landed - self.quarantined - self.duplicates)
 
     @property
     def reconciles(self) -> bool | None:
-        """Whether received = landed + quarantined + doubled; None where landing has told nothing."""
+        """Whether received = landed + quarantined + duplicates; None where landing has counted nothing."""
         return None if self.unaccounted is None else self.unaccounted == 0
 
 
 @dataclass(frozen=True)
-class Refused:
-    """How many records of an entity were refused for a reason."""
+class Rejected:
+    """How many records of an entity were rejected for a reason."""
 
     source: str
     entity: str
@@ -144,7 +144,7 @@ class Page:
     checked_at: datetime | None
     tables: tuple[TableFacts, ...]
     sources: tuple[SourceFacts, ...]
-    refused: tuple[Refused, ...]
+    rejected: tuple[Rejected, ...]
     entities: tuple[Entity, ...] = field(default=())
     linkage: Linkage | None = None
 
@@ -160,20 +160,20 @@ class Page:
 
     @property
     def balances(self) -> list[tuple[TableFacts, CheckFacts]]:
-        """The checks that hold two numbers against each other."""
+        """The checks that compare two numbers."""
         return [(table, c) for table in self.tables for c in table.checks if c.result.scope == "balance"]
 
     @property
     def problems(self) -> list[Problem]:
-        """What needs somebody, blocking first; what befell several tables of a source in one way is told once."""
-        found: dict[tuple[str, ...], list[tuple[TableFacts, CheckFacts]]] = {}
+        """What needs somebody, blocking first; what failed in several tables of a source alike is one problem."""
+        groups: dict[tuple[str, ...], list[tuple[TableFacts, CheckFacts]]] = {}
         for table in self.tables:
             for check in table.checks:
                 r = check.result
                 if not r.passed:
                     group = table.name.rpartition("/")[0]
-                    found.setdefault((group, r.column or "", r.name, r.severity, r.cure), []).append((table, check))
-        problems = [Problem(tuple(places)) for places in found.values()]
+                    groups.setdefault((group, r.column or "", r.name, r.severity, r.cure), []).append((table, check))
+        problems = [Problem(tuple(places)) for places in groups.values()]
         return sorted(problems, key=lambda p: (not p.is_blocking, p.table.name))
 
 

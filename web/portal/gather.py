@@ -1,6 +1,6 @@
 """Gathers what the quality portal shows: newest results, counts of tables, days, reason codes and contracts.
 
-Reads counts and codes only. What the facts mean is in `portal_facts.py`.
+Reads counts and codes only. What the facts mean is in `facts`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,7 @@ from lake import clock
 from lake.landing_state import Counted
 from lake.sql.connections import connect, create_clock_macro
 from lake.tables import list_tables, scan
-from web.portal.facts import CheckFacts, Day, Page, Past, Refused, SourceFacts, TableFacts
+from web.portal.facts import CheckFacts, Day, Page, Past, Rejected, SourceFacts, TableFacts
 from web.portal.link_quality import measure_linkage
 
 RUNS_SHOWN = 20
@@ -38,7 +38,7 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
             checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
             tables=_tables(contracts, rows, checks),
             sources=_sources(connection, contracts, rows, checks, list(counters)),
-            refused=_refused(connection, entities, quarantined),
+            rejected=_rejected(connection, entities, quarantined),
             entities=tuple(entities),
             linkage=measure_linkage(connection),
         )
@@ -55,11 +55,11 @@ def _checks(connection: duckdb.DuckDBPyConnection) -> dict[str, list[CheckFacts]
     past: dict[tuple[str, str | None, str], list[Past]] = {}
     for table, column, name, checked_at, passed, measured in history.past(connection, RUNS_SHOWN):
         past.setdefault((table, column, name), []).append(Past(checked_at, passed, measured))
-    found: dict[str, list[CheckFacts]] = {}
+    by_table: dict[str, list[CheckFacts]] = {}
     for result in failing_first(history.newest_results(connection)):
         own = past.get((result.table, result.column, result.name), [])
-        found.setdefault(result.table, []).append(CheckFacts(result, tuple(own), _failing_since(own)))
-    return found
+        by_table.setdefault(result.table, []).append(CheckFacts(result, tuple(own), _failing_since(own)))
+    return by_table
 
 
 def _failing_since(past: Sequence[Past]) -> datetime | None:
@@ -75,9 +75,9 @@ def _tables(
     contracts: Sequence[Contract], rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]
 ) -> tuple[TableFacts, ...]:
     bronze = {e.table: (c, e) for c in contracts for e in c.entities.values()}
-    there = {name for name in rows if not name.startswith(("quarantine/", "ops/"))}
-    # A table that was renamed leaves results behind; only one that a suite still asks for is missed.
-    shown = sorted(there | (set(checks) & set(suite_files.discover_suites())))
+    existing = {name for name in rows if not name.startswith(("quarantine/", "ops/"))}
+    # A table that was renamed leaves results behind; only one that a suite still names is missing.
+    shown = sorted(existing | (set(checks) & set(suite_files.discover_suites())))
     tables = []
     for name in shown:
         contract, entity = bronze.get(name, (None, None))
@@ -102,31 +102,31 @@ def _sources(
     checks: Mapping[str, list[CheckFacts]],
     counters: Sequence[Counted],
 ) -> tuple[SourceFacts, ...]:
-    there = {c.source: [e.table for e in c.entities.values() if e.table in rows] for c in contracts}
-    for name in (name for names in there.values() for name in names):
+    tables = {c.source: [e.table for e in c.entities.values() if e.table in rows] for c in contracts}
+    for name in (name for names in tables.values() for name in names):
         connection.execute(f'create view "{name}" as select * from {scan(name)}')
-    measure_delivery(connection, {source: names for source, names in there.items() if names})
+    measure_delivery(connection, {source: names for source, names in tables.items() if names})
     newest = dict(connection.execute(f"select source, newest from {NEWEST_ROWS}").fetchall())
     days = _days(connection)
-    found = []
+    sources = []
     for contract in contracts:
         own = [counter for counter in counters if counter.source == contract.source]
         quarantine = [rows.get(e.quarantine_table, 0) for e in contract.entities.values()]
         moment = newest.get(contract.source)
-        results = [c.result for name in there[contract.source] for c in checks.get(name, ())]
-        found.append(
+        results = [c.result for name in tables[contract.source] for c in checks.get(name, ())]
+        sources.append(
             SourceFacts(
                 contract=contract,
                 age=clock.now() - moment if moment else None,
                 received=sum(c.received for c in own) if own else None,
-                landed=sum(c.landed for c in own) if own else sum(rows[name] for name in there[contract.source]),
+                landed=sum(c.landed for c in own) if own else sum(rows[name] for name in tables[contract.source]),
                 quarantined=sum(c.quarantined for c in own) if own else sum(quarantine),
-                doubled=sum(c.doubled for c in own) if own else None,
+                duplicates=sum(c.doubled for c in own) if own else None,
                 days=days.get(contract.source, ()),
                 results=tuple(results),
             )
         )
-    return tuple(found)
+    return tuple(sources)
 
 
 def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Day, ...]]:
@@ -150,14 +150,14 @@ def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Day, ...]]:
     }
 
 
-def _refused(
+def _rejected(
     connection: duckdb.DuckDBPyConnection, entities: Sequence[Entity], quarantined: Mapping[str, int]
-) -> tuple[Refused, ...]:
-    found: list[Refused] = []
+) -> tuple[Rejected, ...]:
+    rejected: list[Rejected] = []
     for entity in entities:
         if not quarantined.get(entity.quarantine_table):
             continue
         sql = f"select reason, coalesce(column_name, ''), count(*) from {scan(entity.quarantine_table)} group by 1, 2"
-        found += [Refused(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
-    largest = sorted(found, key=lambda r: -r.rows)[:REASONS_SHOWN]
+        rejected += [Rejected(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
+    largest = sorted(rejected, key=lambda r: -r.rows)[:REASONS_SHOWN]
     return tuple(sorted(largest, key=lambda r: (r.source, -r.rows)))

@@ -179,9 +179,9 @@ def _context(page: Page, spoken: Texts) -> dict[str, Any]:
     blocking = sum(problem.is_blocking for problem in page.problems)
     warnings = len(page.problems) - blocking
     received = sum(s.received or s.landed + s.quarantined for s in page.sources)
-    refused = sum(s.quarantined for s in page.sources)
+    rejected = sum(s.quarantined for s in page.sources)
     by_source: dict[str, Counter[str]] = {}
-    for q in page.refused:
+    for q in page.rejected:
         by_source.setdefault(q.source, Counter())[q.reason] += q.rows
     zones = dict.fromkeys([*LAYERS, *(table.zone for table in page.tables)])
     lost = [s for s in page.sources if s.reconciles is False]
@@ -195,11 +195,11 @@ def _context(page: Page, spoken: Texts) -> dict[str, Any]:
         "warnings": warnings,
         "delivering": sum(s.age is not None for s in page.sources),
         "fresh": sum(s.is_fresh for s in page.sources),
-        "refused": refused,
-        "reasons": sorted({q.reason for q in page.refused}),
-        "refused_by_source": by_source,
-        "most_refused": max((rows for counts in by_source.values() for rows in counts.values()), default=1),
-        "refused_share": _share(refused, received),
+        "rejected": rejected,
+        "reasons": sorted({q.reason for q in page.rejected}),
+        "rejected_by_source": by_source,
+        "largest_rejected": max((rows for counts in by_source.values() for rows in counts.values()), default=1),
+        "rejected_share": _share(rejected, received),
         "stages": [Stage(zone, tuple(table for table in page.tables if table.zone == zone)) for zone in zones],
         "problems_shown": PROBLEMS_SHOWN,
         "days_shown": max((len(s.days) for s in page.sources), default=0),
