@@ -110,7 +110,7 @@ def phrases() -> list[dict[str, str]]:
 
 
 def _read(path: Path) -> Any:
-    """A file of texts. The parser in C, where PyYAML has it, needs 40 ms for all of them, the one in Python 0.5 s."""
+    """A file of texts. The parser in C, where PyYAML has it, reads all of them in 0.1 s, the one in Python in 0.9 s."""
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
 
@@ -121,10 +121,10 @@ def texts_of(language: str) -> dict[str, Any]:
 
 
 def _phrases_of(language: str) -> list[tuple[re.Pattern[str], str]]:
-    """Patterns of the English phrases with what each is in a language, the longest first: it says most."""
+    """Patterns of the English phrases with what each is in a language, those of most words of their own first."""
     if language == DEFAULT:
         return []
-    ordered = sorted(phrases(), key=lambda phrase: -len(phrase[DEFAULT]))
+    ordered = sorted(phrases(), key=lambda phrase: -len(_PLACEHOLDER.sub("", phrase[DEFAULT])))
     return [(_pattern(phrase[DEFAULT]), phrase[language]) for phrase in ordered]
 
 

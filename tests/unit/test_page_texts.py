@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+import features.tables  # noqa: F401  (declares the tables of features)
+from contracts.catalogue.lookup import all_tables
 from contracts.contract_file import load_contracts
 from contracts.settings import PROJECT_ROOT
 from expectations import contract_suite, suite_files
 from expectations.check import Check
 from web.language import LANGUAGES, catalogue, choose, phrases, switch_address, texts
+from web.portal.render import LAYERS
 
 BLANK = re.compile(r"\{(\w+)\}")
 ASKED = re.compile(r"""(?:\bt|_t|spoken)(?:\.plain)?\(\s*"([a-z]+\.\w+)"(?!\s*~)""")
@@ -67,6 +70,14 @@ def test_every_check_is_told_in_chinese() -> None:
         if not CHINESE.has(f"names.{check.name}"):
             missing.add(check.name)
     assert not missing, "web/texts/phrases.yaml or names.yaml lacks:\n" + "\n".join(sorted(missing))
+
+
+def test_every_table_that_the_portal_shows_is_described_in_chinese() -> None:
+    shown = [table for table in all_tables() if table.name.partition("/")[0] in LAYERS]
+    assert len(shown) > 50
+    sentences = {table.grain.partition(". ")[0].removesuffix(".") + "." for table in shown}
+    sentences |= {contract.description for contract in load_contracts()}
+    assert not [sentence for sentence in sorted(sentences) if CHINESE.phrase(sentence) == sentence]
 
 
 def test_phrase_keeps_what_stands_in_the_blanks() -> None:

@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
+import features.tables  # noqa: F401  (declares the tables of features)
+from contracts.catalogue.lookup import find_table, is_declared
 from contracts.contract_file import Contract, Entity, load_contracts
 from expectations import history, suite_files
 from expectations.check import failing_first
@@ -36,7 +38,7 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
         return Page(
             now=clock.now(),
             checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
-            tables=_tables(contracts, rows, checks),
+            tables=_tables(rows, checks),
             sources=_sources(connection, contracts, rows, checks, list(counters)),
             rejected=_rejected(connection, entities, quarantined),
             entities=tuple(entities),
@@ -71,24 +73,21 @@ def _failing_since(past: Sequence[Past]) -> datetime | None:
     return since
 
 
-def _tables(
-    contracts: Sequence[Contract], rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]
-) -> tuple[TableFacts, ...]:
-    bronze = {e.table: (c, e) for c in contracts for e in c.entities.values()}
+def _tables(rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]) -> tuple[TableFacts, ...]:
     existing = {name for name in rows if not name.startswith(("quarantine/", "ops/"))}
     # A table that was renamed leaves results behind; only one that a suite still names is missing.
     shown = sorted(existing | (set(checks) & set(suite_files.discover_suites())))
     tables = []
     for name in shown:
-        contract, entity = bronze.get(name, (None, None))
+        declared = find_table(name) if is_declared(name) else None
         tables.append(
             TableFacts(
                 name=name,
                 zone=name.partition("/")[0],
                 rows=rows.get(name, 0),
-                owner=contract.owner if contract else suite_files.owner_of(name),
-                steward=contract.steward if contract else "",
-                description=entity.grain if entity else suite_files.description_of(name),
+                owner=declared.owner if declared else "",
+                steward=(declared.steward or "") if declared else "",
+                description=declared.grain.partition(". ")[0].removesuffix(".") + "." if declared else "",
                 checks=tuple(checks.get(name, ())),
             )
         )
