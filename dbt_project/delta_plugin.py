@@ -6,7 +6,6 @@ wrote, for the caller of dbt. How a model is written is decided by the materiali
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -18,6 +17,7 @@ from contracts.errors import LakeError
 from dbt_project.registry import register_lake, register_table
 from lake import writer
 from lake.sql.connections import prepare
+from lake.sql.rows import column_types, single_row
 from lake.sql.text import literal
 from lake.tables import open_table, scan, table_version
 
@@ -132,9 +132,9 @@ def _statistics(schema: pa.Schema, personal: tuple[str, ...]) -> dict[str, str]:
 def _mirror(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     """The table becomes the query's rows; no version where it holds exactly these already."""
     total = _materialise(cursor, target)
-    if _columns(cursor, _ROWS) == _columns(cursor, scan(target.table)):
-        (existing_rows,) = _one(cursor, f"select count(*) from {scan(target.table)}")
-        (new_rows,) = _one(
+    if column_types(cursor, _ROWS) == column_types(cursor, scan(target.table)):
+        (existing_rows,) = single_row(cursor, f"select count(*) from {scan(target.table)}")
+        (new_rows,) = single_row(
             cursor, f"select count(*) from (select * from {_ROWS} except all select * from {scan(target.table)})"
         )
         if existing_rows == total and new_rows == 0:
@@ -157,17 +157,17 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     if not keys:
         raise ModelRowsError(f"{target.table} is merged but has no unique_key", cure="configure a unique_key")
     total = _materialise(cursor, target)
-    (distinct,) = _one(cursor, f"select count(*) from (select distinct {', '.join(keys)} from {_ROWS})")
+    (distinct,) = single_row(cursor, f"select count(*) from (select distinct {', '.join(keys)} from {_ROWS})")
     if distinct != total:
         raise ModelRowsError(
             f"{target.table}: {total - distinct} of {total} rows repeat a key ({', '.join(keys)})",
             cure="make the model's query unique on its unique_key",
         )
     on = " and ".join(f"target.{key} = fresh.{key}" for key in keys)
-    existing = _columns(cursor, scan(target.table))
+    existing = column_types(cursor, scan(target.table))
     same = " and ".join(
         f'target."{name}" is not distinct from fresh."{name}"' if name in existing else f'fresh."{name}" is null'
-        for name in _columns(cursor, _ROWS)
+        for name in column_types(cursor, _ROWS)
     )
     cursor.execute(
         f"""create or replace temp table changed_rows as
@@ -175,7 +175,7 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
             from {_ROWS} as fresh left join {scan(target.table)} as target on {on}
             where target.{keys[0]} is null or not ({same})"""
     )
-    changed, updated = _one(cursor, "select count(*), count(*) filter (where is_update) from changed_rows")
+    changed, updated = single_row(cursor, "select count(*), count(*) filter (where is_update) from changed_rows")
     if changed:
         reader = _reader(cursor, "select * exclude (is_update) from changed_rows", target)
         if updated:
@@ -193,10 +193,10 @@ def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> i
     if not total:
         return 0
     predicate = " and ".join(_in_list(cursor, name) for name in target.partition_by)
-    if _columns(cursor, _ROWS) == _columns(cursor, scan(target.table)):
+    if column_types(cursor, _ROWS) == column_types(cursor, scan(target.table)):
         existing = f"select * from {scan(target.table)} where {predicate}"
-        (existing_rows,) = _one(cursor, f"select count(*) from ({existing})")
-        (new_rows,) = _one(cursor, f"select count(*) from (select * from {_ROWS} except all {existing})")
+        (existing_rows,) = single_row(cursor, f"select count(*) from ({existing})")
+        (new_rows,) = single_row(cursor, f"select count(*) from (select * from {_ROWS} except all {existing})")
         if existing_rows == total and new_rows == 0:
             return 0
     writer.overwrite(target.table, _reader(cursor, f"select * from {_ROWS}", target), predicate=predicate)
@@ -213,18 +213,8 @@ def _in_list(cursor: duckdb.DuckDBPyConnection, column: str) -> str:
 
 def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     cursor.execute(f"create or replace temp table {_ROWS} as select * from {target.query}")
-    (total,) = _one(cursor, f"select count(*) from {_ROWS}")
+    (total,) = single_row(cursor, f"select count(*) from {_ROWS}")
     return int(total)
-
-
-def _columns(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
-    return {row[0]: row[1] for row in cursor.execute(f"describe select * from {relation}").fetchall()}
-
-
-def _one(cursor: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = cursor.execute(sql).fetchone()
-    assert row is not None
-    return row
 
 
 def _reader(

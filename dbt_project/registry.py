@@ -11,6 +11,7 @@ import duckdb
 from contracts.contract_file import Entity, load_contracts
 from dbt_project.sources import SCHEMA, relation_name
 from lake.sql.connections import create_clock_macro
+from lake.sql.rows import column_types
 from lake.sql.text import quoted
 from lake.sql.types import duckdb_type
 from lake.tables import list_tables, scan, table_exists
@@ -51,7 +52,7 @@ def _bronze(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:
     if not table_exists(entity.table):
         nulls = ", ".join(f"cast(null as {column.duckdb_type}) as {quoted(column.name)}" for column in wanted)
         return f"select {nulls} where false"
-    existing = {row[0] for row in connection.execute(f"describe select * from {scan(entity.table)}").fetchall()}
+    existing = column_types(connection, scan(entity.table))
     columns = ", ".join(
         quoted(c.name) if c.name in existing else f"cast(null as {c.duckdb_type}) as {quoted(c.name)}" for c in wanted
     )

@@ -16,6 +16,8 @@ from expectations import contract_suite, history, suite_files
 from expectations.check import Check, CheckResult, blocking_failures, failing_first
 from expectations.delivery import measure_delivery
 from lake.sql.connections import connect, create_clock_macro
+from lake.sql.rows import column_types
+from lake.sql.text import quoted
 from lake.tables import ZONES, list_tables, scan, table_exists
 
 __all__ = ["CheckResult", "UnknownTableError", "blocking_failures", "failing_first", "run"]
@@ -123,8 +125,7 @@ class _Views:
         """Make the view once; returns its columns and DuckDB types. A table that is not there gets no view."""
         if table not in self._columns and table in self._there:
             self._connection.execute(f'create or replace view "{table}" as select * from {scan(table)}')
-            described = self._connection.execute(f'describe "{table}"').fetchall()
-            self._columns[table] = {row[0]: row[1] for row in described}
+            self._columns[table] = column_types(self._connection, quoted(table))
         return self._columns.get(table, {})
 
 
