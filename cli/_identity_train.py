@@ -16,9 +16,10 @@ def train(
     from cli._files import must_be_writable, whole
     from cli._identity_names import read_by_record
     from cli.screens.progress import steps
+    from contracts.catalogue.tables import PERSON_RECORDS
     from identity.links.matcher_columns import to_matcher
     from identity.matching.pairs.training import train as train_model
-    from identity.matching.person_records import PERSON_RECORDS, RecordsError
+    from identity.matching.person_records import RecordsError
     from identity.review.trained_models import keep_model, lake_model
     from lake.sql.connections import connect
     from lake.tables import scan, table_exists

@@ -8,6 +8,7 @@ from enum import StrEnum
 import pyarrow as pa
 from open_data_contract_standard.model import Server
 
+from contracts.catalogue.tables import bronze_name, quarantine_name
 from contracts.deletes import IS_DELETED, Deletes
 from contracts.logical_types import ARROW_TYPES, TIMESTAMP
 
@@ -91,12 +92,12 @@ class Entity:
     @property
     def table(self) -> str:
         """Name of the bronze table."""
-        return f"bronze/{self.source}/{self.name}"
+        return bronze_name(self.source, self.name)
 
     @property
     def quarantine_table(self) -> str:
         """Name of the table of refused records."""
-        return f"quarantine/{self.source}/{self.name}"
+        return quarantine_name(self.source, self.name)
 
     @property
     def record_id_prefix(self) -> str:

@@ -120,10 +120,8 @@ class CheckLine(_Strict):
 
 
 class SuiteFile(_Strict):
-    """A whole file. `owner` answers for the table; a table's own file beats `_each` for it."""
+    """A whole file. What the table is and who answers for it stands in the catalogue."""
 
-    description: str = ""
-    owner: str | None = None
     checks: list[CheckLine] = []
 
 
@@ -152,18 +150,6 @@ def files_for(table: str, root: Path = SUITES_ROOT) -> list[Path]:
     folders = [root.joinpath(*table.split("/")[:depth]) for depth in range(table.count("/") + 1)]
     paths = [folder / f"{EACH}.yaml" for folder in folders] + [root / f"{table}.yaml"]
     return [path for path in paths if path.exists()]
-
-
-def owner_of(table: str, root: Path = SUITES_ROOT) -> str:
-    """Who answers for a table: its own file, else the nearest `_each.yaml` that says."""
-    owners = [load_suite_file(path).owner for path in files_for(table, root)]
-    return next((owner for owner in reversed(owners) if owner), "")
-
-
-def description_of(table: str, root: Path = SUITES_ROOT) -> str:
-    """What a table holds, as its own file says."""
-    own = root / f"{table}.yaml"
-    return load_suite_file(own).description if own.exists() else ""
 
 
 def suite(table: str, columns: Mapping[str, str], root: Path = SUITES_ROOT) -> list[Check]:

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from contracts.catalogue.tables import feature_name
 from contracts.contract_file import CLASSIFICATIONS
 from features.declarations import MODELS_ROOT, Declaration, DeclaredEntity, FeatureColumn, documents, load_declarations
 from features.errors import CatalogError
@@ -52,7 +53,7 @@ class FeatureGroup:
     @property
     def table(self) -> str:
         """Name of the Delta table."""
-        return f"features/{self.name}"
+        return feature_name(self.name)
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ from threading import Event, Thread
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import ACCESS_LOG
 from contracts.errors import LakeError
 from contracts.logical_types import TIMESTAMP
 from contracts.settings import load_settings
 from lake import writer
 
-TABLE = "ops/access_log"
 SCHEMA = pa.schema(
     [
         ("person_id", pa.string()),
@@ -107,7 +107,7 @@ def _bring_in(spool: Path) -> int:
         schema=SCHEMA,
     )
     stream = writer.Commit(app_id=f"access_log:{spool.stem}", batch=0)
-    is_new = not rows or writer.append(TABLE, table, commit=stream)
+    is_new = not rows or writer.append(ACCESS_LOG, table, commit=stream)
     spool.unlink(missing_ok=True)
     return len(rows) if is_new else 0
 

@@ -8,11 +8,10 @@ from datetime import datetime
 
 import duckdb
 
+from contracts.catalogue.tables import PERSON_CONSENTS
 from lake import clock
 from lake.sql.rows import as_dicts
 from lake.tables import scan, table_exists
-
-PERSON_CONSENTS = "marts/person_consents"
 
 
 @dataclass(frozen=True)

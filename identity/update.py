@@ -16,21 +16,27 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from contracts.catalogue.tables import (
+    IDENTITY_RUNS,
+    PERSON_EVENTS,
+    PERSON_LABELS,
+    PERSON_LINKS,
+    PERSON_MODELS,
+    PERSON_RECORDS,
+)
 from contracts.logical_types import TIMESTAMP
 from identity.links import link_history
-from identity.links.as_of import PERSON_LINKS
 from identity.links.incremental import Resolved, resolve_lake, write_index
-from identity.links.link_history import PERSON_EVENTS
 from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.new_links import resolve
 from identity.links.person_ids import PREVIOUS, Mint
 from identity.matching.pairs.person_model import PersonModel
-from identity.matching.person_records import PERSON_RECORDS, RecordsError
+from identity.matching.person_records import RecordsError
 from identity.matching.unlabelled import without_labels
 from identity.quality.figures import hold_to_labels
-from identity.review.labels import PERSON_LABELS, read_labels
+from identity.review.labels import read_labels
 from identity.review.queue import plan_reviews
-from identity.review.trained_models import PERSON_MODELS, lake_model
+from identity.review.trained_models import lake_model
 from lake import clock
 from lake.crash_points import crash_point
 from lake.landing_state import as_metadata, read_state
@@ -38,7 +44,6 @@ from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_version
 from lake.writer import Commit, append, merge, table_lock
 
-IDENTITY_RUNS = "ops/identity_runs"
 #: Raise when rules change, so that lakes resolve again although no record is new.
 MATCHER = "model-2"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import duckdb
 
+from contracts.catalogue.tables import PERSON_EVENTS, PERSON_LINKS
 from lake.sql.connections import connect
 
 #: Columns whose values name a run, a batch or the machine's time.
@@ -25,8 +26,7 @@ LOGS = ("ops/",)
 #: Columns that hold a person id.
 PERSON_COLUMNS = ("person_id", "other_person_id")
 #: Columns derived from a person id, which differ between two lakes as the ids do.
-DERIVED = {"identity/person_events": frozenset({"event_id"})}
-LINKS = "identity/person_links"
+DERIVED = {PERSON_EVENTS: frozenset({"event_id"})}
 
 
 def tables_of(home: Path) -> set[str]:
@@ -74,7 +74,7 @@ def _comparable(value: str, kind: str) -> str:
 
 def _name_persons(connection: duckdb.DuckDBPyConnection, side: str, home: Path) -> None:
     """Table `persons_<side>`: every person id and the smallest person record that it ever had."""
-    scan = _scan(home, LINKS)
+    scan = _scan(home, PERSON_LINKS)
     record = next(column for column in _columns(connection, scan) if column.endswith("record_id"))
     connection.execute(
         f"create temp table persons_{side} as select person_id as id, min({record}) as record from {scan} group by 1"

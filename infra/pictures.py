@@ -16,6 +16,7 @@ from rich._export_format import CONSOLE_SVG_FORMAT
 from rich.cells import cell_len
 from rich.console import Console
 
+from contracts.catalogue.tables import PERSON_PROFILE
 from contracts.errors import LakeError
 from contracts.settings import PROJECT_ROOT, load_settings
 
@@ -87,11 +88,11 @@ def _somebody() -> str:
 
     if not (load_settings().sources_root / "truth" / "world.json").exists():
         raise PicturesError("this lake holds no simulated company", cure="make one: make demo")
-    if not table_exists("marts/person_profile"):
+    if not table_exists(PERSON_PROFILE):
         raise PicturesError("this lake has not been run", cure="run it: lake run")
     best_known = "sources_count desc, events_count desc, person_id"
     with connect() as connection:
-        query = f"select person_id from {scan('marts/person_profile')} order by {best_known} limit 1"
+        query = f"select person_id from {scan(PERSON_PROFILE)} order by {best_known} limit 1"
         return str(connection.execute(query).fetchall()[0][0])
 
 

@@ -9,6 +9,7 @@ import tempfile
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import LAKE_LAYOUT
 from contracts.errors import LakeError
 from contracts.settings import SettingsError, load_settings
 from lake import writer
@@ -16,7 +17,6 @@ from lake.crash_points import crash_point
 from lake.migrations import MIGRATIONS
 from lake.tables import list_tables, open_table
 
-TABLE = "ops/layout"
 LAYOUT = 3
 
 
@@ -80,7 +80,7 @@ def _reject_newer(version: int) -> None:
 
 def layout_version() -> int | None:
     """The layout version of the lake, None where there is no lake yet."""
-    table = open_table(TABLE)
+    table = open_table(LAKE_LAYOUT)
     if table is None:
         return None
     versions = table.to_pyarrow_table().column("version").to_pylist()
@@ -106,4 +106,4 @@ def ensure_writable() -> None:
 
 
 def _write(version: int) -> None:
-    writer.overwrite(TABLE, pa.table({"version": pa.array([version], pa.int64())}))
+    writer.overwrite(LAKE_LAYOUT, pa.table({"version": pa.array([version], pa.int64())}))

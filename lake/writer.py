@@ -2,6 +2,7 @@
 
 Rows come as Arrow (`append`, `overwrite`, `merge`) or as Parquet files that DuckDB has written into the table's
 own folder (`lake.data_files.copy_into`, then `commit_files`): the second way costs a third less, and is landing's.
+Either way their columns have to be those that the catalogue declares for the table.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Field, Schema, write_deltalake
 from deltalake.transaction import create_table_with_add_actions
 
+from contracts.catalogue.lookup import require_declared
 from lake.commits import NO_BATCH, Commit, CommitError, ConflictError, UnsureCommitError, commit_once
 from lake.data_files import DataFile, as_actions, reserved
 from lake.locks import table_lock
@@ -39,8 +41,10 @@ def append(
     """Append rows in one commit; new columns are added. Returns False where the batch was already there.
 
     Raises:
+        UndeclaredTableError, UndeclaredColumnsError: see `contracts.catalogue.lookup.require_declared`.
         ConflictError, UnsureCommitError: see `lake.commits.commit_once`.
     """
+    require_declared(name, data.schema)
     with table_lock(name):
         table = open_table(name)
         commit.require_unchanged(name, table)
@@ -82,9 +86,11 @@ def commit_files(
     it carries only the metadata.
 
     Raises:
+        UndeclaredTableError, UndeclaredColumnsError: see `contracts.catalogue.lookup.require_declared`.
         ConflictError, UnsureCommitError: see `lake.commits.commit_once`; after the second the files stay.
         OSError: a file is missing or cut.
     """
+    require_declared(name, schema, is_part=not files and not is_whole)
     with table_lock(name):
         table = open_table(name)
         commit.require_unchanged(name, table)
@@ -148,8 +154,10 @@ def overwrite(
     """Replace the table, or with `predicate` only the rows it names (never a personal value: ADR 9).
 
     Raises:
+        UndeclaredTableError, UndeclaredColumnsError: see `contracts.catalogue.lookup.require_declared`.
         ConflictError: the table is not the one that the rows were made from (`Commit.made_from`).
     """
+    require_declared(name, data.schema)
     with table_lock(name):
         table = None if commit.made_from is None else open_table(name)
         commit.require_unchanged(name, table)
@@ -178,7 +186,11 @@ def merge(
     """Insert new keys and update changed ones; `delete_missing` also deletes keys that `data` lacks.
 
     Returns delta-rs's counts (`num_target_rows_inserted`, …). Keys must be unique in `data`.
+
+    Raises:
+        UndeclaredTableError, UndeclaredColumnsError: see `contracts.catalogue.lookup.require_declared`.
     """
+    require_declared(name, data.schema)
     with table_lock(name):
         table = open_table(name)
         if table is None:

@@ -12,7 +12,10 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
+import features.tables  # noqa: F401  declares the feature tables, which dbt writes
+from contracts.catalogue.lookup import find_table
 from lake.tables import ZONES
+from orchestration.table_metadata import metadata_of, owners_of, zone_tag
 from runs.fingerprint import fingerprint, manifest_digest
 
 #: The step outside dbt that splits the project in two: models that need it run after it.
@@ -146,7 +149,7 @@ def path_of(node: Mapping[str, Any]) -> list[str]:
 
 
 class Translator(DagsterDbtTranslator):
-    """Names of tables as asset keys; folders as groups; owners from `meta.owner`, else from the model's dbt group."""
+    """Names of tables as asset keys; folders as groups; owners, columns and places of tables from the catalogue."""
 
     def __init__(self) -> None:
         # Tests are shown as one check per model, see `defs/models.py`.
@@ -164,15 +167,28 @@ class Translator(DagsterDbtTranslator):
         return str(folders[1] if folders[0] == "staging" and len(folders) > 1 else folders[0])
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
-        """The team that answers for the table."""
-        meta = dbt_resource_props["config"].get("meta") or {}
+        """The team that answers for the table; of a view, the one that its own yml names."""
+        table = table_of(dbt_resource_props)
+        if table is not None:
+            return owners_of(find_table(table))
+        owner = (dbt_resource_props["config"].get("meta") or {}).get("owner")
         group = dbt_resource_props.get("group")  # dagster-dbt puts the whole group here, not its name
-        owner = meta.get("owner") or (group["owner"].get("name") if isinstance(group, Mapping) else None)
+        owner = owner or (group["owner"].get("name") if isinstance(group, Mapping) else None)
         return [f"team:{owner}"] if owner else []
 
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Columns and place of the table; a view lives in the memory of one dbt call only."""
+        table = table_of(dbt_resource_props)
+        shown = super().get_metadata(dbt_resource_props)
+        if table is None:
+            return {key: value for key, value in shown.items() if key != "dagster/table_name"}
+        return {**shown, **metadata_of(find_table(table))}
+
     def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
-        """The layer, for selections such as `tag:layer=features`."""
-        return {**super().get_tags(dbt_resource_props), "layer": str(dbt_resource_props["fqn"][1])}
+        """The layer and the zone, for selections such as `tag:layer=features`."""
+        table = table_of(dbt_resource_props)
+        zone = {} if table is None else zone_tag(find_table(table))
+        return {**super().get_tags(dbt_resource_props), "layer": str(dbt_resource_props["fqn"][1]), **zone}
 
 
 def stale_models(graph: DbtGraph, layer: str, is_stale: Callable[[str], bool]) -> list[str]:

@@ -11,6 +11,7 @@ from datetime import datetime
 import dagster as dg
 from pydantic import PrivateAttr
 
+from contracts.catalogue.tables import PERSON_LABELS, PERSON_MODELS
 from lake.clock import today
 from lake.tables import table_version
 from runs import ledger
@@ -21,7 +22,7 @@ from runs.run_lock import run_lock
 from runs.worlds import source_servers
 
 #: What people change at any time, by `lake identity label` and `train`.
-BY_HAND = ("identity/person_labels", "identity/person_models")
+BY_HAND = (PERSON_LABELS, PERSON_MODELS)
 #: Tag of a run of `lake run --source`: these were asked for, and everything that reads them was brought up to date.
 SOURCES_TAG = "lake/sources"
 #: A run that a schedule or sensor started waits so long for one that is at work.

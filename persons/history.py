@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, time
 
 import duckdb
 
-from identity.links.as_of import PERSON_LINKS, held_at
-from identity.links.link_history import PERSON_EVENTS
+from contracts.catalogue.tables import PERSON_EVENTS, PERSON_LINKS
+from identity.links.as_of import held_at
 from lake.tables import scan
 from persons.reading import Row, rows, rows_of
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from contracts.catalogue.tables import JOURNEY_EVENTS
 from lake.tables import scan, table_exists
-from persons.profile import JOURNEY_EVENTS
 from persons.reading import Row, rows
 
 PAGE_ROWS = 25

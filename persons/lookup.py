@@ -5,11 +5,9 @@ from typing import Any
 
 import duckdb
 
+from contracts.catalogue.tables import PERSON_EVENTS, PERSON_LINKS, PERSON_RECORDS
 from contracts.errors import LakeError
-from identity.links.as_of import PERSON_LINKS
-from identity.links.link_history import PERSON_EVENTS
 from identity.matching.comparable.values import e164, email_sql
-from identity.matching.person_records import PERSON_RECORDS
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 

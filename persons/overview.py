@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import duckdb
 
-from identity.links.as_of import PERSON_LINKS
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_PROFILE
 from lake.tables import scan
 from persons.history import last_changes
-from persons.profile import PERSON_PROFILE
 from persons.reading import Row, rows_of
 from persons.reviews import QueuedPair, read_queue
 

@@ -12,19 +12,21 @@ from typing import Any
 
 import duckdb
 
-from identity.links.as_of import PERSON_LINKS
-from identity.matching.person_records import PERSON_RECORDS
+from contracts.catalogue.tables import (
+    JOURNEY_EVENTS,
+    PERSON_CONTACT,
+    PERSON_HOUSEHOLDS,
+    PERSON_IDENTIFIERS,
+    PERSON_LINKS,
+    PERSON_PROFILE,
+    PERSON_RECORDS,
+)
 from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_exists
 from persons.history import read_ledger
 from persons.lookup import former_ids
 from persons.reading import Row, rows, rows_of
 
-PERSON_CONTACT = "identity/person_contact"
-PERSON_IDENTIFIERS = "identity/person_identifiers"
-PERSON_HOUSEHOLDS = "marts/person_households"
-PERSON_PROFILE = "marts/person_profile"
-JOURNEY_EVENTS = "marts/journey_events"
 #: What a golden attribute's columns are called after its name, beside `_source`.
 _ABOUT = (
     "_updated_at", "_is_valid", "_sources_count", "_decided_by",

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import duckdb
 
-from identity.links.as_of import PERSON_LINKS
-from identity.matching.person_records import PERSON_RECORDS, TEXTS
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_RECORDS
+from identity.matching.person_records import TEXTS
 from lake.tables import scan
 from persons.reading import Row, rows_of
 

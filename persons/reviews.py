@@ -5,9 +5,9 @@ from datetime import datetime
 
 import duckdb
 
-from identity.links.as_of import PERSON_LINKS
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_REVIEWS
 from identity.review.labels import read_labels
-from identity.review.queue import OPEN, PERSON_REVIEWS
+from identity.review.queue import OPEN
 from lake.tables import scan
 from persons.reading import Row, rows_of
 

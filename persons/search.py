@@ -7,9 +7,9 @@ from typing import Literal
 
 import duckdb
 
+from contracts.catalogue.tables import PERSON_CONTACT, PERSON_PROFILE
 from lake.tables import scan
 from persons.lookup import AmbiguousPersonError, UnknownPersonError, find_person
-from persons.profile import PERSON_CONTACT, PERSON_PROFILE
 from persons.reading import Row, rows_of
 
 Kind = Literal["person_id", "email", "phone"]

@@ -10,11 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import RUNS
 from contracts.logical_types import TIMESTAMP
 from lake import writer
 from lake.tables import open_table
-
-TABLE = "ops/runs"
 
 _SCHEMA = pa.schema(
     [
@@ -78,12 +77,12 @@ def record(run: Run) -> None:
     row["failures"] = [asdict(failure) for failure in run.failures]
     row.update({name: json.dumps(row[name], sort_keys=True) for name in _JSON})
     commit = writer.Commit(app_id=f"run:{run.run_id}", batch=0)
-    writer.append(TABLE, pa.Table.from_pylist([row], schema=_SCHEMA), commit=commit)
+    writer.append(RUNS, pa.Table.from_pylist([row], schema=_SCHEMA), commit=commit)
 
 
 def runs() -> list[Run]:
     """All runs, newest first."""
-    table = open_table(TABLE)
+    table = open_table(RUNS)
     if table is None:
         return []
     rows = table.to_pyarrow_table().sort_by([("finished_at", "descending")]).to_pylist()

@@ -3,13 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
+from contracts.catalogue.tables import PERSON_PROFILE, UNRESOLVED_RECORDS
 from lake.sql.connections import connect
 from lake.tables import list_tables
 from runs import ledger
 from runs.table_facts import TableFacts, table_facts
-
-PERSONS_TABLE, EVENTS_TABLE = "marts/person_profile", "marts/journey_events"
-UNRESOLVED_TABLE = "marts/unresolved_records"
 
 
 def status() -> dict[str, Any]:
@@ -30,8 +28,8 @@ def status() -> dict[str, Any]:
         ],
         "sources": source_counters(),
         "checks": check_counts(),
-        "persons": rows.get(PERSONS_TABLE, 0),
-        "unresolved_records": rows.get(UNRESOLVED_TABLE, 0),
+        "persons": rows.get(PERSON_PROFILE, 0),
+        "unresolved_records": rows.get(UNRESOLVED_RECORDS, 0),
         "last_run": None
         if last is None
         else {"started_at": last.started_at.isoformat(), "seconds": round(last.seconds, 1), "state": last.state},

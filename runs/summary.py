@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from contracts.catalogue.tables import JOURNEY_EVENTS, PERSON_PROFILE, UNRESOLVED_RECORDS
 from contracts.settings import load_settings
 from contracts.wording import many
 from lake.clock import today
@@ -10,9 +11,6 @@ from lake.tables import scan, table_exists
 from runs.changes import Changes
 from runs.ledger import Run
 from runs.status import (
-    EVENTS_TABLE,
-    PERSONS_TABLE,
-    UNRESOLVED_TABLE,
     all_facts,
     check_counts,
     rows_by_zone,
@@ -41,9 +39,9 @@ def print_summary(run: Run, seconds: float, log: str) -> None:
     rejected = count_by_reason()
     lines += ["quarantined  " + ("   ".join(f"{reason} {count:,}" for reason, count in rejected.items()) or "nothing")]
     lines += [_reconciliation(run.sources)]
-    lines += [f"persons      {rows.get(PERSONS_TABLE, 0):,}" + "".join(map(_against_truth, load_worlds()))]
-    unresolved = many(rows.get(UNRESOLVED_TABLE, 0), "record")
-    lines += [f"unresolved   {unresolved} without a person (listed in {UNRESOLVED_TABLE})"]
+    lines += [f"persons      {rows.get(PERSON_PROFILE, 0):,}" + "".join(map(_against_truth, load_worlds()))]
+    unresolved = many(rows.get(UNRESOLVED_RECORDS, 0), "record")
+    lines += [f"unresolved   {unresolved} without a person (listed in {UNRESOLVED_RECORDS})"]
     lines += [_checks(run)]
     slowest = sorted(run.steps.items(), key=lambda step: -step[1])
     lines += [
@@ -99,7 +97,7 @@ def _against_production(world: World, asked: list[str]) -> str:
 
 def _against_truth(world: World) -> str:
     """How well people were found; empty where the world does not know the truth."""
-    accuracy = world.accuracy(_events) if table_exists(EVENTS_TABLE) else None
+    accuracy = world.accuracy(_events) if table_exists(JOURNEY_EVENTS) else None
     if accuracy is None:
         return ""
     return (
@@ -110,7 +108,7 @@ def _against_truth(world: World) -> str:
 
 def _events() -> "pa.Table":
     with connect() as connection:
-        return connection.execute(f"select event_id, person_id from {scan(EVENTS_TABLE)}").to_arrow_table()
+        return connection.execute(f"select event_id, person_id from {scan(JOURNEY_EVENTS)}").to_arrow_table()
 
 
 def _next_steps() -> list[str]:
@@ -126,10 +124,10 @@ def _next_steps() -> list[str]:
 
 def _well_known_person() -> str | None:
     """An example to look at: the id of the person whom most systems know; None where there is no person yet."""
-    if not table_exists(PERSONS_TABLE):
+    if not table_exists(PERSON_PROFILE):
         return None
     best_known = "sources_count desc, events_count desc, person_id"
-    query = f"select person_id from {scan(PERSONS_TABLE)} order by {best_known} limit 1"
+    query = f"select person_id from {scan(PERSON_PROFILE)} order by {best_known} limit 1"
     with connect() as connection:
         row = connection.execute(query).fetchone()
     return row[0] if row else None

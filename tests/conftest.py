@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import features.tables  # noqa: F401  declares the feature tables, which dbt writes
 from tests.brokers import kafka_broker, mqtt_broker
 from tests.made_once import made_once
 from tests.small_lake import SmallLake, make

@@ -12,6 +12,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from contracts.catalogue.tables import PERSON_RECORDS
+
 SEED = 7
 
 
@@ -32,7 +34,7 @@ def write_sandbox(folder: Path, persons: int, days: int) -> None:
     with connect() as connection:
         records = connection.sql(
             f"""select * rename (person_record_id as record_id)
-                from {scan("identity/person_records")} order by record_id"""
+                from {scan(PERSON_RECORDS)} order by record_id"""
         ).to_arrow_table()
     pq.write_table(records, folder / "records.parquet")
     pq.write_table(person_truth(records, rows, root), folder / "truth.parquet")

@@ -27,7 +27,7 @@ def resolve_file(records: str, links: str, *, by_rules_only: bool) -> None:
 
 def load(records: str, first: int, last: int) -> None:
     """Append rows of a file to the person records, as dbt's materialization writes them."""
-    from identity.matching.person_records import PERSON_RECORDS
+    from contracts.catalogue.tables import PERSON_RECORDS
     from lake.writer import append
 
     with duckdb.connect() as connection:
@@ -42,7 +42,7 @@ def load(records: str, first: int, last: int) -> None:
 
 def write_links(to: str) -> None:
     """The links that hold now."""
-    from identity.links.as_of import PERSON_LINKS
+    from contracts.catalogue.tables import PERSON_LINKS
     from lake.sql.connections import connect
     from lake.tables import scan
 

@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import features.tables  # noqa: F401  declares the feature tables, which dbt writes
+
 
 def land() -> int:
     """Land all sources; the rows landed.

@@ -37,7 +37,7 @@ def bronze_table(contract: Contract, entity: Entity) -> Table:
     landed = [TableColumn(name, type_word(kind), _LANDED[name]) for name, kind in entity.landing_columns]
     return Table(
         name=entity.table,
-        grain=f"{entity.grain} As it came from {contract.source}, typed and validated by its contract, append-only.",
+        grain=entity.grain,
         owner=contract.owner,
         writer="ingestion/landing/batches.py",
         read_by=("dbt_project", "ingestion"),

@@ -1,9 +1,10 @@
-"""The names of the tables that are not derived from a contract or a feature, as the code uses them.
+"""The names of the tables, as the code uses them: written here and nowhere else in Python.
 
-A name is written here and nowhere else in Python; a test holds these names to the declarations. Tables of bronze and
-quarantine are named by their entity (`Entity.table`, `Entity.quarantine_table`), feature tables by their group
-(`FeatureGroup.table`).
+A test compares the constants with the declarations. Derived tables are named by what they are derived from
+(`Entity.table`, `Entity.quarantine_table`, `FeatureGroup.table`), and those take the name from the functions here.
 """
+
+from contracts.catalogue import zones
 
 PERSON_RECORDS = "identity/person_records"
 PERSON_LINKS = "identity/person_links"
@@ -18,12 +19,28 @@ PERSON_IDENTIFIERS = "identity/person_identifiers"
 
 PERSON_PROFILE = "marts/person_profile"
 PERSON_HOUSEHOLDS = "marts/person_households"
+PERSON_CONSENTS = "marts/person_consents"
 JOURNEY_EVENTS = "marts/journey_events"
 UNRESOLVED_RECORDS = "marts/unresolved_records"
 
 ACCESS_LOG = "ops/access_log"
 IDENTITY_QUALITY = "ops/identity_quality"
 IDENTITY_RUNS = "ops/identity_runs"
-LAYOUT = "ops/layout"
+LAKE_LAYOUT = "ops/layout"
 QUALITY_RESULTS = "ops/quality_results"
 RUNS = "ops/runs"
+
+
+def bronze_name(source: str, entity: str) -> str:
+    """The table that an entity lands in."""
+    return f"{zones.BRONZE}/{source}/{entity}"
+
+
+def quarantine_name(source: str, entity: str) -> str:
+    """The table of an entity's rejected records."""
+    return f"{zones.QUARANTINE}/{source}/{entity}"
+
+
+def feature_name(group: str) -> str:
+    """The table of a group of features."""
+    return f"{zones.FEATURES}/{group}"

@@ -4,11 +4,10 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_LINKS
 from identity.links.link_history import HISTORY
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
-
-PERSON_LINKS = "identity/person_links"
 
 
 def links_as_of(moment: datetime) -> pa.Table:

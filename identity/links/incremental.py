@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_INDEX, PERSON_STATISTICS
 from identity.links.affected_records import candidates_sql, find_reached
 from identity.links.matcher_columns import from_matcher, to_matcher
 from identity.links.person_index import (
@@ -18,8 +19,6 @@ from identity.links.person_index import (
     LAYOUT,
     LIGHT,
     PEOPLE,
-    PERSON_INDEX,
-    PERSON_STATISTICS,
     IndexFiles,
     current_sql,
     formed_sql,

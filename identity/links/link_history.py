@@ -14,7 +14,6 @@ import pyarrow as pa
 from contracts.logical_types import TIMESTAMP
 from identity.matching.engine import scratch
 
-PERSON_EVENTS = "identity/person_events"
 BEGINNING = datetime(1900, 1, 1, tzinfo=UTC)
 HISTORY = pa.schema(
     [

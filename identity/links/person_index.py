@@ -13,6 +13,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_INDEX, PERSON_STATISTICS
 from identity.matching.comparable.statistics import Statistics
 from identity.matching.engine import put, short_hash
 from identity.matching.groups.components import Ints
@@ -20,8 +21,6 @@ from identity.matching.pairs.blocking import personal_keys_sql
 from lake.data_files import DataFile, copy_into, table_folder
 from lake.tables import open_table, scan
 
-PERSON_INDEX = "identity/person_index"
-PERSON_STATISTICS = "identity/person_statistics"
 #: No value of anybody in Delta's log.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "run"}
 #: Columns of the table `people` that the matcher reads, beside rid and record_id.

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 from contracts.errors import LakeError
 from contracts.logical_types import TIMESTAMP
 
-PERSON_RECORDS = "identity/person_records"
 IDENTIFIERS = pa.list_(pa.struct([("kind", pa.string()), ("value", pa.string())]))
 REQUIRED = ("record_id", "source", "updated_at")
 TEXTS = (

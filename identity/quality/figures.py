@@ -11,17 +11,15 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import IDENTITY_QUALITY, PERSON_LINKS, PERSON_RECORDS
 from contracts.logical_types import TIMESTAMP
-from identity.links.as_of import PERSON_LINKS
 from identity.matching.comparable.values import birth_date_sql, gender_sql
-from identity.matching.person_records import PERSON_RECORDS
 from identity.quality.gate import Gate, PrecisionError, check_precision, judge, judge_by_group
 from lake import clock
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 from lake.writer import append
 
-IDENTITY_QUALITY = "ops/identity_quality"
 ALL = "all"
 PASSED, BLOCKED = "passed", "blocked"
 SCHEMA = pa.schema(

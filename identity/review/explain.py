@@ -11,14 +11,14 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from identity.links.as_of import PERSON_LINKS
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_RECORDS, PERSON_STATISTICS
 from identity.links.matcher_columns import from_matcher, to_matcher
-from identity.links.person_index import PERSON_STATISTICS, read_statistics
+from identity.links.person_index import read_statistics
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics
 from identity.matching.engine import scratch
 from identity.matching.pairs.person_model import PersonModel, load_model
-from identity.matching.person_records import PERSON_RECORDS, read_records
+from identity.matching.person_records import read_records
 from identity.matching.resolve import match_people
 from identity.review.labels import read_labels
 from identity.review.trained_models import lake_model

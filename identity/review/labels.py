@@ -14,15 +14,14 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_LABELS, PERSON_RECORDS
 from contracts.errors import LakeError
 from contracts.logical_types import TIMESTAMP
-from identity.matching.person_records import PERSON_RECORDS
 from lake import clock
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 from lake.writer import append, table_lock
 
-PERSON_LABELS = "identity/person_labels"
 SAME, DIFFERENT, WITHDRAWN = "same", "different", "withdrawn"
 SCHEMA = pa.schema(
     [

@@ -12,8 +12,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_INDEX
 from identity.links.matcher_columns import to_matcher
-from identity.links.person_index import PERSON_INDEX, current_sql
+from identity.links.person_index import current_sql
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics
 from identity.matching.engine import put, scratch

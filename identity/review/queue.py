@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_REVIEWS
 from contracts.logical_types import TIMESTAMP
-from identity.links.as_of import PERSON_LINKS
 from identity.review.labels import LabelError, labels_in_force, read_labels, unknown_records
 from identity.review.trained_models import lake_model
 from lake.sql.connections import connect
@@ -21,7 +21,6 @@ from lake.sql.types import typed_null
 from lake.tables import scan, table_exists
 from lake.writer import merge
 
-PERSON_REVIEWS = "identity/person_reviews"
 OPEN, CLOSED = "open", "closed"
 #: The only reason whose pairs are doubtful by their strength.
 NEAR_THRESHOLD = "NEAR_THRESHOLD"

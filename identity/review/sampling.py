@@ -1,7 +1,6 @@
 """Pairs of linked records drawn for people to label, so that precision on labels stands for all links."""
 
-from identity.links.as_of import PERSON_LINKS
-from identity.matching.person_records import PERSON_RECORDS
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_RECORDS
 from identity.review.labels import read_labels
 from identity.review.queue import links_sql
 from lake.sql.connections import connect

@@ -8,13 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from identity.links.as_of import PERSON_LINKS
-from identity.matching.person_records import PERSON_RECORDS
+from contracts.catalogue.tables import PERSON_LINKS, PERSON_RECORDS, PERSON_REVIEWS
 from identity.matching.person_records import SCHEMA as PERSON_RECORD
 from identity.review.explain import statistics_in_use
 from identity.review.labels import Label, labels_in_force
 from identity.review.pair_verdict import Opinion, opinion
-from identity.review.queue import PERSON_REVIEWS, pair_id
+from identity.review.queue import pair_id
 from identity.review.trained_models import lake_model
 from identity.review.waterfall import PRIOR, prior_bits
 from lake.sql.connections import connect

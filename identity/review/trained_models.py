@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from contracts.catalogue.tables import PERSON_MODELS
 from contracts.logical_types import TIMESTAMP
 from identity.matching.pairs.person_model import ModelError, PersonModel, load_model, parse_model
 from identity.matching.pairs.training import Trained
@@ -18,7 +19,6 @@ from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 from lake.writer import append, table_lock
 
-PERSON_MODELS = "identity/person_models"
 _SCHEMA = pa.schema(
     [
         ("number", pa.int64()),

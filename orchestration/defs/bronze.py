@@ -9,11 +9,14 @@ from typing import Any
 
 import dagster as dg
 
-from contracts.contract_file import Column, Contract, Entity, load_contracts
+from contracts.catalogue.lookup import find_table
+from contracts.catalogue.zones import BRONZE
+from contracts.contract_file import Contract, Entity, load_contracts
 from lake.tables import table_version
 from orchestration.events import AssetEvent, asset_key, written
 from orchestration.instance import POOL
 from orchestration.session import Session
+from orchestration.table_metadata import metadata_of, owners_of, zone_tag
 from runs.ledger import Failure
 
 _ENVIRONMENTS = ("embedded", "services")
@@ -87,35 +90,24 @@ def _land(session: Session, source: str, wanted: list[Entity], *, report: Callab
 
 
 def _spec(contract: Contract, entity: Entity) -> dg.AssetSpec:
+    table = find_table(entity.table)
     return dg.AssetSpec(
-        asset_key(entity.table),
+        asset_key(table.name),
         deps=[system_key(contract.source)],
         group_name=contract.source,
-        description=f"{entity.grain} As {contract.source} sent it, typed, checked against its contract, append-only.",
-        owners=[f"team:{contract.owner}"],
-        tags={"domain": contract.domain, "layer": "bronze", "zone": "restricted"},
+        description=f"{table.grain} As {contract.source} sent it, typed, checked against its contract, append-only.",
+        owners=owners_of(table),
+        tags={"domain": contract.domain, "layer": BRONZE, **zone_tag(table)},
         kinds={"delta"},
         # Wall clock: how long ago rows last came. How old the newest row is, the check of the table says.
         freshness_policy=dg.FreshnessPolicy.time_window(
             fail_window=contract.freshness * 2, warn_window=contract.freshness
         ),
         metadata={
-            "dagster/table_name": entity.table,
-            "dagster/column_schema": dg.TableSchema(columns=[_column(column) for column in entity.columns]),
+            **metadata_of(table),
             "purposes": ", ".join(entity.purposes),
-            "kept for": f"{entity.retention_days} days",
             "rejected rows": entity.quarantine_table,
         },
-    )
-
-
-def _column(column: Column) -> dg.TableColumn:
-    return dg.TableColumn(
-        column.name,
-        type=column.logical_type,
-        description=column.description,
-        tags={"classification": column.classification},
-        constraints=dg.TableColumnConstraints(nullable=not column.required, unique=column.primary_key),
     )
 
 

@@ -2,24 +2,27 @@
 
 import dagster as dg
 
+from contracts.catalogue.lookup import find_table
+from contracts.catalogue.tables import RUNS
+from contracts.catalogue.zones import OPS
 from features.catalogue import load_groups
 from orchestration.defs.quality import PORTAL
 from orchestration.defs.serving import online_key
 from orchestration.events import asset_key
 from orchestration.instance import POOL
 from orchestration.session import Session, is_whole
-from runs.ledger import TABLE
+from orchestration.table_metadata import metadata_of, owners_of, zone_tag
 
 
 @dg.asset(
-    key=asset_key(TABLE),
+    key=asset_key(RUNS),
     deps=[PORTAL, *(online_key(group.name) for group in load_groups())],
-    group_name="ops",
-    description="One row per run: when, how it ended, seconds per step, and the version of every table afterwards.",
-    owners=["team:customer-data-platform"],
+    group_name=OPS,
+    description=find_table(RUNS).grain,
+    owners=owners_of(find_table(RUNS)),
     kinds={"delta"},
-    tags={"layer": "ops"},
-    metadata={"dagster/table_name": TABLE},
+    tags={"layer": OPS, **zone_tag(find_table(RUNS))},
+    metadata=metadata_of(find_table(RUNS)),
     pool=POOL,
 )
 def runs(context: dg.AssetExecutionContext, session: Session) -> dg.MaterializeResult[None]:

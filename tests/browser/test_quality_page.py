@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
-import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
@@ -13,6 +13,7 @@ from expectations.history import append
 from lake.writer import overwrite
 from tests.browser.contrast import CONTRAST
 from tests.contract_rows import NOW
+from tests.declared_tables import declared_rows
 from tests.integration import quality_lake
 from tests.lake_context import lake_settings, opened
 from web.portal import render
@@ -37,24 +38,20 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 _result("marts/person_profile", None, "block", passed=True),
             ]
         )
-        overwrite("ops/identity_quality", _linkage())
+        overwrite("ops/identity_quality", declared_rows("ops/identity_quality", _linkage()))
         yield render.build().as_uri()
 
 
-def _linkage() -> pa.Table:
+def _linkage() -> list[dict[str, Any]]:
     """Figures of three runs: before any label, a good one, and one that was stopped."""
-    schema = pa.schema([(name, pa.float64()) for name in FIGURES] + [(name, pa.int64()) for name in COUNTS]
-                       + [(name, pa.string()) for name in ("measured_id", "state", "group_name", "group_value")]
-                       + [("ran_at", pa.timestamp("us", "UTC"))])  # fmt: skip
     shares = (None, 1.0, 0.5)
-    rows = [
+    return [
         dict.fromkeys(FIGURES, share) | dict.fromkeys(COUNTS, 40 * number)
         | {"state": "blocked" if share == 0.5 else "passed", "group_name": name, "group_value": value,
            "measured_id": str(number), "ran_at": NOW + timedelta(days=number)}
         for number, share in enumerate(shares)
         for name, value in (("all", "all"), ("script", "Han"), ("script", None))
     ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _result(table: str, column: str | None, severity: str, *, passed: bool) -> CheckResult:

@@ -21,6 +21,7 @@ from lake.maintenance import Policy, maintain_table
 from lake.sql.connections import connect
 from lake.tables import scan, table_uri
 from lake.writer import Commit, append, commit_files, table_lock
+from tests.declared_tables import own_table
 
 TABLE = "bronze/shop/events"
 SCHEMA = pa.schema([("writer", pa.int64()), ("number", pa.int64()), ("text", pa.string())])
@@ -69,13 +70,14 @@ def append_batch(connection: duckdb.DuckDBPyConnection, writer: int, batch: int)
     query = f"""select {writer}::bigint as writer, range as number, repeat('x', 100) as text
         from range({batch * ROWS}, {(batch + 1) * ROWS})"""
     commit = Commit(f"writer-{writer}", batch)
-    if writer % 2:
-        with table_lock(TABLE):
-            files = copy_into(connection, query, table_folder(TABLE))
-            assert commit_files(TABLE, files, SCHEMA, commit=commit, configuration=CONFIGURATION)
-    else:
-        rows = connection.execute(query).to_arrow_table().cast(SCHEMA)
-        assert append(TABLE, rows, commit=commit, configuration=CONFIGURATION)
+    with own_table(TABLE, SCHEMA):
+        if writer % 2:
+            with table_lock(TABLE):
+                files = copy_into(connection, query, table_folder(TABLE))
+                assert commit_files(TABLE, files, SCHEMA, commit=commit, configuration=CONFIGURATION)
+        else:
+            rows = connection.execute(query).to_arrow_table().cast(SCHEMA)
+            assert append(TABLE, rows, commit=commit, configuration=CONFIGURATION)
 
 
 def maintain_again_and_again(seconds: float, report: str) -> None:

@@ -9,6 +9,7 @@ from identity.links.matcher_columns import from_matcher
 from identity.matching.person_records import SCHEMA
 from identity.review.queue import plan_reviews
 from lake.writer import overwrite
+from tests.declared_tables import leave_table
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 PEOPLE = [
@@ -24,7 +25,7 @@ A, B, C, D = (str(row["record_id"]) for row in PEOPLE)
 def make(*, with_links: bool = True) -> None:
     """Write the records and their links."""
     rows = [{"source": "crm", "updated_at": NOW, "identifiers": []} | row for row in PEOPLE]
-    overwrite("identity/person_records", from_matcher(pa.Table.from_pylist(rows, schema=SCHEMA)))
+    leave_table("identity/person_records", from_matcher(pa.Table.from_pylist(rows, schema=SCHEMA)))
     if not with_links:
         return
     links = [

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from identity.links.matcher_columns import from_matcher
 from identity.matching.person_records import SCHEMA
 from identity.review.queue import SCHEMA as REVIEWS
 from lake.writer import append, overwrite
+from tests.declared_tables import declared_rows, leave_table
 from tests.lake_context import lake_settings, opened
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
@@ -64,7 +65,7 @@ RECORDS: list[dict[str, Any]] = [
 
 def make() -> None:
     """Write every table that the page reads."""
-    overwrite(
+    leave_table(
         "identity/person_records", from_matcher(pa.Table.from_pylist([_record(row) for row in RECORDS], schema=SCHEMA))
     )
     overwrite("identity/person_links", pa.Table.from_pylist(_links(), schema=HISTORY))
@@ -80,7 +81,8 @@ def make() -> None:
 
 def add_event(person_id: str, event_type: str) -> None:
     """What a run would add while the page is served."""
-    append("marts/journey_events", _typed([_event(person_id, 10**6, "orders", event_type, NOW)]))
+    rows = [_event(person_id, 10**6, "orders", event_type, NOW)]
+    append("marts/journey_events", declared_rows("marts/journey_events", rows))
 
 
 def _record(row: dict[str, Any]) -> dict[str, Any]:
@@ -229,19 +231,8 @@ def _consents() -> list[dict[str, Any]]:
     ]
 
 
-def _typed(rows: list[dict[str, Any]]) -> pa.Table:
-    """The rows with a column's type taken from its values: microseconds UTC, and text where all are null."""
-    fields = []
-    for name in rows[0]:
-        held = next((row[name] for row in rows if row[name] is not None), None)
-        kinds = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), datetime: INSTANT, date: pa.date32(),
-                 list: pa.list_(pa.string())}  # fmt: skip
-        fields.append(pa.field(name, kinds.get(type(held), pa.string())))
-    return pa.Table.from_pylist(rows, schema=pa.schema(fields))
-
-
 def _write(name: str, rows: list[dict[str, Any]]) -> None:
-    overwrite(name, _typed(rows))
+    overwrite(name, declared_rows(name, rows))
 
 
 @dataclass(frozen=True)

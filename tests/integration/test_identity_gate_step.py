@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from contracts.catalogue.tables import PERSON_INDEX, PERSON_LINKS
 from contracts.settings import reset_settings
-from identity.links.as_of import PERSON_LINKS
-from identity.links.person_index import PERSON_INDEX
 from identity.quality.figures import history
 from identity.quality.gate import PrecisionError
 from identity.review.labels import DIFFERENT, SAME, WITHDRAWN, give_label

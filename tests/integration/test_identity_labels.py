@@ -10,20 +10,27 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.tables import PERSON_LABELS, PERSON_RECORDS
 from contracts.settings import reset_settings
 from identity.matching.pairs.person_model import load_model, model_text
 from identity.matching.pairs.training import Trained
-from identity.matching.person_records import PERSON_RECORDS
 from identity.quality.figures import groups_of, history, hold_to_labels, judge_published
 from identity.quality.gate import PrecisionError
-from identity.review.labels import DIFFERENT, PERSON_LABELS, SAME, WITHDRAWN, LabelError, give_label, read_labels
+from identity.review.labels import (
+    DIFFERENT,
+    SAME,
+    WITHDRAWN,
+    LabelError,
+    give_label,
+    read_labels,
+)
 from identity.review.queue import count_open, find_pair, open_reviews, pair_id
 from identity.review.sampling import sample_of_links
 from identity.review.side_by_side import side_by_side
 from identity.review.trained_models import keep_model
 from lake.sql.connections import connect
 from lake.tables import scan, table_version
-from lake.writer import overwrite
+from tests.declared_tables import leave_table
 from tests.integration.identity_lake import NOW, A, B, C, D, make, unsure, update_reviews
 
 
@@ -95,7 +102,7 @@ def test_label_of_a_record_that_is_gone_can_be_taken_back_and_none_given(lake: C
     give_label(A, D, DIFFERENT)
     with connect() as con:
         left = con.execute(f"select * from {scan(PERSON_RECORDS)} where person_record_id <> ?", [D]).to_arrow_table()
-    overwrite(PERSON_RECORDS, left)
+    leave_table(PERSON_RECORDS, left)
     assert find_pair(f"{D},{A}") == (D, A)
     give_label(A, D, WITHDRAWN)
     assert in_force() == []

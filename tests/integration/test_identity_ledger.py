@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from contracts.catalogue.tables import PERSON_RECORDS
 from contracts.settings import PROJECT_ROOT
 from identity.links.as_of import links_as_of
 from identity.links.matcher_columns import to_matcher
 from identity.links.person_index import current_sql, read_statistics
-from identity.matching.person_records import PERSON_RECORDS
 from identity.matching.resolve import match
 from identity.review.labels import DIFFERENT, give_label
 from identity.update import update_identity

@@ -11,15 +11,16 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.tables import PERSON_LINKS
 from contracts.settings import PROJECT_ROOT, reset_settings
-from identity.links.as_of import PERSON_LINKS, links_as_of
+from identity.links.as_of import links_as_of
 from identity.links.matcher_columns import from_matcher
 from identity.links.person_ids import Mint
 from identity.matching.person_records import SCHEMA, RecordsError
 from identity.update import update_identity
 from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_version
-from lake.writer import overwrite
+from tests.declared_tables import leave_table
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 FIRST = [
@@ -56,7 +57,7 @@ def write_records(rows: list[dict[str, Any]], known_at: datetime) -> None:
         | {"identifiers": [{"kind": k, "value": v} for k, v in row.items() if k not in SCHEMA.names]}
         for row in rows
     ]
-    overwrite("identity/person_records", from_matcher(pa.Table.from_pylist(made, schema=SCHEMA)))
+    leave_table("identity/person_records", from_matcher(pa.Table.from_pylist(made, schema=SCHEMA)))
 
 
 def persons() -> dict[str, str]:

@@ -5,11 +5,12 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.tables import PERSON_MODELS
 from identity.matching.pairs.person_model import ModelError, load_model
 from identity.matching.pairs.training import train
 from identity.matching.person_records import SCHEMA, RecordsError
 from identity.matching.resolve import match
-from identity.review.trained_models import PERSON_MODELS, keep_model, lake_model
+from identity.review.trained_models import keep_model, lake_model
 from infra.worlds.febrl import read
 from lake.tables import table_version
 

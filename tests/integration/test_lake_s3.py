@@ -22,6 +22,7 @@ from lake.s3 import access, leases, objects
 from lake.sql.connections import connect
 from lake.tables import list_tables, open_table, table_exists, table_uri
 from lake.writer import Commit, ConflictError, append
+from tests.declared_tables import own_table
 from tests.faults import children
 from tests.faults.reconcile import Delivered, reconcile
 from tests.faults.test_landing_crash import BRONZE, deliver
@@ -116,7 +117,7 @@ def append_without_a_lock(machine: int, batches: int, report: str) -> None:
     for batch in range(batches):
         rows = pa.table({"writer": [machine], "number": [batch]})
         while True:
-            with suppress(ConflictError):
+            with suppress(ConflictError), own_table("ops/race", rows.schema):
                 assert append("ops/race", rows, commit=Commit(f"machine-{machine}", batch, {"cursor": str(batch)}))
                 break
             lost += 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.catalogue.tables import LAKE_LAYOUT
 from contracts.contract_file import SOURCES_ROOT, UnknownSourceError, discover_sources
 from contracts.settings import PROJECT_ROOT, SettingsError, reset_settings
 from ingestion.landing.land import UnknownEntityError, counters, has_new, land_source
@@ -106,7 +107,7 @@ def test_lake_of_a_newer_layout_is_refused_never_misread(nine: Path) -> None:
 
 def test_lake_with_tables_but_no_layout_is_refused(nine: Path) -> None:
     land_source("crm")
-    writer.delete(layout.TABLE, "true")
+    writer.delete(LAKE_LAYOUT, "true")
     with pytest.raises(LayoutError):
         land_source("crm")
 

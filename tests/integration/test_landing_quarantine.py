@@ -13,6 +13,7 @@ from ingestion.landing import rejected_rows
 from ingestion.landing.land import land_source
 from ingestion.quarantine.records import list_refused, raw_bytes, replay, show
 from tests.contract_rows import as_csv
+from tests.declared_tables import leave_table, own_table
 from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale
 
@@ -116,10 +117,8 @@ def test_many_refused_records_are_replayed_each_once(shop: Shop, records: int) -
 
 
 def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop) -> None:
-    from deltalake import write_deltalake
-
     from lake import writer
-    from lake.tables import open_table, table_uri
+    from lake.tables import open_table
     from lake.writer import Commit
 
     shop.deliver("a.jsonl", [sale(1, channel="fax")])
@@ -127,9 +126,10 @@ def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop) -> None:
     table = open_table("quarantine/shop/sales")
     assert table is not None
     before = table.to_pyarrow_table().drop_columns(["is_escaped"])
-    write_deltalake(table_uri("quarantine/shop/sales"), before, mode="overwrite", schema_mode="overwrite")
+    leave_table("quarantine/shop/sales", before)
     half = [sale(2, channel="telex"), sale(3)]
-    writer.append("quarantine/shop/sales", before.slice(0, 0), commit=Commit("shop/sales/files", 1))  # cut short here
+    with own_table("quarantine/shop/sales", before.schema):  # cut short here
+        writer.append("quarantine/shop/sales", before.slice(0, 0), commit=Commit("shop/sales/files", 1))
     shop.deliver("b.jsonl", half)
     assert land_source("shop").error is None
     assert len(list_refused("shop")) == 2

@@ -10,11 +10,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.tables import LAKE_LAYOUT, PERSON_LINKS, PERSON_REVIEWS, PERSON_STATISTICS
 from contracts.settings import PROJECT_ROOT
-from identity.links.as_of import PERSON_LINKS, links_as_of
-from identity.links.person_index import PERSON_STATISTICS
+from identity.links.as_of import links_as_of
 from identity.review.labels import DIFFERENT, SAME, give_label, labels_in_force
-from identity.review.queue import PERSON_REVIEWS, plan_reviews
+from identity.review.queue import plan_reviews
 from identity.update import update_identity
 from lake import layout
 from lake.landing_state import as_metadata, read_state
@@ -22,6 +22,7 @@ from lake.migrations import CRASH_POINTS
 from lake.sql.connections import connect
 from lake.tables import list_tables, open_table, table_version
 from lake.writer import Commit, append, overwrite, rename_columns
+from tests.declared_tables import leave_table, own_table
 from tests.integration.test_identity_step import BRIDGE, FIRST, START, SetDay, persons, set_day, write_records
 
 __all__ = ["set_day"]
@@ -42,7 +43,9 @@ OLD_INDEX, NEW_INDEX = "896e400d", "f151528d"
 @pytest.fixture
 def old_lake(set_day: SetDay) -> dict[str, Any]:
     """A lake of layout 2 with three runs, labels, a review and a cursor, and what it knew."""
-    append(BRONZE, pa.table({"record_id": ["crm:customers:C1"]}), commit=Commit(metadata=as_metadata({"cursor": "c7"})))
+    landed = pa.table({"record_id": ["crm:customers:C1"]})
+    with own_table(BRONZE, landed.schema):
+        append(BRONZE, landed, commit=Commit(metadata=as_metadata({"cursor": "c7"})))
     write_records(FIRST, set_day(0))
     update_identity()
     write_records([*FIRST, BRIDGE], set_day(1))
@@ -65,7 +68,7 @@ def old_lake(set_day: SetDay) -> dict[str, Any]:
 
 def set_layout(version: int) -> None:
     """Mark the lake as one of a layout."""
-    overwrite(layout.TABLE, pa.table({"version": pa.array([version], pa.int64())}))
+    overwrite(LAKE_LAYOUT, pa.table({"version": pa.array([version], pa.int64())}))
 
 
 def _unsure(left: str, right: str) -> pa.Table:
@@ -85,7 +88,7 @@ def facts() -> dict[str, Any]:
         "cursor": read_state(BRONZE),
         "runs": {name: read_state(name).get("run") for name in OLD_NAMES},
         "others": {
-            name: table_version(name) for name in list_tables() if name not in OLD_NAMES and name != layout.TABLE
+            name: table_version(name) for name in list_tables() if name not in OLD_NAMES and name != LAKE_LAYOUT
         },
         "ids": {name: table.metadata().id for name in OLD_NAMES if (table := open_table(name)) is not None},
     }
@@ -140,7 +143,7 @@ def test_run_that_died_before_the_migration_is_mended_after_it(set_day: SetDay) 
     links = before.to_pyarrow_table().rename_columns(["record_id", *before.to_pyarrow_table().column_names[1:]])
     state = read_state(PERSON_LINKS)
     now = _arrow(PERSON_LINKS)
-    overwrite(PERSON_LINKS, links)
+    leave_table(PERSON_LINKS, links)
     overwrite(PERSON_LINKS, now, commit=Commit(metadata=as_metadata(state | {"version_before": _newest(PERSON_LINKS)})))
     set_layout(2)
     layout.ensure()

@@ -15,6 +15,7 @@ import httpx
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.tables import ACCESS_LOG
 from contracts.settings import PROJECT_ROOT
 from governance import access_log
 from lake.tables import open_table, table_version
@@ -129,7 +130,7 @@ def _ask(app: loopback_guard.Application) -> tuple[int, str]:
 
 def views(home: Path) -> list[dict[str, Any]]:
     with person_lake.lake_at(home):
-        table = open_table(access_log.TABLE)
+        table = open_table(ACCESS_LOG)
         rows: list[dict[str, Any]] = table.to_pyarrow_table().to_pylist() if table is not None else []
         return rows
 
@@ -162,9 +163,9 @@ def test_every_view_is_noted_once_with_the_account_and_no_value(tmp_path: Path) 
     ]  # fmt: skip
     assert {row["viewed_by"] for row in noted} == {socket_owner.name_of(os.getuid())}
     with person_lake.lake_at(home):
-        version = table_version(access_log.TABLE)
+        version = table_version(ACCESS_LOG)
         assert access_log.flush() == 0, "where nobody looked nothing is written"
-        assert table_version(access_log.TABLE) == version
+        assert table_version(ACCESS_LOG) == version
         everything = b"".join(path.read_bytes() for path in (home / "delta" / "ops").rglob("*.json"))
     assert not [value for value in PERSONAL if value.encode() in everything or json.dumps(value).encode() in everything]
 
@@ -177,7 +178,7 @@ def test_spool_that_was_committed_but_not_removed_is_not_written_twice(tmp_path:
         assert access_log.flush() == 1
         stream = pa.compute.unique(pa.array([path.stem for path in spool.parent.iterdir() if path.suffix == ".jsonl"]))
         assert len(stream) == 0
-        committed = open_table(access_log.TABLE)
+        committed = open_table(ACCESS_LOG)
         assert committed is not None
         name = next(iter(_streams(tmp_path / "home"))).partition(":")[2]
         (spool.parent / f"{name}.jsonl").write_bytes(kept)  # as if the server was killed after the commit
@@ -186,7 +187,7 @@ def test_spool_that_was_committed_but_not_removed_is_not_written_twice(tmp_path:
 
 
 def _streams(home: Path) -> Iterator[str]:
-    for path in (home / "delta" / access_log.TABLE / "_delta_log").glob("*.json"):
+    for path in (home / "delta" / ACCESS_LOG / "_delta_log").glob("*.json"):
         for line in path.read_text().splitlines():
             if "txn" in (action := json.loads(line)):
                 yield action["txn"]["appId"]

@@ -10,11 +10,13 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.catalogue.lookup import all_tables
+from contracts.catalogue.tables import QUALITY_RESULTS
 from contracts.contract_file import load_contracts
 from expectations import history, runner
 from expectations.check import CheckResult, blocking_failures
 from lake.tables import table_version
 from tests.contract_rows import NOW
+from tests.declared_tables import own_table
 from tests.integration import quality_lake
 from tests.integration.quality_lake import PLANTED, Promise
 from tests.lake_context import lake_settings, opened
@@ -84,14 +86,14 @@ def test_no_result_no_commit_and_no_page_holds_a_value_of_a_person(runs: Runs) -
 
 
 def test_a_run_is_one_commit_and_a_run_of_nothing_is_none(runs: Runs) -> None:
-    before = table_version(history.TABLE)
+    before = table_version(QUALITY_RESULTS)
     assert before is not None
     runner.run("features", ["purchases"])
-    assert table_version(history.TABLE) == before + 1
+    assert table_version(QUALITY_RESULTS) == before + 1
     runner.run("features", [])
     runner.run("ops", [])
     runner.run("features", ["features/purchases"], keep=False)
-    assert table_version(history.TABLE) == before + 1
+    assert table_version(QUALITY_RESULTS) == before + 1
 
 
 def test_only_the_tables_asked_for_are_checked(runs: Runs) -> None:
@@ -129,11 +131,13 @@ def test_query_over_a_table_that_is_not_there_fails_and_says_so(runs: Runs, tmp_
 def test_history_is_bounded(runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
     from lake.sql.connections import connect
 
-    monkeypatch.setattr(history, "TABLE", "ops/quality_results_bounded")
+    bounded = "ops/quality_results_bounded"
+    monkeypatch.setattr(history, "QUALITY_RESULTS", bounded)
     monkeypatch.setattr(history, "RUNS_KEPT", 2)
     monkeypatch.setattr(history, "RUNS_AT_MOST", 4)
-    for _ in range(5):
-        history.append(runs.clean[:3])
+    with own_table(bounded, history.SCHEMA):
+        for _ in range(5):
+            history.append(runs.clean[:3])
     with connect() as connection:
         past = history.past(connection, runs=100)
         assert len(past) == 2 * 3
@@ -314,4 +318,4 @@ def test_empty_lake_has_a_page_too(tmp_path: Path) -> None:
         text = render.build().read_text(encoding="utf-8")
         assert "Nothing has been checked yet" in text
         assert "never delivered" in text
-        assert table_version(history.TABLE) is None
+        assert table_version(QUALITY_RESULTS) is None

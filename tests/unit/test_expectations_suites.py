@@ -5,6 +5,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from contracts.catalogue.lookup import find_table
 from contracts.contract_file import Contract, Entity, load_contracts
 from contracts.settings import PROJECT_ROOT
 from expectations import contract_suite, suite_files
@@ -52,19 +53,14 @@ def test_line_that_is_not_in_the_language_is_refused_with_its_place(tmp_path: Pa
 
 
 def test_path_says_the_table_and_each_holds_for_all_below(tmp_path: Path) -> None:
-    write(tmp_path, "_each.yaml", "owner: everybody\nchecks: [{rows: 1}]\n")
+    write(tmp_path, "_each.yaml", "checks: [{rows: 1}]\n")
     write(tmp_path, "marts/_each.yaml", "checks: [{not_null: [person_id]}]\n")
-    write(tmp_path, "marts/one.yaml", "owner: one-team\ndescription: One.\nchecks: [{unique: [person_id]}]\n")
+    write(tmp_path, "marts/one.yaml", "checks: [{unique: [person_id]}]\n")
     write(tmp_path, "bronze/crm/customers.yaml", "checks: []\n")
     assert suite_files.discover_suites(tmp_path) == ["bronze/crm/customers", "marts/one"]
     found = suite_files.suite("marts/one", COLUMNS, tmp_path)
     assert names(found) == {(None, "has_rows"), ("person_id", "is_never_empty"), ("person_id", "is_unique")}
     assert names(suite_files.suite("features/a", COLUMNS, tmp_path)) == {(None, "has_rows")}
-    assert (suite_files.owner_of("marts/one", tmp_path), suite_files.owner_of("features/a", tmp_path)) == (
-        "one-team",
-        "everybody",
-    )
-    assert suite_files.description_of("marts/one", tmp_path) == "One."
 
 
 def test_columns_are_found_not_listed(tmp_path: Path) -> None:
@@ -92,7 +88,7 @@ def test_all_our_suite_files_are_in_the_language_and_in_a_zone() -> None:
         assert path.suffix == ".yaml", f"{path} would not be found"
         assert suite_files.load_suite_file(path).checks
         assert path.relative_to(suite_files.SUITES_ROOT).parts[0] in ZONES
-    assert all(suite_files.owner_of(table) for table in suite_files.discover_suites())
+    assert all(find_table(table).owner for table in suite_files.discover_suites())
 
 
 def test_every_published_model_has_a_suite() -> None:

@@ -16,8 +16,10 @@ from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_uri, table_version
 from lake.temporary_folders import temporary_folder
 from lake.writer import Commit, append
+from tests.declared_tables import declared_rows, own_table
 
 TABLE = "bronze/shop/sales"
+SCHEMA = pa.schema([("n", pa.int64()), ("email", pa.string())])
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +33,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def fill(commits: int, *, personal: str = "someone@example.com") -> None:
     for number in range(commits):
         commit = Commit("app", number, landing_state.as_metadata({"cursor": number}))
-        row = pa.table({"n": pa.array([number], pa.int64()), "email": [personal]})
-        append(TABLE, row, commit=commit, configuration={"delta.dataSkippingStatsColumns": "n"})
+        row = pa.table({"n": [number], "email": [personal]}, schema=SCHEMA)
+        with own_table(TABLE, SCHEMA):
+            append(TABLE, row, commit=commit, configuration={"delta.dataSkippingStatsColumns": "n"})
 
 
 def files() -> int:
@@ -110,7 +113,7 @@ def test_compaction_brings_no_personal_value_into_the_log() -> None:
 
 def test_all_tables_of_a_zone_are_maintained() -> None:
     fill(1)
-    append("ops/runs", pa.table({"n": [1]}))
+    append("ops/runs", declared_rows("ops/runs", [{"run_id": "1"}]))
     assert [done.table for done in maintain("ops")] == ["ops/runs"]
     assert [done.table for done in maintain()] == [TABLE, "ops/runs"]
 

@@ -1,11 +1,15 @@
 """The only writer: a batch is written once, its metadata rides with it, writers take turns."""
 
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.lookup import UndeclaredColumnsError, UndeclaredTableError
+from contracts.contract_file import load_contract
 from contracts.settings import reset_settings
 from lake import landing_state, writer
 from lake.data_files import copy_into, table_folder
@@ -13,8 +17,11 @@ from lake.locks import table_lock
 from lake.sql.connections import connect
 from lake.tables import list_tables, open_table, scan, table_exists, table_uri, table_version
 from lake.writer import Commit, append, commit_files, delete, merge, overwrite
+from tests.declared_tables import leave_table, own_table
 
 TABLE = "ops/things"
+NUMBERS = pa.schema([("n", pa.int64())])
+Declare = Callable[[pa.Schema], None]
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +30,18 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("LAKE_TOKEN_KEY_FILE", str(tmp_path / "token.key"))
     reset_settings()
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def declare() -> Iterator[Declare]:
+    """Declares the columns of `TABLE` anew; at first it has one."""
+    with ExitStack() as stack:
+
+        def declare(schema: pa.Schema) -> None:
+            stack.enter_context(own_table(TABLE, schema))
+
+        declare(NUMBERS)
+        yield declare
 
 
 def numbers(*values: int) -> pa.Table:
@@ -43,8 +62,9 @@ def test_batch_is_appended_once_and_zero_is_a_batch() -> None:
     assert rows() == [1, 2, 3]
 
 
-def test_files_are_committed_once_with_their_rows_and_statistics() -> None:
+def test_files_are_committed_once_with_their_rows_and_statistics(declare: Declare) -> None:
     schema = pa.schema([("n", pa.int64()), ("event_at", pa.timestamp("us", "UTC"))])
+    declare(schema)
     with connect() as connection:
         query = (
             "select range as n, timestamptz '2026-01-01 00:00:00.000999' + to_hours(range) as event_at from range(100)"
@@ -89,23 +109,26 @@ def test_commit_without_files_carries_its_metadata() -> None:
     assert landing_state.read_state(TABLE) == {"cursor": "b"}
 
 
-def test_new_column_is_added_and_old_rows_have_null() -> None:
+def test_new_column_is_added_and_old_rows_have_null(declare: Declare) -> None:
     append(TABLE, numbers(1))
+    wider = pa.schema([("n", pa.int64()), ("more", pa.string())])
+    declare(wider)
     with connect() as connection:
         files = copy_into(connection, "select 2::bigint as n, 'x' as more", table_folder(TABLE))
-        commit_files(TABLE, files, pa.schema([("n", pa.int64()), ("more", pa.string())]))
+        commit_files(TABLE, files, wider)
         found = connection.execute(f"select n, more from {scan(TABLE)} order by n").fetchall()
     assert found == [(1, None), (2, "x")]
 
 
-def test_files_that_are_the_whole_table_replace_its_rows_and_columns() -> None:
-    commit_files(TABLE, [], pa.schema([("n", pa.int64()), ("old", pa.string())]))
+def test_files_that_are_the_whole_table_replace_its_rows_and_columns(declare: Declare) -> None:
+    leave_table(TABLE, pa.table({"n": pa.array([], pa.int64()), "old": pa.array([], pa.string())}))
     append(TABLE, numbers(1, 2))
     with connect() as connection:
         for query, schema in (
             ("select 3::bigint as n, 'x' as more", pa.schema([("n", pa.int64()), ("more", pa.string())])),
             ("select 4::bigint as n", pa.schema([("n", pa.int64())])),
         ):
+            declare(schema)
             files = copy_into(connection, query, table_folder(TABLE))
             commit_files(TABLE, files, schema, is_whole=True)
             found = connection.sql(f"select * from {scan(TABLE)}")
@@ -132,8 +155,9 @@ def test_state_of_a_restored_table_is_that_of_its_version() -> None:
     assert landing_state.read_state(TABLE) == {"cursor": "a"}
 
 
-def test_merge_inserts_updates_and_deletes_what_is_missing() -> None:
+def test_merge_inserts_updates_and_deletes_what_is_missing(declare: Declare) -> None:
     first = pa.table({"n": pa.array([1, 2], pa.int64()), "v": ["a", "b"]})
+    declare(first.schema)
     assert merge(TABLE, first, ["n"])["num_target_rows_inserted"] == 2
     second = pa.table({"n": pa.array([2, 3], pa.int64()), "v": ["c", "d"]})
     counts = merge(TABLE, second, ["n"], delete_missing=True)
@@ -153,7 +177,7 @@ def test_overwrite_replaces_all_or_what_a_predicate_names_and_delete_removes_it(
 
 def test_tables_are_found_on_disk_and_unknown_zones_are_a_mistake() -> None:
     append(TABLE, numbers(1))
-    append("bronze/crm/customers", numbers(1))
+    leave_table("bronze/crm/customers", numbers(1))
     assert list_tables() == ["bronze/crm/customers", TABLE]
     assert list_tables("ops") == [TABLE]
     assert list_tables("marts") == []
@@ -186,6 +210,44 @@ def test_appenders_at_once_lose_nothing() -> None:
     for thread in threads:
         thread.join(60)
     assert rows() == list(range(8))
+
+
+@pytest.mark.parametrize("write", [append, overwrite, lambda name, rows: merge(name, rows, ["n"])])
+def test_rows_with_other_columns_than_declared_are_rejected_and_nothing_is_written(
+    write: Callable[[str, pa.Table], object],
+) -> None:
+    for rows, wrong in (
+        (pa.table({"n": pa.array([1], pa.int64()), "more": ["x"]}), "more is not declared"),
+        (pa.table({"m": pa.array([1], pa.int64())}), "n is missing; m is not declared"),
+        (pa.table({"n": pa.array([1], pa.int32())}), "n is int32 and declared as bigint"),
+    ):
+        with pytest.raises(UndeclaredColumnsError, match=f"{TABLE} cannot be written: {wrong}") as raised:
+            write(TABLE, rows)
+        assert "change the declaration" in raised.value.cure
+    with pytest.raises(UndeclaredTableError, match="ops/unknown is declared nowhere"):
+        write("ops/unknown", numbers(1))
+    assert list_tables() == []
+
+
+def test_files_with_other_columns_than_declared_are_rejected(declare: Declare) -> None:
+    wider = pa.schema([("n", pa.int64()), ("more", pa.string())])
+    with connect() as connection:
+        files = copy_into(connection, "select 1::bigint as n, 'x' as more", table_folder(TABLE))
+    with pytest.raises(UndeclaredColumnsError, match="more is not declared"):
+        commit_files(TABLE, files, wider)
+    declare(wider)
+    commit_files(TABLE, files, wider)
+    with pytest.raises(UndeclaredColumnsError, match="more is missing"):
+        commit_files(TABLE, files, NUMBERS)
+
+
+def test_bronze_takes_a_new_column_as_text_and_no_other() -> None:
+    entity = load_contract("crm").entities["households"]
+    rows = entity.bronze_schema().empty_table()
+    with pytest.raises(UndeclaredColumnsError, match="count is not declared and not text"):
+        append(entity.table, rows.append_column("count", pa.array([], pa.int64())))
+    append(entity.table, rows.append_column("remark", pa.array([], pa.string())))
+    assert table_exists(entity.table)
 
 
 def test_writer_exports_what_others_use() -> None:

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-import features.tables  # noqa: F401  (declares the tables of features)
+import features.tables  # noqa: F401  declares the feature tables
 from contracts.catalogue.lookup import find_table, is_declared
+from contracts.catalogue.zones import OPS, QUARANTINE, zone_of
 from contracts.contract_file import Contract, Entity, load_contracts
 from expectations import history, suite_files
 from expectations.check import failing_first
@@ -34,7 +35,7 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
         create_clock_macro(connection)
         rows = _rows(connection, names)
         checks = _checks(connection)
-        quarantined = {n: r for n, r in rows.items() if n.startswith("quarantine/")}
+        quarantined = {n: r for n, r in rows.items() if zone_of(n) == QUARANTINE}
         return Page(
             now=clock.now(),
             checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
@@ -74,24 +75,24 @@ def _failing_since(past: Sequence[Past]) -> datetime | None:
 
 
 def _tables(rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]) -> tuple[TableFacts, ...]:
-    existing = {name for name in rows if not name.startswith(("quarantine/", "ops/"))}
-    # A table that was renamed leaves results behind; only one that a suite still names is missing.
-    shown = sorted(existing | (set(checks) & set(suite_files.discover_suites())))
-    tables = []
-    for name in shown:
-        declared = find_table(name) if is_declared(name) else None
-        tables.append(
-            TableFacts(
-                name=name,
-                zone=name.partition("/")[0],
-                rows=rows.get(name, 0),
-                owner=declared.owner if declared else "",
-                steward=(declared.steward or "") if declared else "",
-                description=declared.grain.partition(". ")[0].removesuffix(".") + "." if declared else "",
-                checks=tuple(checks.get(name, ())),
-            )
-        )
-    return tuple(tables)
+    there = {name for name in rows if zone_of(name) not in (QUARANTINE, OPS)}
+    # A table that was renamed leaves results behind; only one that a suite still asks for is missed.
+    shown = sorted(there | (set(checks) & set(suite_files.discover_suites())))
+    return tuple(_facts(name, rows.get(name, 0), checks.get(name, ())) for name in shown)
+
+
+def _facts(name: str, rows: int, checks: Iterable[CheckFacts]) -> TableFacts:
+    """A table's facts; one that an earlier version left is declared nowhere and has no owner."""
+    table = find_table(name) if is_declared(name) else None
+    return TableFacts(
+        name=name,
+        zone=zone_of(name),
+        rows=rows,
+        owner=table.owner if table else "",
+        steward=table.steward if table else "",
+        description=table.grain.partition(". ")[0].removesuffix(".") + "." if table else "",
+        checks=tuple(checks),
+    )
 
 
 def _sources(

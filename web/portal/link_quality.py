@@ -8,10 +8,10 @@ from datetime import datetime
 
 import duckdb
 
+from contracts.catalogue.tables import IDENTITY_QUALITY
 from contracts.settings import load_settings
 from lake.tables import scan, table_exists
 
-TABLE = "ops/identity_quality"
 RUNS_SHOWN = 30
 
 
@@ -79,12 +79,12 @@ class Linkage:
 
 def measure_linkage(connection: duckdb.DuckDBPyConnection) -> Linkage | None:
     """The figures of the newest runs; None where no run has measured any."""
-    if not table_exists(TABLE):
+    if not table_exists(IDENTITY_QUALITY):
         return None
     figures = "labelled_pairs, precision, precision_low, precision_high, recall, recall_low, recall_high"
     connection.execute(
         f"""create or replace temp table measured as
-            select *, dense_rank() over (order by measured_id desc) as age from {scan(TABLE)}"""
+            select *, dense_rank() over (order by measured_id desc) as age from {scan(IDENTITY_QUALITY)}"""
     )
     runs = connection.execute(
         f"""select {figures}, ran_at, state, persons, open_reviews from measured
