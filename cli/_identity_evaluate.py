@@ -44,42 +44,44 @@ def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -
     from cli.screens.printing import print_json
     from identity.quality.evaluate import evaluate as evaluate_links
 
-    found = evaluate_links(
+    evaluation = evaluate_links(
         read_by_record(links, "links", "--links"),
         read_by_record(truth, "truth", "--truth"),
         read_by_record(groups, "groups", "--groups") if groups else None,
     )
     if json:
-        print_json(found.as_dict())
+        print_json(evaluation.as_dict())
         return
-    _print(found)
+    _print(evaluation)
 
 
-def _print(found: "Evaluation") -> None:
+def _print(evaluation: "Evaluation") -> None:
     from cli.screens.printing import print_table
+    from contracts.wording import many
 
-    of = found.all
+    figures = evaluation.all
     print_table(
-        f"{of.records:,} records: {of.persons:,} persons found, {of.true_persons:,} there are",
+        f"{many(figures.records, 'record')}: {many(figures.persons, 'person')} found, truly {figures.true_persons:,}",
         ["of", "precision", "recall", "F1"],
         [
-            ("pairs of records", *_shares(of.precision, of.recall, of.f1)),
-            ("whole persons", *_shares(of.cluster_precision, of.cluster_recall, of.cluster_f1)),
-            ("records (B-cubed)", *_shares(of.b_cubed_precision, of.b_cubed_recall, of.b_cubed)),
+            ("pairs of records", *_shares(figures.precision, figures.recall, figures.f1)),
+            ("whole persons", *_shares(figures.cluster_precision, figures.cluster_recall, figures.cluster_f1)),
+            ("records (B-cubed)", *_shares(figures.b_cubed_precision, figures.b_cubed_recall, figures.b_cubed)),
         ],
     )
-    print(f"merged too much  {of.over_merged:,} persons found are several people ({of.over_merged_share:.2%})")
-    print(f"split            {of.split:,} people were found as several persons ({of.split_share:.2%})")
+    merged, split = many(figures.over_merged, "person found", "persons found"), many(figures.split, "person", "people")
+    print(f"merged too much  {merged} with records of several people ({figures.over_merged_share:.2%})")
+    print(f"split            {split} found as several persons ({figures.split_share:.2%})")
     left_out = {
-        "in the links and given to nobody": found.unresolved,
-        "whose truth is not known": found.truth_unknown,
-        "only in the links": found.links_without_truth,
-        "only in the truth": found.truth_without_links,
+        "in the links and given to nobody": evaluation.unresolved,
+        "whose truth is not known": evaluation.truth_unknown,
+        "only in the links": evaluation.links_without_truth,
+        "only in the truth": evaluation.truth_without_links,
     }
     for words, count in left_out.items():
         if count:
-            print(f"left out         {count:,} records {words}")
-    for column, values in found.groups.items():
+            print(f"left out         {many(count, 'record')} {words}")
+    for column, values in evaluation.groups.items():
         print()
         print_table(
             f"By {column.replace('_', ' ')}: pairs with at least one such record",
@@ -132,6 +134,7 @@ def _evaluate_lake(json: bool) -> None:
 
 def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
     from cli.screens.printing import harmless, print_table
+    from contracts.wording import many
 
     rows = [("all", "", gate)] + [
         (group.replace("_", " "), value or "not known", own)
@@ -155,7 +158,7 @@ def _print_lake(gate: "Gate", by_group: "ByGroup") -> None:
         ],
     )
     if gate.gone:
-        print(f"  {gate.gone:,} labelled pairs are left out: a record of them is no longer in the lake")
+        print(f"  left out: {many(gate.gone, 'labelled pair')} with a record that is no longer in the lake")
     for words, pairs in (("joined, judged different", gate.wrong), ("apart, judged the same", gate.missed)):
         for left, right in pairs[:10]:
             print(harmless(f"  {words}: {left},{right}"))

@@ -33,21 +33,21 @@ def label(
     from identity.review.queue import find_pair
 
     left, right = find_pair(pair)
-    said = WITHDRAWN if judgement is Judgement.withdraw else judgement.value
-    given = give_label(left, right, said, note=note)
+    chosen = WITHDRAWN if judgement is Judgement.withdraw else judgement.value
+    given = give_label(left, right, chosen, note=note)
     if json:
         print_json({"written": given is not None, "label": outer_document(asdict(given)) if given else None})
         return
     left, right = harmless((left, right))
     if given is None:
-        print(f"nothing written: {left} and {right} were labelled {said} before")
+        print(f"nothing written: {left} and {right} were labelled {chosen} before")
         return
-    told = {
+    sentence = {
         "same": f"{left} and {right} are one person",
         "different": f"{left} and {right} are two people",
-        WITHDRAWN: f"nothing is said of {left} and {right} any more",
+        WITHDRAWN: f"{left} and {right} have no label any more",
     }
-    print(f"{told[said]}, says {given.labelled_by}\nit takes effect with the next run: lake run")
+    print(f"{sentence[chosen]}, says {given.labelled_by}\nit takes effect with the next run: lake run")
 
 
 def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
@@ -58,11 +58,11 @@ def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
     from cli.screens.printing import print_json, print_table
     from identity.review.labels import labels_in_force
 
-    held = labels_in_force()
+    in_force = labels_in_force()
     if json:
-        print_json({"labels": [outer_document(asdict(one)) for one in held]})
+        print_json({"labels": [outer_document(asdict(one)) for one in in_force]})
         return
-    if not held:
+    if not in_force:
         print("nobody has labelled a pair yet; what waits for a judgement: lake identity review")
         return
     print_table(
@@ -77,6 +77,6 @@ def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON doc
                 f"{o.labelled_at:%Y-%m-%d}",
                 o.note or "",
             )
-            for o in held
+            for o in in_force
         ],
     )

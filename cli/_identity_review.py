@@ -20,7 +20,7 @@ _REASONS = {
 }
 _BAR = 40
 #: More than anybody reads or labels in one go; a number beyond the engine's own would stop it.
-_MOST, _LARGEST_SAMPLE = 1_000_000, 100_000
+_MAX_LISTED, _MAX_SAMPLE = 1_000_000, 100_000
 
 
 class ReviewUsageError(LakeError):
@@ -34,11 +34,11 @@ def review(
         str | None, typer.Argument(metavar="[PAIR]", help="Show this pair: its id, or RECORD_ID,RECORD_ID.")
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Only pairs in the queue for this reason.")] = None,
-    most: Annotated[int, typer.Option(min=1, max=_MOST, help="List at most so many.")] = 20,
+    most: Annotated[int, typer.Option(min=1, max=_MAX_LISTED, help="List at most so many.")] = 20,
     sample: Annotated[
         int | None,
         typer.Option(
-            min=1, max=_LARGEST_SAMPLE, help="Draw so many pairs evenly from the links, to measure their precision."
+            min=1, max=_MAX_SAMPLE, help="Draw so many pairs evenly from the links, to measure their precision."
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
@@ -61,22 +61,24 @@ def _list(reason: str | None, most: int, json: bool) -> None:
 
     from cli._identity_names import outer_document
     from cli.screens.printing import print_json, print_table
+    from contracts.wording import many
     from identity.review.queue import count_open, open_reviews
 
     waiting = count_open()
+    number = sum(waiting.values())
     if reason is not None and reason not in {*_REASONS, *waiting}:
         raise ReviewUsageError(
             f"no pair is ever in the queue for {reason[:40]}", cure=f"give one of {', '.join(sorted(_REASONS))}"
         )
-    found = open_reviews(reason=reason, most=most)
+    reviews = open_reviews(reason=reason, maximum=most)
     if json:
-        print_json({"open": waiting, "reviews": [outer_document(asdict(one)) for one in found]})
+        print_json({"open": waiting, "reviews": [outer_document(asdict(one)) for one in reviews]})
         return
-    if not found:
+    if not reviews:
         print("no pair waits for a judgement" + (f" for the reason {reason}" if reason else ""))
         return
     print_table(
-        f"{sum(waiting.values()):,} pairs wait for a judgement; two persons are asked about once",
+        f"{many(number, 'pair waits', 'pairs wait')} for a judgement; two persons are asked about once",
         ["pair", "why", "bits", "pairs", "records moved", "are now", "record", "record", "since"],
         [
             (
@@ -90,13 +92,13 @@ def _list(reason: str | None, most: int, json: bool) -> None:
                 one.person_record_id_r,
                 f"{one.first_seen_at:%Y-%m-%d}",
             )
-            for one in found
+            for one in reviews
         ],
     )
-    for name in sorted({one.reason for one in found}):
+    for name in sorted({one.reason for one in reviews}):
         print(f"  {name}: {_REASONS.get(name, 'see docs/identity.md')}")
-    print(f"see one: lake identity review {found[0].pair_id}")
-    print(f"judge it: lake identity label {found[0].pair_id} same|different")
+    print(f"see one: lake identity review {reviews[0].pair_id}")
+    print(f"judge it: lake identity label {reviews[0].pair_id} same|different")
 
 
 def _list_sample(size: int, json: bool) -> None:
@@ -108,9 +110,9 @@ def _list_sample(size: int, json: bool) -> None:
         print_json({"pairs": [{"record_id_l": left, "record_id_r": right} for left, right in drawn]})
         return
     if not drawn:
-        print("no links to draw from: no two records that tell a name are one person, or all such pairs are labelled")
+        print("no links to draw from: no two records with a name are one person, or all such pairs are labelled")
         return
-    print_table("Pairs of one person, drawn evenly from all links of records that tell a name", ["", ""], drawn)
+    print_table("Pairs of one person, drawn evenly from all links of records with a name", ["", ""], drawn)
     first = harmless(f"{drawn[0][0]},{drawn[0][1]}")
     print(f"see one: lake identity review {first}")
     print(f"judge it: lake identity label {first} same|different")
@@ -127,54 +129,52 @@ def _show(text: str, json: bool) -> None:
     from identity.review.queue import find_pair
     from identity.review.side_by_side import side_by_side
 
-    found = side_by_side(*find_pair(text))
+    pair = side_by_side(*find_pair(text))
     if json:
-        print_json(outer_document(asdict(found)))
+        print_json(outer_document(asdict(pair)))
         return
-    found = harmless(found)
+    pair = harmless(pair)
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
-    console.print(_head(found))
-    console.print(_fields(found))
-    if found.steps:
-        console.print(_waterfall(found))
+    console.print(_head(pair))
+    console.print(_fields(pair))
+    if pair.steps:
+        console.print(_waterfall(pair))
     else:
-        print("not held against each other: one of the two tells too little of somebody, or is gone")
-    if found.contradictions:
-        print(f"the matcher takes them for two people, whatever the bits: {', '.join(found.contradictions)}")
-    elif found.tied_by:
-        print(f"the matcher ties the two by themselves: {found.tied_by}")
-    name = found.pair_id if found.reason else f"{found.person_record_id_l},{found.person_record_id_r}"
+        print("not compared: one of the two shows too little of a person, or was deleted")
+    if pair.contradictions:
+        print(f"the matcher takes them for two people, whatever the bits: {', '.join(pair.contradictions)}")
+    elif pair.tied_by:
+        print(f"the matcher ties the two by themselves: {pair.tied_by}")
+    name = pair.pair_id if pair.reason else f"{pair.person_record_id_l},{pair.person_record_id_r}"
     print(f"judge it: lake identity label {name} same|different")
 
 
-def _head(found: "SideBySide") -> "Text":
+def _head(pair: "SideBySide") -> "Text":
     from rich.text import Text
 
-    lines = Text(found.pair_id, style="bold")
-    lines.append("  one person now" if found.is_one_person else "  two people now", style="not bold")
-    if found.reason:
-        lines.append(f"\n{found.reason} ({found.state}): {_REASONS.get(found.reason, '')}", style="not bold")
-    if found.label:
-        note = f": {found.label.note}" if found.label.note else ""
-        said = (
-            f"\nlabelled {found.label.label} by {found.label.labelled_by} on {found.label.labelled_at:%Y-%m-%d}{note}"
-        )
-        lines.append(said, style="not bold")
+    lines = Text(pair.pair_id, style="bold")
+    lines.append("  one person now" if pair.is_one_person else "  two people now", style="not bold")
+    if pair.reason:
+        lines.append(f"\n{pair.reason} ({pair.state}): {_REASONS.get(pair.reason, '')}", style="not bold")
+    if pair.label:
+        note = f": {pair.label.note}" if pair.label.note else ""
+        judged = f"\nlabelled {pair.label.label} by {pair.label.labelled_by} on {pair.label.labelled_at:%Y-%m-%d}{note}"
+        lines.append(judged, style="not bold")
     return lines
 
 
-def _fields(found: "SideBySide") -> "Table":
+def _fields(pair: "SideBySide") -> "Table":
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("", found.person_record_id_l, found.person_record_id_r):
+    for column in ("", pair.person_record_id_l, pair.person_record_id_r):
         table.add_column(Text(column), overflow="fold")
-    table.add_row("person", found.person_id_l or "-", found.person_id_r or "-")
-    for name, left, right in found.fields:
+    table.add_row("person", pair.person_id_l or "-", pair.person_id_r or "-")
+    for name, left, right in pair.fields:
         is_compared = left is not None and right is not None and name != "source" and not name.endswith("_at")
-        is_same = left == right or name in found.same
+        is_same = left == right or name in pair.same
         style = "dim" if not is_compared else "green" if is_same else "yellow"
         mark = " " if not is_compared else "=" if is_same else "≠"
         table.add_row(
@@ -183,7 +183,7 @@ def _fields(found: "SideBySide") -> "Table":
     return table
 
 
-def _waterfall(found: "SideBySide") -> "Table":
+def _waterfall(pair: "SideBySide") -> "Table":
     """Each comparison moves the sum on from where the last one left it, as in Splink's chart."""
     from rich import box
     from rich.table import Table
@@ -196,10 +196,10 @@ def _waterfall(found: "SideBySide") -> "Table":
     table.add_column("compared")
     table.add_column("bits", justify="right")
     table.add_column("")
-    for step, bar in zip(found.steps, bars(found.steps), strict=True):
+    for step, bar in zip(pair.steps, bars(pair.steps), strict=True):
         style = "green" if step.weight_bits >= 0 else "red"
         table.add_row(step.comparison.replace("_", " "), f"{step.weight_bits:+.1f}", Text(bar, style=style))
-    total = found.match_strength or 0.0
+    total = pair.match_strength or 0.0
     table.add_row("together", f"{total:+.1f}", f"{_odds(total)}", style="bold")
     return table
 

@@ -20,7 +20,7 @@ def train(
     from identity.links.matcher_columns import to_matcher
     from identity.matching.pairs.training import train as train_model
     from identity.matching.person_records import RecordsError
-    from identity.review.trained_models import keep_model, lake_model
+    from identity.review.trained_models import lake_model, store_model
     from lake.sql.connections import connect
     from lake.tables import scan, table_exists
 
@@ -40,13 +40,13 @@ def train(
         trained = train_model(records, base=lake_model() if input is None else None)
     for name, reason in sorted(trained.kept.items()):
         print(f"  {name.replace('_', ' ')} stays as it was: {reason}")
-    told = (
+    summary = (
         f"{trained.model.version}, from {trained.ties:,} pairs of one person and {trained.housemates:,} of housemates"
     )
     if output is not None:
-        with whole(output) as beside:
-            beside.write_text(trained.text, encoding="utf-8")
-        print(f"{told}: {output}")
+        with whole(output) as temporary:
+            temporary.write_text(trained.text, encoding="utf-8")
+        print(f"{summary}: {output}")
         return
-    keep_model(trained)
-    print(f"{told}: in use from the next run on (lake run)")
+    store_model(trained)
+    print(f"{summary}: in use from the next run on (lake run)")

@@ -41,6 +41,7 @@ def resolve(
     from cli._identity_names import read_by_record
     from cli.screens.printing import harmless, print_json
     from cli.screens.progress import steps
+    from contracts.wording import many
     from identity.links.new_links import resolve as resolve_records
     from identity.matching.pairs.person_model import load_model
     from identity.matching.resolve import match
@@ -74,7 +75,8 @@ def resolve(
             }
         )
         return
-    print(f"{links.num_rows:,} records are {matching.persons:,} persons: {output}")
+    verb = "is" if links.num_rows == 1 else "are"
+    print(f"{many(links.num_rows, 'record')} {verb} {many(matching.persons, 'person')}: {output}")
     for value in guarded[:10]:
         print(
             f"  left out: one {harmless(value['kind'])} on {value['records']:,} records under {value['names']:,} names "

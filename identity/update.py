@@ -1,8 +1,9 @@
 """The identity step of a run: `identity/person_records` -> `identity/person_links` and `identity/person_events`.
 
-The only place of this room that writes the lake. One commit of person_links holds a run whole: its rows, the version
-of person_records that it read and the clock. The events are a function of that commit and the one before, so a crash
-between the two tables is mended by the next run, which writes the events that are missing before anything else.
+One commit of person_links holds a run whole: its rows, the version of person_records that it read and the clock. The
+events are a function of that commit and the one before, so a crash between the two tables is repaired by the next run,
+which writes the missing events before anything else. A run also writes the index (`identity.links.incremental`), the
+queue of reviews and the figures of quality; labels and models are written when people give them.
 
 `person_records -> person_links, person_events, ops/identity_runs` · `python -m identity.update`
 """
@@ -33,7 +34,7 @@ from identity.links.person_ids import PREVIOUS, Mint
 from identity.matching.pairs.person_model import PersonModel
 from identity.matching.person_records import RecordsError
 from identity.matching.unlabelled import without_labels
-from identity.quality.figures import hold_to_labels
+from identity.quality.figures import check_against_labels
 from identity.review.labels import read_labels
 from identity.review.queue import plan_reviews
 from identity.review.trained_models import lake_model
@@ -67,7 +68,7 @@ class IdentityResult:
 
 
 def update_identity(*, mint: Mint | None = None) -> IdentityResult:
-    """Bring links and ledger up to date with person_records; writes nothing where nothing changed.
+    """Bring links and events up to date with person_records; writes nothing where nothing changed.
 
     Raises:
         RecordsError: there are no person records yet, or they cannot be used.
@@ -87,49 +88,59 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
         _write_missing_events(state)
         if read in (state.get("read"), read_state(IDENTITY_RUNS).get("read")):
             return IdentityResult("skipped", seconds=time.monotonic() - started)
-        return _update(read, state, mint, started)
+        return _update(_Inputs(read, state, read_labels(), lake_model(), mint, started))
 
 
-def _update(read: str, state: dict[str, Any], mint: Mint | None, started: float) -> IdentityResult:
-    labels, model = read_labels(), lake_model()
-    resolved = resolve_lake(f"select * from {scan(PERSON_RECORDS)}", labels, model, made_by=_made_by(model))
+@dataclass(frozen=True)
+class _Inputs:
+    """What a run starts from.
+
+    Attributes:
+        read: names the matcher and the versions of all that the run reads.
+        state: that of the last run that wrote links; empty before the first.
+        started: `time.monotonic()` at its start.
+    """
+
+    read: str
+    state: dict[str, Any]
+    labels: pa.Table
+    model: PersonModel
+    mint: Mint | None
+    started: float
+
+
+def _update(inputs: _Inputs) -> IdentityResult:
+    records = f"select * from {scan(PERSON_RECORDS)}"
+    resolved = resolve_lake(records, inputs.labels, inputs.model, made_by=_made_by(inputs.model))
     try:
-        return _publish(resolved, labels, model, read, state, mint, started)
+        return _publish(resolved, inputs)
     finally:
         resolved.index.sweep()
 
 
-def _publish(
-    resolved: Resolved,
-    labels: pa.Table,
-    model: PersonModel,
-    read: str,
-    state: dict[str, Any],
-    mint: Mint | None,
-    started: float,
-) -> IdentityResult:
-    matching = resolved.matching
+def _publish(resolved: Resolved, inputs: _Inputs) -> IdentityResult:
+    matching, state = resolved.matching, inputs.state
     moment = link_history.Moment.of(clock.now(), _moment(state.get("at")), _moment(state.get("first_at")))
     run = int(state.get("run", -1)) + 1
     # Before anything is written: a run that is stopped here leaves everything as it was, and is done again.
-    unlabelled = from_matcher(without_labels(to_matcher(resolved.near_labels), matching.statistics, model=model))
+    unlabelled = from_matcher(without_labels(to_matcher(resolved.near_labels), matching.statistics, model=inputs.model))
     history = _read_history(resolved.looked_at)
-    links = from_matcher(resolve(matching, previous=_previous(history), taken=_taken(history), mint=mint))
+    links = from_matcher(resolve(matching, previous=_previous(history), taken=_taken(history), mint=inputs.mint))
     changes = link_history.next_links(history, links, _known(resolved.looked_at), moment)
     persons = _persons(history, links)
     queue = plan_reviews(from_matcher(matching.reviews), at=moment.now, run=run, among=resolved.looked_at)
-    hold_to_labels(unlabelled, labels, run=run, persons=persons, open_reviews=queue.open)
+    check_against_labels(unlabelled, inputs.labels, run=run, persons=persons, open_reviews=queue.open)
     queue.write()
     totals = {"records": _records(), "persons": persons, "values_guarded": matching.guarded.num_rows}
     if changes.num_rows == 0 and state:
         write_index(resolved)
-        result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - started)
-        _write_run(read, result, matching.guarded, resolved.made_by)
+        result = IdentityResult("unchanged", **totals, seconds=time.monotonic() - inputs.started)
+        _write_run(result, read=inputs.read, guarded=matching.guarded, made_by=resolved.made_by)
         return result
     before = open_table(PERSON_LINKS)
     written = {
         "run": run,
-        "read": read,
+        "read": inputs.read,
         "matcher": MATCHER,
         "at": moment.now.isoformat(),
         "first_at": state.get("first_at") or moment.now.isoformat(),
@@ -152,9 +163,9 @@ def _publish(
         splits=counts.get("split", 0),
         moves=counts.get("move", 0),
         ends=counts.get("end", 0),
-        seconds=time.monotonic() - started,
+        seconds=time.monotonic() - inputs.started,
     )
-    _write_run(read, result, matching.guarded, resolved.made_by)
+    _write_run(result, read=inputs.read, guarded=matching.guarded, made_by=resolved.made_by)
     return result
 
 
@@ -176,8 +187,8 @@ def _known(looked_at: pa.Array | None) -> pa.Table:
     records = open_table(PERSON_RECORDS)
     assert records is not None
     known = "known_at" if "known_at" in {field.name for field in records.schema().fields} else "updated_at"
-    found = _among(looked_at, f"select person_record_id, {known} as known_at from {scan(PERSON_RECORDS)}")
-    return found.cast(pa.schema([("person_record_id", pa.string()), ("known_at", TIMESTAMP)]))
+    moments = _among(looked_at, f"select person_record_id, {known} as known_at from {scan(PERSON_RECORDS)}")
+    return moments.cast(pa.schema([("person_record_id", pa.string()), ("known_at", TIMESTAMP)]))
 
 
 def _records() -> int:
@@ -185,16 +196,16 @@ def _records() -> int:
 
 
 def _persons(history: pa.Table | None, links: pa.Table) -> int:
-    """Persons in the whole lake: those that were there, with those of the looked-at records taken anew."""
-    found = len(links["person_id"].unique())
+    """Persons in the whole lake: those of the looked-at records by their new links, all others by the stored ones."""
+    persons = len(links["person_id"].unique())
     if history is None:
-        return found
+        return persons
     others = _query(
         f"""select count(distinct person_id) as persons from {scan(PERSON_LINKS)} where valid_to is null
             and person_id not in (select person_id from history where valid_to is null)""",
         history=history,
     )
-    return found + int(others["persons"][0].as_py())
+    return persons + int(others["persons"][0].as_py())
 
 
 def _among(looked_at: pa.Array | None, sql: str) -> pa.Table:
@@ -207,11 +218,11 @@ def _among(looked_at: pa.Array | None, sql: str) -> pa.Table:
 
 
 def _read_history(looked_at: pa.Array | None) -> pa.Table | None:
-    """The links there were of the records that are looked at."""
+    """The stored links of the records that are looked at; None before the first run."""
     if open_table(PERSON_LINKS) is None:
         return None
-    found = _among(looked_at, f"select * from {scan(PERSON_LINKS)}")
-    return found.select(link_history.HISTORY.names).cast(link_history.HISTORY)
+    links = _among(looked_at, f"select * from {scan(PERSON_LINKS)}")
+    return links.select(link_history.HISTORY.names).cast(link_history.HISTORY)
 
 
 def _open(history: pa.Table | None) -> pa.Table | None:
@@ -232,23 +243,23 @@ def _previous(history: pa.Table | None) -> pa.Table | None:
 
 
 def _taken(history: pa.Table | None) -> pa.Array | None:
-    """Every id that was ever given out: the ledger also knows those whose links were replaced within one moment."""
+    """Every id that was ever given out: the events also name those whose links were replaced within one moment."""
     if history is None:
         return None
-    found = f"select person_id from {scan(PERSON_LINKS)}"
+    ids = f"select person_id from {scan(PERSON_LINKS)}"
     if open_table(PERSON_EVENTS) is not None:
-        found += f" union all select person_id from {scan(PERSON_EVENTS)}"
-    return _query(found)["person_id"].combine_chunks()
+        ids += f" union all select person_id from {scan(PERSON_EVENTS)}"
+    return _query(ids)["person_id"].combine_chunks()
 
 
 def _write_missing_events(
     state: dict[str, Any], open_before: pa.Table | None = None, open_after: pa.Table | None = None
 ) -> pa.Table | None:
-    """Append the events of the last run unless they are there; also what a run that died here left undone.
+    """Append the events of the last run unless the table has them; also those that a run that died here did not write.
 
     Args:
-        open_before, open_after: the open links of the records that the run looked at; read as they were where the
-            run that made them died.
+        open_before, open_after: the open links of the records that the run looked at; where they are not given, they
+            are read from the versions of person_links before and after that run.
     """
     if not state:
         return None
@@ -258,15 +269,15 @@ def _write_missing_events(
     if open_after is None:
         open_before = None if state["version_before"] is None else _open_links(state["version_before"])
         open_after = _open_links(None)
-    found = link_history.events(
+    events = link_history.events(
         open_before,
         open_after,
         run=state["run"],
         at=datetime.fromisoformat(state["at"]),
         is_backfilled=state["is_backfilled"],
     )
-    append(PERSON_EVENTS, found, commit=commit)
-    return found
+    append(PERSON_EVENTS, events, commit=commit)
+    return events
 
 
 def _open_links(version: int | None) -> pa.Table:
@@ -279,14 +290,14 @@ def _open_links(version: int | None) -> pa.Table:
     return rows.filter(pc.is_null(rows["valid_to"]))
 
 
-def _write_run(read: str, result: IdentityResult, guarded: pa.Table, matcher: str) -> None:
-    """One row per run that resolved, outside the tables that an idle run must leave alone; no value of anybody.
+def _write_run(result: IdentityResult, *, read: str, guarded: pa.Table, made_by: str) -> None:
+    """One row per run that resolved, in a table that an idle run may change; it holds no value of anybody.
 
-    `guarded` names the kinds, sizes and one record of each value that was left out, never the value.
+    `guarded` has the kind, the size and one record of each value that was left out, never the value.
     """
     row: dict[str, Any] = {
         "ran_at": clock.now(),
-        "matcher": matcher,
+        "matcher": made_by,
         **asdict(result),
         "guarded": guarded.slice(0, 100).to_pylist(),
     }

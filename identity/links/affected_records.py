@@ -1,8 +1,8 @@
-"""Which records a run must look at, when some are new, changed or gone: whole neighbourhoods, found by their keys.
+"""Which records a run must look at when some are new, changed or deleted: whole neighbourhoods, found by their keys.
 
 A record bears on others by a value that both show, by a tie, or by making a key crowded or a value shared by too many.
 So the new records' keys are counted among all, their candidates are judged, and the neighbourhoods that they reach are
-resolved again (`neighbourhoods` says why the result is that of a full run; a property test holds it to that).
+resolved again (`neighbourhoods` says why the result is that of a full run; a property test checks it).
 
 Tables read: `held` (the index's columns `LIGHT`), `fresh` (the same of records that are new or changed, and
 `value_keys`, `loose_keys`), `gone` (ids that are no longer as they were). Made: `shown` (the keys in question, see
@@ -88,7 +88,7 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def candidates_sql() -> str:
-    """SQL: fresh, held: ids of records to be held against each other for ties, of neighbourhoods not yet reached."""
+    """SQL: fresh, held: ids of records to be compared for ties, of neighbourhoods not yet reached."""
     return f"""
         with loose as (select distinct unnest(loose_keys) as key from fresh),
         open_keys as (

@@ -11,18 +11,19 @@ from lake.tables import scan, table_exists
 
 
 def links_as_of(moment: datetime) -> pa.Table:
-    """The links that held at a moment (timezone-aware): `HISTORY`, at most one row per record, their end not yet known.
+    """The links that held at a moment (timezone-aware): `HISTORY`, at most one row per person record, `valid_to` null.
 
-    Moments before the last run's clock are final: no later run changes what stands here for them.
+    The answer for a moment before the last run's clock is final, once the clock has moved since the first run: until
+    then the first load is still going on, and what it brings holds for all earlier moments (`link_history.Moment`).
     """
     if not table_exists(PERSON_LINKS):
         return HISTORY.empty_table()
     with connect() as con:
-        found = con.execute(
+        links = con.execute(
             f"select * replace (cast(null as timestamptz) as valid_to) from {scan(PERSON_LINKS)} where {held_at('?')}",
             [moment, moment],
         ).to_arrow_table()
-    return found.select(HISTORY.names).cast(HISTORY)
+    return links.select(HISTORY.names).cast(HISTORY)
 
 
 def held_at(moment: str) -> str:

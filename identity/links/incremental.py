@@ -1,8 +1,8 @@
-"""Who is who after records came, changed or went: only what they can bear on is resolved again.
+"""Who is who after records were added, changed or deleted: only what they can affect is resolved again.
 
-`update_identity` (`step`) calls `resolve_lake`, which looks at everything where it must (the first run, another
-matcher, model or engine, a fifth of the records new) and else at the neighbourhoods that the new records reach
-(`touched`).
+`identity.update` calls `resolve_lake`, which looks at everything where it must (the first run, another matcher, model
+or engine, more than a fifth of the records new) and otherwise at the neighbourhoods that the new records reach
+(`affected_records`).
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ from lake.tables import table_version
 from lake.writer import Commit, commit_files, overwrite
 
 #: With more than this share of the records new, looking at everything costs less, and counts are due anyway.
-MOST_NEW = 0.2
+MAX_NEW_SHARE = 0.2
 _HELD = ("person_record_id", *PEOPLE, "holdings")
 #: Columns of the lake's person records that the matcher reads.
 _READ = {"person_record_id", *SCHEMA.names}
@@ -48,14 +48,14 @@ _READ = {"person_record_id", *SCHEMA.names}
 
 @dataclass(frozen=True)
 class Resolved:
-    """What a run found out.
+    """The result of a resolution, before anything of it is written.
 
     Attributes:
         matching: of the records that were looked at.
         near_labels: the records of the neighbourhoods that labelled records are in, as given.
-        looked_at: ids of the records that were looked at or are gone; None where all were looked at.
-        index: what `index.PERSON_INDEX` gets.
-        made_by: what the index was made by; one of another maker cannot be continued.
+        looked_at: ids of the records that were looked at or deleted; None where all were looked at.
+        index: the files for `person_index.PERSON_INDEX`.
+        made_by: matcher, model, engine and columns that made the index; it is continued only by the same.
     """
 
     matching: Matching
@@ -85,12 +85,12 @@ def resolve_lake(records: str, labels: pa.Table, model: PersonModel, *, made_by:
         con.execute(f"create table now as select person_record_id, {_row_hash(columns)} as row_hash from ({records})")
         put(con, "label_hashes", _label_hashes(labels))
         if statistics is not None and _create_changes(con):
-            return _resolve_part(con, records, labels, model, statistics, made_by)
-        return _resolve_all(con, records, labels, model, made_by)
+            return _resolve_part(con, records, labels=labels, model=model, statistics=statistics, made_by=made_by)
+        return _resolve_all(con, records, labels=labels, model=model, made_by=made_by)
 
 
 def write_index(resolved: Resolved) -> None:
-    """Keep what a run found out; last of all that it writes, so that one that died before is done again."""
+    """Write the index: the last thing a run writes, so that a run that died before it is done again."""
     is_whole, index = resolved.looked_at is None, resolved.index
     if is_whole:
         overwrite(PERSON_STATISTICS, resolved.matching.statistics.to_table(), configuration=CONFIGURATION)
@@ -116,7 +116,10 @@ def _row_hash(columns: list[str]) -> str:
 
 
 def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
-    """Tables `held`, `fresh_ids` (new, changed, judged anew) and `gone`; False where everything is to be looked at."""
+    """Tables `held`, `fresh_ids` (new, changed, judged anew) and `gone` (deleted or changed).
+
+    Returns False where everything is to be looked at.
+    """
     con.execute(f"create table held as {current_sql(LIGHT)}")
     con.execute(
         """create table fresh_ids as
@@ -130,11 +133,11 @@ def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
            where person_record_id in (from fresh_ids) or person_record_id not in (select person_record_id from now)"""
     )
     fresh, held = con.sql("select (select count(*) from fresh_ids), (select count(*) from held)").fetchall()[0]
-    return bool(held) and fresh <= MOST_NEW * held
+    return bool(held) and fresh <= MAX_NEW_SHARE * held
 
 
 def _resolve_all(
-    con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, model: PersonModel, made_by: str
+    con: duckdb.DuckDBPyConnection, records: str, *, labels: pa.Table, model: PersonModel, made_by: str
 ) -> Resolved:
     given = read_records(to_matcher(con.sql(records).to_arrow_table()))
     with scratch() as matcher:
@@ -150,6 +153,7 @@ def _resolve_all(
 def _resolve_part(
     con: duckdb.DuckDBPyConnection,
     records: str,
+    *,
     labels: pa.Table,
     model: PersonModel,
     statistics: Statistics,

@@ -2,7 +2,7 @@
 
 A link holds from the moment its cause was known (the newest `known_at` among the records that are new in its group),
 but never from a moment that a run has closed: what the graph was at any moment before the last run's clock stays as
-it is for ever, so that training frames can be made again. Writing the tables is `step`.
+it is for ever, so that training frames can be made again. `identity.update` writes the tables.
 """
 
 from dataclasses import dataclass
@@ -103,7 +103,7 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
             times,
         )
         changes = con.execute(
-            """-- new records, and records that went to another person or belong to the same for another reason
+            """-- new records, and records that moved to another person or belong to the same for another reason
                select person_record_id, person_id, match_kind, match_strength, valid_from,
                       cast(null as timestamptz) as valid_to, ? as is_backfilled
                from changed
@@ -112,7 +112,7 @@ def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, momen
                select person_record_id, old_person_id, old_kind, old_strength, old_from, valid_from, old_backfilled
                from changed where old_from < valid_from
                union all
-               -- records that are no longer there
+               -- records that were deleted
                select person_record_id, person_id, match_kind, match_strength, valid_from, greatest(?, valid_from),
                    is_backfilled
                from open_links anti join links using (person_record_id)
@@ -127,14 +127,14 @@ def events(before: pa.Table | None, after: pa.Table, *, run: int, at: datetime, 
 
     Both have person_record_id and person_id.
 
-    birth: a new id. merge: `other_person_id` is gone, most of its records are now `person_id`'s. split: a new id took
-    records of `other_person_id`. move: records went from one person to another that was there before, and both
-    remain. end: none of a person's records is there any longer. `records` counts those concerned.
+    birth: a new id. merge: `other_person_id` has no record any more, most of its records are now `person_id`'s. split:
+    a new id took records of `other_person_id`. move: records went from one person to another who existed before, and
+    both remain. end: the last of a person's records was deleted. `records` counts those concerned.
     """
     with scratch() as con:
         _register(con, "before", before if before is not None else HISTORY.empty_table())
         _register(con, "after", after)
-        found = con.execute(
+        changes = con.execute(
             """with old_ids as (select person_id, count(*) as records from before group by person_id),
                     new_ids as (select person_id, count(*) as records from after group by person_id),
                     went as (
@@ -143,15 +143,15 @@ def events(before: pa.Table | None, after: pa.Table, *, run: int, at: datetime, 
                         from before b join after a using (person_record_id) group by all),
                     flows as (
                         select source, target, w.records, t.person_id is null as is_new_target,
-                            s.person_id is null as is_source_gone,
+                            s.person_id is null as has_source_ended,
                                row_number() over (partition by source order by w.records desc, w.first_record) as place
                         from went w left join old_ids t on t.person_id = w.target left
                             join new_ids s on s.person_id = w.source),
-                    found as (
+                    all_changes as (
                         select 'birth' as event_type, person_id, cast(null as varchar) as other_person_id, records
                         from new_ids anti join old_ids using (person_id)
                         union all
-                        select case when is_source_gone and place = 1 then 'merge' when is_new_target
+                        select case when has_source_ended and place = 1 then 'merge' when is_new_target
                             then 'split' else 'move' end,
                                target, source, records
                         from flows where source <> target
@@ -161,10 +161,10 @@ def events(before: pa.Table | None, after: pa.Table, *, run: int, at: datetime, 
                select concat_ws(':', 'run', ?, event_type, person_id, other_person_id) as event_id, event_type,
                    person_id,
                       other_person_id, records, cast(? as timestamptz) as event_at, ? as run, ? as is_backfilled
-               from found order by event_type, person_id, other_person_id""",
+               from all_changes order by event_type, person_id, other_person_id""",
             [run, at, run, is_backfilled],
         ).to_arrow_table()
-    return found.cast(EVENTS)
+    return changes.cast(EVENTS)
 
 
 def _register(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:

@@ -1,4 +1,4 @@
-"""What the identity step keeps of every record, so that the next run looks at little.
+"""What the identity step stores of every record, so that the next run reads few records again.
 
 `identity/person_index` holds per record its values in comparable form, its keys and its neighbourhood; a run appends
 the rows that it made again under its number, a full one begins the table anew. `identity/person_statistics` holds what
@@ -29,11 +29,11 @@ PEOPLE = (
     "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
     "national_id", "id_is_checked", "street", "house", "city", "postcode", "issued",
 )  # fmt: skip
-#: Columns that tell which records a run must look at, without their values.
+#: Columns that say which records a run must look at, without their values.
 LIGHT = ("person_record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
 #: Columns that make up a record for the matcher.
 HEAVY = ("person_record_id", *PEOPLE, "holdings", "crowded", "guarded")
-#: Tells this index from one with other columns.
+#: A hash of the columns: an index with other columns cannot be continued.
 LAYOUT = hashlib.blake2b(" ".join((*LIGHT, *HEAVY)).encode(), digest_size=4).hexdigest()
 _RECORDS_AT_A_TIME = 200_000
 
@@ -52,13 +52,13 @@ class IndexFiles:
     run: int
 
     def sweep(self) -> None:
-        """Remove the files that no commit came to name."""
+        """Delete the files that no commit names."""
         for file in self.files:
             file.delete()
 
 
 def current_sql(columns: tuple[str, ...]) -> str:
-    """SQL of the newest row of each record that is there, from `person_index`."""
+    """SQL of the newest row of each record that has not been deleted, from `person_index`."""
     chosen = ", ".join(f"rows.{column}" for column in columns)
     return f"""
         select {chosen} from {scan(PERSON_INDEX)} rows
@@ -118,7 +118,7 @@ def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int
 
 
 def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
-    """SQL of the index's rows of some records; with the first of them, those that are gone."""
+    """SQL of the index's rows of some records; with the first of them, those that were deleted."""
     gone = f"union all by name select person_record_id, true as is_gone, {run} as run from gone" if is_first else ""
     return f"""
         with values_guarded as (

@@ -1,7 +1,7 @@
 """How good the links are, run by run: `ops/identity_quality`, from the labels of people. Counts and shares only.
 
 One row per run for all labelled pairs (`group_name` "all") and one per value of each group of people, so that linkage
-error can be compared between them and over time. What the figures mean is `gate`.
+error can be compared between them and over time. `identity.quality.gate` says what the figures mean.
 """
 
 import time
@@ -51,7 +51,7 @@ ByGroup = dict[str, dict[str | None, Gate]]
 
 @dataclass(frozen=True)
 class Quality:
-    """A run's figures of all labelled pairs; shares are None where no pair tells them."""
+    """A run's figures of all labelled pairs; a share is None where no pair contributes to it."""
 
     ran_at: datetime
     run: int
@@ -65,8 +65,8 @@ class Quality:
     open_reviews: int
 
 
-def hold_to_labels(grouping: pa.Table, labels: pa.Table, *, run: int, persons: int, open_reviews: int) -> Gate:
-    """Measure a run's grouping, keep the figures, and stop the run where they are below the agreed precision.
+def check_against_labels(grouping: pa.Table, labels: pa.Table, *, run: int, persons: int, open_reviews: int) -> Gate:
+    """Measure a run's grouping, store the figures, and stop the run where they are below the agreed precision.
 
     Called before the links are written, so that a run that is stopped leaves them as they were.
 
@@ -77,18 +77,18 @@ def hold_to_labels(grouping: pa.Table, labels: pa.Table, *, run: int, persons: i
         persons, open_reviews: of the grouping that is to be published.
 
     Raises:
-        PrecisionError: see `identity.quality.gate.check_precision`; the figures are kept all the same.
+        PrecisionError: see `identity.quality.gate.check_precision`; the figures are stored all the same.
     """
-    refused: PrecisionError | None = None
+    rejection: PrecisionError | None = None
     try:
         gate = check_precision(grouping, labels)
     except PrecisionError as error:
-        refused, gate = error, error.gate
+        rejection, gate = error, error.gate
     row = {
         "measured_id": f"{time.time_ns():020d}",  # sorts: the lake's clock may stand still
         "ran_at": clock.now(),
         "run": run,
-        "state": BLOCKED if refused else PASSED,
+        "state": BLOCKED if rejection else PASSED,
         "persons": persons,
         "open_reviews": open_reviews,
     }
@@ -100,8 +100,8 @@ def hold_to_labels(grouping: pa.Table, labels: pa.Table, *, run: int, persons: i
         for value, of_value in values.items()
     ]
     append(IDENTITY_QUALITY, pa.Table.from_pylist(rows, schema=SCHEMA))
-    if refused:
-        raise refused
+    if rejection:
+        raise rejection
     return gate
 
 
@@ -128,18 +128,18 @@ def history(most: int = 30) -> list[Quality]:
 
 
 def groups_of(record_ids: Iterable[str]) -> Groups:
-    """The groups of people that records tell by themselves: gender, age band today, script of the name.
+    """The groups of people that the records themselves show: gender, age band today, script of the name.
 
     A group's value is None where the record does not say.
     """
-    asked = pa.table({"person_record_id": pa.array(sorted(set(record_ids)), pa.string())})
-    if not asked.num_rows or not table_exists(PERSON_RECORDS):
+    wanted = pa.table({"person_record_id": pa.array(sorted(set(record_ids)), pa.string())})
+    if not wanted.num_rows or not table_exists(PERSON_RECORDS):
         return {}
     name = "concat(full_name, given_name, family_name)"
     with connect() as con:
-        con.register("asked", asked)
+        con.register("asked", wanted)
         rows = con.execute(
-            f"""with told as (
+            f"""with shown as (
                     select person_record_id, {gender_sql("gender")} as gender,
                            date_sub('year', {birth_date_sql("birth_date", "updated_at")}, ?::date) as age,
                            case when regexp_matches({name}, '\\p{{Han}}') then 'Han'
@@ -149,7 +149,7 @@ def groups_of(record_ids: Iterable[str]) -> Groups:
                 select person_record_id, gender, case when age < 18 then 'under 18' when age < 30 then '18 to 29'
                            when age < 45 then '30 to 44' when age < 60 then '45 to 59' when age < 75 then '60 to 74'
                            when age is not null then '75 and over' end as age_band, script
-                from told""",
+                from shown""",
             [clock.today()],
         ).fetchall()
     names = ("gender", "age_band", "script")

@@ -1,4 +1,6 @@
-"""What the labels say of a grouping of records: how many pairs it got right, and whether it may be published. Pure.
+"""What the labels say of a grouping of records: how many pairs it got right, and whether it may be published.
+
+Reads the settings for the agreed precision, and no table.
 
 The grouping is the matcher's own, made without the labels: they beat the matcher, so with them nothing could be wrong,
 and with the figures of the pairs alone nobody would see that it has become worse.
@@ -23,10 +25,10 @@ class Gate:
 
     Precision: of the labelled pairs that the grouping gives to one person, the share that was judged the same. Recall:
     of those judged the same, the share that it gives to one person. Each with its 95 % interval
-    (`identity.quality.evaluate. wilson`), and None where there is no such pair.
+    (`identity.quality.evaluate.wilson`), and None where there is no such pair.
 
     Attributes:
-        pairs: labelled pairs with both records in the grouping; `gone`: labelled pairs without.
+        pairs: labelled pairs with both records in the grouping; `gone`: labelled pairs of which a record is not in it.
         claimed, right: pairs that the grouping joins, and those of them that were judged the same.
         same: pairs that were judged the same.
         wrong: pairs that the grouping joins and people judged different, as record_ids in order.
@@ -97,41 +99,40 @@ def check_precision(grouping: pa.Table, labels: pa.Table) -> Gate:
         PrecisionError: precision is below LAKE_IDENTITY_PRECISION, and at least LAKE_IDENTITY_LEAST_LABELS labelled
             pairs are in the grouping.
     """
-    found = judge(grouping, labels)
+    gate = judge(grouping, labels)
     settings = load_settings()
-    if found.is_below(settings.identity_precision, settings.identity_least_labels):
-        raise PrecisionError(found, settings.identity_precision)
-    return found
+    if gate.is_below(settings.identity_precision, settings.identity_least_labels):
+        raise PrecisionError(gate, settings.identity_precision)
+    return gate
 
 
 def judge(grouping: pa.Table, labels: pa.Table) -> Gate:
-    """What the labels say of a grouping; refuses nothing."""
-    held = labelled_components(grouping, labels)
-    return _judge(_labelled_pairs(labels), held)
+    """What the labels say of a grouping, whether or not it may be published."""
+    return _judge(_labelled_pairs(labels), labelled_components(grouping, labels))
 
 
 def judge_by_group(
     grouping: pa.Table, labels: pa.Table, groups: Mapping[str, Mapping[str, str | None]]
 ) -> dict[str, dict[str | None, Gate]]:
-    """The same for each value of each group; a pair counts for every value that its two records tell.
+    """The same for each value of each group; a pair counts for every value that its two records have.
 
     Args:
         groups: group -> person_record_id -> value.
     """
-    held = labelled_components(grouping, labels)
-    found: dict[str, dict[str | None, Gate]] = {}
+    components = labelled_components(grouping, labels)
+    gates: dict[str, dict[str | None, Gate]] = {}
     for group, value_of in groups.items():
         pairs: dict[str | None, list[tuple[str, str, str]]] = {}
         for left, right, label in _labelled_pairs(labels):
-            if left in held and right in held:
-                told = {value_of.get(left), value_of.get(right)}
-                for value in (told - {None}) or told:
+            if left in components and right in components:
+                values = {value_of.get(left), value_of.get(right)}
+                for value in (values - {None}) or values:
                     pairs.setdefault(value, []).append((left, right, label))
-        found[group] = {
-            value: _judge(of_value, held)
+        gates[group] = {
+            value: _judge(of_value, components)
             for value, of_value in sorted(pairs.items(), key=lambda item: (item[0] is None, item[0] or ""))
         }
-    return found
+    return gates
 
 
 def labelled_components(grouping: pa.Table, labels: pa.Table) -> dict[str, int]:
@@ -139,8 +140,8 @@ def labelled_components(grouping: pa.Table, labels: pa.Table) -> dict[str, int]:
     wanted = pa.array(
         sorted({name for left, right, _ in _labelled_pairs(labels) for name in (left, right)}), pa.string()
     )
-    found = grouping.filter(pa.compute.is_in(grouping["person_record_id"], value_set=wanted))
-    return dict(zip(found["person_record_id"].to_pylist(), found["component"].to_pylist(), strict=True))
+    rows = grouping.filter(pa.compute.is_in(grouping["person_record_id"], value_set=wanted))
+    return dict(zip(rows["person_record_id"].to_pylist(), rows["component"].to_pylist(), strict=True))
 
 
 def _labelled_pairs(labels: pa.Table) -> list[tuple[str, str, str]]:
@@ -148,16 +149,16 @@ def _labelled_pairs(labels: pa.Table) -> list[tuple[str, str, str]]:
     return list(zip(*(labels[name].to_pylist() for name in names), strict=True))
 
 
-def _judge(labelled: list[tuple[str, str, str]], held: Mapping[str, int]) -> Gate:
-    there = [(left, right, label) for left, right, label in labelled if left in held and right in held]
-    claimed = [(left, right, label) for left, right, label in there if held[left] == held[right]]
-    claims = {(left, right) for left, right, _ in claimed}
+def _judge(labelled: list[tuple[str, str, str]], components: Mapping[str, int]) -> Gate:
+    present = [pair for pair in labelled if pair[0] in components and pair[1] in components]
+    joined = [(left, right, label) for left, right, label in present if components[left] == components[right]]
+    matched = {(left, right) for left, right, _ in joined}
     return Gate(
-        pairs=len(there),
-        gone=len(labelled) - len(there),
-        claimed=len(claimed),
-        right=sum(label == SAME for _, _, label in claimed),
-        same=sum(label == SAME for _, _, label in there),
-        wrong=tuple((left, right) for left, right, label in claimed if label == DIFFERENT),
-        missed=tuple((left, right) for left, right, label in there if label == SAME and (left, right) not in claims),
+        pairs=len(present),
+        gone=len(labelled) - len(present),
+        claimed=len(joined),
+        right=sum(label == SAME for _, _, label in joined),
+        same=sum(label == SAME for _, _, label in present),
+        wrong=tuple((left, right) for left, right, label in joined if label == DIFFERENT),
+        missed=tuple((left, right) for left, right, label in present if label == SAME and (left, right) not in matched),
     )

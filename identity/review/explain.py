@@ -1,6 +1,6 @@
 """Why records are one person: the ties among a person's records, compared anew by the model and the lake's own counts.
 
-Nothing of this is kept: a person has few records, so they are compared when somebody asks. Values are those that the
+Nothing of this is stored: a person has few records, so they are compared when somebody asks. Values are those that the
 matcher compares, in comparable form, and only for those who may see them.
 """
 
@@ -25,7 +25,7 @@ from identity.review.trained_models import lake_model
 from lake.sql.connections import connect
 from lake.tables import open_table, scan, table_exists
 
-#: What each comparison holds against each other, in words of `people`.
+#: The column of `people` that each comparison compares.
 _FIELDS = {
     "given_name": "given", "family_name": "family", "birth_date": "birth_text", "gender": "gender", "address": "street",
     "email": "email", "phone": "phone", "national_id": "national_id", "identifier": "issued",
@@ -35,7 +35,7 @@ _KINDS_SHOWN = 3
 
 @dataclass(frozen=True)
 class Comparison:
-    """One field of two records held against each other.
+    """One field of two records, compared.
 
     Attributes:
         name: the comparison; `level`: how far the two agree, in the model's words.
@@ -55,7 +55,7 @@ class Tie:
     """Two records that are one person.
 
     Attributes:
-        match_strength: bits, all considered; `prior_bits`: what is held before any comparison.
+        match_strength: bits, all considered; `prior_bits`: the bits before any comparison.
         comparisons: what was compared, what says most for one person first.
     """
 

@@ -1,8 +1,8 @@
 """What people judged of pairs of records: `identity/person_labels`, append-only. Labels beat the matcher for ever.
 
-A row is one judgement; the newest of a pair holds (`number` tells, for the lake's clock may stand still), one that
-says `withdrawn` ends what was said before. Judgements that contradict each other are refused when they are given, so
-that the matcher never has to choose between people. What the labels do to the links is `resolve`'s affair.
+A row is one judgement; the newest of a pair holds (by `number`, since the lake's clock may stand still), and
+`withdrawn` takes back the one before. A judgement that contradicts others is rejected when it is given, so that the
+matcher never has to choose between people. What the labels do to the links is decided in `identity.matching.resolve`.
 """
 
 import getpass
@@ -41,7 +41,7 @@ _CONFIGURATION = {"delta.dataSkippingStatsColumns": "number,labelled_at"}
 
 
 class LabelError(LakeError):
-    """A judgement cannot be taken as it was given."""
+    """A judgement cannot be accepted as it was given."""
 
     exit_code = 2
 
@@ -69,8 +69,8 @@ class Label:
 
 def read_labels() -> pa.Table:
     """The labels in force, `IN_FORCE`, in the order of their records; empty where nobody has judged anything."""
-    held = [(*one.pair, one.label) for one in labels_in_force()]
-    columns = list(zip(*held, strict=True)) or [(), (), ()]
+    rows = [(*label.pair, label.label) for label in labels_in_force()]
+    columns = list(zip(*rows, strict=True)) or [(), (), ()]
     return pa.table([pa.array(column, pa.string()) for column in columns], schema=IN_FORCE)
 
 
@@ -90,7 +90,7 @@ def labels_in_force() -> list[Label]:
 
 
 def give_label(person_record_id: str, other_record_id: str, label: str, *, note: str | None = None) -> Label | None:
-    """Write down that two records are the same person, are different ones, or that nothing is said of them any more.
+    """Record that two records are the same person or different ones, or take back what was judged of them.
 
     Args:
         label: `same`, `different` or `withdrawn`.
@@ -99,15 +99,15 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
         The label written; None where it was in force already, with that note, and nothing was written.
 
     Raises:
-        LabelError: the two are one record, a record is unknown, there is nothing to withdraw, or what others said
-            contradicts it; the chain of labels is named.
+        LabelError: the two are one record, a record is unknown, there is nothing to withdraw, or other labels
+            contradict it; the chain of labels is named.
     """
     left, right = sorted((person_record_id, other_record_id))
     if left == right:
         raise LabelError(f"{left} was given twice", cure="name two records")
     with table_lock(PERSON_LABELS):
-        held = labels_in_force()
-        before = next((one for one in held if one.pair == (left, right)), None)
+        in_force = labels_in_force()
+        before = next((one for one in in_force if one.pair == (left, right)), None)
         if label == WITHDRAWN:
             if before is None:
                 raise LabelError(
@@ -115,8 +115,8 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
                     cure="see the labels in force: lake identity labels",
                 )
         else:
-            _refuse_unknown(left, right)
-            _refuse_contradiction(held, left, right, label)
+            _reject_unknown(left, right)
+            _reject_contradiction(in_force, left, right, label)
             if before is not None and before.label == label and note in (None, before.note):
                 return None
         given = Label(left, right, label, clock.now(), _who(), note)
@@ -125,12 +125,12 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
         return given
 
 
-def contradiction(held: Iterable[Label], left: str, right: str, label: str) -> list[Label]:
+def contradiction(in_force: Iterable[Label], left: str, right: str, label: str) -> list[Label]:
     """The labels that a new one of `left` and `right` would contradict, as a chain; empty where it fits. Pure.
 
     The chain goes from record to record; all of it but one label says `same`.
     """
-    others = [one for one in held if set(one.pair) != {left, right}]
+    others = [one for one in in_force if set(one.pair) != {left, right}]
     ties: dict[str, list[tuple[str, Label]]] = {}
     for one in others:
         if one.label == SAME:
@@ -156,10 +156,10 @@ def unknown_records(record_ids: Iterable[str]) -> list[str]:
     if not table_exists(PERSON_RECORDS):
         raise LabelError("this lake knows no records of anybody yet", cure="fill it first: lake run")
     with connect() as con:
-        found = con.execute(
+        rows = con.execute(
             f"select person_record_id from {scan(PERSON_RECORDS)} where list_contains(?, person_record_id)", [asked]
         ).fetchall()
-    return sorted(set(asked) - {row[0] for row in found})
+    return sorted(set(asked) - {row[0] for row in rows})
 
 
 def _chains(ties: dict[str, list[tuple[str, Label]]], start: str) -> dict[str, list[Label]]:
@@ -167,26 +167,26 @@ def _chains(ties: dict[str, list[tuple[str, Label]]], start: str) -> dict[str, l
     chains: dict[str, list[Label]] = {start: []}
     waiting = deque([start])
     while waiting:
-        here = waiting.popleft()
-        for there, label in ties.get(here, ()):
-            if there not in chains:
-                chains[there] = [*chains[here], label]
-                waiting.append(there)
+        record = waiting.popleft()
+        for neighbour, label in ties.get(record, ()):
+            if neighbour not in chains:
+                chains[neighbour] = [*chains[record], label]
+                waiting.append(neighbour)
     return chains
 
 
-def _refuse_contradiction(held: list[Label], left: str, right: str, label: str) -> None:
-    chain = contradiction(held, left, right, label)
+def _reject_contradiction(in_force: list[Label], left: str, right: str, label: str) -> None:
+    chain = contradiction(in_force, left, right, label)
     if chain:
         pairs = "; ".join(f"lake identity review {','.join(one.pair)}" for one in chain[:3])
         raise LabelError(
-            f"{left} {label} {right} contradicts what was said before: {'; '.join(map(str, chain))}",
+            f"{left} {label} {right} contradicts earlier labels: {'; '.join(map(str, chain))}",
             cure=f"look again ({pairs}), and take back the label that is wrong: "
             f"lake identity label {','.join(chain[0].pair)} withdraw",
         )
 
 
-def _refuse_unknown(*record_ids: str) -> None:
+def _reject_unknown(*record_ids: str) -> None:
     unknown = unknown_records(record_ids)
     if unknown:
         raise LabelError(

@@ -1,4 +1,4 @@
-"""What the matcher makes of two records by itself, whether or not it ever held them against each other.
+"""What the matcher makes of two records by itself, whether or not it ever compared them.
 
 They are compared when somebody asks, without the labels, by the model in use and the lake's frozen counts. Only the two
 are looked at: what others around them add (a third that both are tied to, a record that shows two values of one owner)
@@ -41,8 +41,8 @@ class Opinion:
 
     Attributes:
         same: columns in which both say the same in comparable form, however they are written.
-        match_strength: bits for (above 0) or against one person, None where one of the two tells too little to be held
-            against another; `weights` are the bits of each comparison that was made.
+        match_strength: bits for (above 0) or against one person, None where one of the two shows too little to be
+            compared; `weights` are the bits of each comparison that was made.
         tied_by: the rule that ties them, `SIMILAR_PERSON` where it is the model; None where nothing does.
         contradictions: what shows two people, whatever else agrees.
     """
@@ -87,7 +87,7 @@ def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) ->
 
 
 def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]) -> None:
-    """Values that too many of the lake share say nothing of these two either: table `lake_sizes`, as for a part."""
+    """Values that too many records share say nothing of these two either: table `lake_sizes`, as for a part."""
     guarded: list[Any] = []
     if table_exists(PERSON_INDEX):
         with connect() as lake:
@@ -107,8 +107,8 @@ def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]
 
 def _contradictions(con: duckdb.DuckDBPyConnection, model: PersonModel) -> list[tuple[str, bool]]:
     """Each contradiction by its name, once, and whether it holds for the judged pair."""
-    found: dict[str, bool] = {}
+    by_name: dict[str, bool] = {}
     for one in rules.CONTRADICTIONS:
         (holds,) = con.sql(f"select {contradicts(model, one)} from judged").fetchall()[0]
-        found[one.name] = found.get(one.name, False) or bool(holds)
-    return list(found.items())
+        by_name[one.name] = by_name.get(one.name, False) or bool(holds)
+    return list(by_name.items())

@@ -1,7 +1,7 @@
-"""The pairs that a person should look at: `identity/person_reviews`, kept by the identity step, read by reviewers.
+"""The pairs that a person should look at: `identity/person_reviews`, written by the identity step, read by reviewers.
 
-The matcher says which pairs it is unsure of and why; a pair stays in the queue until somebody labels it or the
-matcher finds it no longer. Judgements themselves are `labels`.
+The matcher says which pairs it is unsure of and why; a pair stays in the queue until somebody labels it or the matcher
+is no longer unsure of it. The judgements themselves are in `identity.review.labels`.
 """
 
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ _CONFIGURATION = {"delta.dataSkippingStatsColumns": "pair_id,first_seen_at,state
 _WEIGHT = "weight_"
 _NAME_A_PAIR = "take one from `lake identity review`, or name two records: RECORD_ID,RECORD_ID"
 #: Characters of what somebody typed that an error repeats.
-_LONGEST_SAID = 120
+_MAX_REPEATED = 120
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def plan_reviews(
     return Queue(changes.cast(SCHEMA), int(row[0]) if row else 0)
 
 
-def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[Review]:
+def open_reviews(*, reason: str | None = None, maximum: int | None = None) -> list[Review]:
     """What waits for a judgement, by what it is worth: what is least sure first, then what moves most records.
 
-    A pair near the threshold is the surer the more whole bits it lies from it. One that was refused for another reason
-    is as unsure as can be, however strong: it and the records around it contradict each other. Pairs that are one
-    person by other ties come last. Two persons are asked about once, by their strongest pair; `pairs` says how many
-    there are. Pairs that were labelled since the last run are left out.
+    A pair near the threshold is the surer the more whole bits it lies from it. One that is in the queue for another
+    reason is as unsure as can be, however strong: it and the records around it contradict each other. Pairs that are
+    one person by other ties come last. Two persons are asked about once, by their strongest pair; `pairs` says how
+    many they have. Pairs that were labelled since the last run are left out.
     """
     if not table_exists(PERSON_REVIEWS):
         return []
@@ -148,7 +148,7 @@ def open_reviews(*, reason: str | None = None, most: int | None = None) -> list[
                 qualify row_number() over (partition by who order by bits_away, match_strength desc, pair_id) = 1
                 order by reason = '{NEAR_THRESHOLD}' and person_id_l is not distinct from person_id_r, bits_away,
                     records desc, pair_id limit $most""",
-            {"reason": reason, "most": most, "threshold": lake_model().threshold_bits},
+            {"reason": reason, "most": maximum, "threshold": lake_model().threshold_bits},
         ).fetchall()
     return [Review(*row) for row in rows]
 
@@ -178,13 +178,14 @@ def find_pair(text: str) -> tuple[str, str]:
         raise LabelError("no pair was named", cure=_NAME_A_PAIR)
     if "," in text:
         return _named_records(text)
-    found = _reviews_beginning_with(text)
-    if len(found) == 1:
-        return found[0][1], found[0][2]
-    if not found:
+    reviews = _reviews_beginning_with(text)
+    if len(reviews) == 1:
+        return reviews[0][1], reviews[0][2]
+    if not reviews:
         raise LabelError(f"no review is called {_cut(text)}", cure=_NAME_A_PAIR)
     raise LabelError(
-        f"{len(found):,} reviews begin with {text}", cure=f"write more of it: {', '.join(row[0] for row in found[:5])}"
+        f"{len(reviews):,} reviews begin with {text}",
+        cure=f"write more of it: {', '.join(row[0] for row in reviews[:5])}",
     )
 
 
@@ -226,7 +227,7 @@ def _named_records(text: str) -> tuple[str, str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_SAID else f"{text[:_LONGEST_SAID]}…"
+    return text if len(text) <= _MAX_REPEATED else f"{text[:_MAX_REPEATED]}…"
 
 
 def _reviews_beginning_with(text: str) -> list[tuple[str, str, str]]:

@@ -10,9 +10,9 @@ from lake.tables import scan, table_exists
 def sample_of_links(size: int, *, seed: int = 0) -> list[tuple[str, str]]:
     """Pairs of records that the links give to one person, drawn evenly from all such pairs that nobody has labelled.
 
-    The queue holds what is hard; labels of it alone would tell less of the links than they are. Only records that
-    tell a name are drawn: of two cookies nobody can say whose they are. A pair is drawn by its person in proportion to
-    the person's pairs, then by two of its records, so that none is made that is not drawn.
+    The queue holds the hard pairs; precision on those alone would be lower than that of all links. Only records with a
+    name are drawn: of two cookies nobody can say whose they are. A pair is drawn by its person in proportion to
+    the person's pairs, then by two of its records, so that only the pairs that are drawn are ever built.
     """
     if not (table_exists(PERSON_LINKS) and table_exists(PERSON_RECORDS)):
         return []

@@ -19,7 +19,7 @@ from identity.review.waterfall import PRIOR, prior_bits
 from lake.sql.connections import connect
 from lake.tables import scan, table_exists
 
-#: Said of a record by the table itself, not by its source.
+#: Columns that the lake adds to a record; its source did not send them.
 _OURS = {"person_record_id", "content_hash", "batch_id", "first_known_at", "landed_at"}
 
 
@@ -67,13 +67,13 @@ class SideBySide:
 
 
 def side_by_side(person_record_id: str, other_record_id: str) -> SideBySide:
-    """Everything that a judgement of two records needs; a record that is gone shows no value."""
+    """Everything that a judgement of two records needs; a record that was deleted shows no value."""
     left, right = sorted((person_record_id, other_record_id))
-    found, persons = _records(left, right), _persons(left, right)
-    records = {row["person_record_id"]: row for row in found.to_pylist()}
+    rows, persons = _records(left, right), _persons(left, right)
+    records = {row["person_record_id"]: row for row in rows.to_pylist()}
     review = _review(left, right)
-    said = _opinion(found)
-    weights, strength = said.weights, said.match_strength
+    verdict = _opinion(rows)
+    weights, strength = verdict.weights, verdict.match_strength
     if strength is None and review:
         weights = {item["comparison"]: item["weight_bits"] for item in review["weights"] or []}
         strength = review["match_strength"]
@@ -85,11 +85,11 @@ def side_by_side(person_record_id: str, other_record_id: str) -> SideBySide:
         person_id_l=persons.get(left),
         person_id_r=persons.get(right),
         fields=_fields(records.get(left, {}), records.get(right, {})),
-        same=said.same,
+        same=verdict.same,
         steps=_steps(weights, strength),
         match_strength=strength,
-        tied_by=said.tied_by,
-        contradictions=said.contradictions,
+        tied_by=verdict.tied_by,
+        contradictions=verdict.contradictions,
         reason=review.get("reason"),
         state=review.get("state"),
         label=label,
@@ -106,7 +106,7 @@ def _records(*record_ids: str) -> pa.Table:
 
 
 def _opinion(records: pa.Table) -> Opinion:
-    """What the matcher says of two records; nothing of one that is gone, or before the first run has counted."""
+    """What the matcher says of two records; nothing of one that was deleted, or before the first run."""
     statistics = statistics_in_use()
     if records.num_rows != 2 or statistics is None:
         return Opinion()
@@ -133,16 +133,16 @@ def _review(left: str, right: str) -> dict[str, Any]:
             f"select * from {scan(PERSON_REVIEWS)} where person_record_id_l = ? and person_record_id_r = ?",
             [left, right],
         ).to_arrow_table()
-    found = rows.to_pylist()
-    return found[0] if found else {}
+    reviews = rows.to_pylist()
+    return reviews[0] if reviews else {}
 
 
 def _fields(left: dict[str, Any], right: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Columns in the order of the table, then one line per kind of identifier."""
     plain = [name for name in {**left, **right} if name not in _OURS and name != "identifiers"]
     lines = [(name, left.get(name), right.get(name)) for name in plain]
-    held = [_identifiers(record) for record in (left, right)]
-    lines += [(kind, held[0].get(kind), held[1].get(kind)) for kind in sorted({*held[0], *held[1]} - set(plain))]
+    kinds = [_identifiers(record) for record in (left, right)]
+    lines += [(kind, kinds[0].get(kind), kinds[1].get(kind)) for kind in sorted({*kinds[0], *kinds[1]} - set(plain))]
     return [line for line in lines if line[1] is not None or line[2] is not None]
 
 

@@ -42,7 +42,7 @@ def lake_model() -> PersonModel:
 
 
 def given_model(path: Path) -> PersonModel:
-    """A model from a file, tried on no records: what it lacks or has wrong shows before any work (0.4 s).
+    """A model from a file, tried on an empty table: what is missing or wrong in it shows before any work (0.4 s).
 
     Raises:
         ModelError: the file is no person model that this matcher can use.
@@ -60,7 +60,7 @@ def given_model(path: Path) -> PersonModel:
     return model
 
 
-def keep_model(trained: Trained) -> None:
+def store_model(trained: Trained) -> None:
     """Put a trained model to use from the next run on."""
     with table_lock(PERSON_MODELS):
         append(PERSON_MODELS, _row(trained))

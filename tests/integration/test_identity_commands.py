@@ -50,7 +50,7 @@ def test_links_are_evaluated_against_a_truth_with_the_agreed_keys(lake: SmallLak
     assert {row["value"]: row["precision"] for row in found["groups"]["gender"]} == {"F": 0.5, "M": 0.0}
     said = lake.ok("identity", "evaluate", *files).stdout
     assert "pairs of records" in said
-    assert "left out         1 records whose truth is not known" in said
+    assert "left out         1 record whose truth is not known" in said
 
 
 def test_unusable_files_end_with_2_and_a_cure(lake: SmallLake, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from contracts.catalogue.tables import PERSON_LABELS, PERSON_RECORDS
 from contracts.settings import reset_settings
 from identity.matching.pairs.person_model import load_model, model_text
 from identity.matching.pairs.training import Trained
-from identity.quality.figures import groups_of, history, hold_to_labels, judge_published
+from identity.quality.figures import check_against_labels, groups_of, history, judge_published
 from identity.quality.gate import PrecisionError
 from identity.review.labels import (
     DIFFERENT,
@@ -27,7 +27,7 @@ from identity.review.labels import (
 from identity.review.queue import count_open, find_pair, open_reviews, pair_id
 from identity.review.sampling import sample_of_links
 from identity.review.side_by_side import side_by_side
-from identity.review.trained_models import keep_model
+from identity.review.trained_models import store_model
 from lake.sql.connections import connect
 from lake.tables import scan, table_version
 from tests.declared_tables import leave_table
@@ -136,7 +136,7 @@ def test_queue_follows_what_runs_find_and_an_idle_run_writes_nothing(lake: Calla
     assert table_version(table) == 0
     # A tie that was cut is unsure however strong it is; A and B are one person by other ties.
     assert [(one.person_record_id_r, one.records) for one in open_reviews()] == [(D, 3), (C, 3), (B, 2)]
-    assert open_reviews(reason="CUT_BRIDGE", most=1)[0].weights == [
+    assert open_reviews(reason="CUT_BRIDGE", maximum=1)[0].weights == [
         {"comparison": "name", "weight_bits": 3.0},
         {"comparison": "birth", "weight_bits": 3.0},
     ]
@@ -162,7 +162,7 @@ def test_how_unsure_a_pair_is_depends_on_the_model_in_use(lake: Callable[[int], 
     update_reviews(unsure((A, C, "NEAR_THRESHOLD", near), (A, D, "NEAR_THRESHOLD", near + 4)), at=NOW, run=0)
     assert [one.person_record_id_r for one in open_reviews()] == [C, D]
     told = json.loads(model_text(shipped, version="ours", splink=shipped.splink, housemates=shipped.housemates))
-    keep_model(Trained(json.dumps(told | {"threshold_bits": near + 4}), ties=60, housemates=9, kept={}))
+    store_model(Trained(json.dumps(told | {"threshold_bits": near + 4}), ties=60, housemates=9, kept={}))
     assert [one.person_record_id_r for one in open_reviews()] == [D, C]
 
 
@@ -201,10 +201,10 @@ def test_figures_of_every_resolving_run_are_kept_and_a_blocked_one_is_too(
     give_label(C, D, DIFFERENT)
     good = pa.table({"person_record_id": [A, B, C, D], "component": [0, 0, 1, 2]})
     bad = pa.table({"person_record_id": [A, B, C, D], "component": [0, 0, 1, 1]})
-    assert hold_to_labels(good, read_labels(), run=1, persons=3, open_reviews=7).precision == 1.0
+    assert check_against_labels(good, read_labels(), run=1, persons=3, open_reviews=7).precision == 1.0
     lake(1)
     with pytest.raises(PrecisionError, match=r"crm:customers:C,crm:customers:D,1"):
-        hold_to_labels(bad, read_labels(), run=2, persons=2, open_reviews=0)
+        check_against_labels(bad, read_labels(), run=2, persons=2, open_reviews=0)
     first, second = history()
     assert (first.state, first.precision, first.persons, first.open_reviews) == ("passed", 1.0, 3, 7)
     assert (second.state, second.precision, second.labelled_pairs) == ("blocked", 0.5, 2)
@@ -229,7 +229,7 @@ def test_groups_are_told_by_the_records_themselves(lake: Callable[[int], datetim
 def test_notes_names_and_values_stand_in_no_log_of_the_tables(lake: Callable[[int], datetime]) -> None:
     give_label(A, B, SAME, note="Wang said on 13512349876 that he is 王小明")
     update_reviews(unsure((A, C, "NEAR_THRESHOLD", 0.5)), at=NOW, run=0)
-    hold_to_labels(
+    check_against_labels(
         pa.table({"person_record_id": [A, B], "component": [0, 0]}), read_labels(), run=0, persons=1, open_reviews=1
     )
     root = Path(os.environ["LAKE_HOME"]) / "delta"

@@ -10,7 +10,7 @@ from identity.matching.pairs.person_model import ModelError, load_model
 from identity.matching.pairs.training import train
 from identity.matching.person_records import SCHEMA, RecordsError
 from identity.matching.resolve import match
-from identity.review.trained_models import keep_model, lake_model
+from identity.review.trained_models import lake_model, store_model
 from infra.worlds.febrl import read
 from lake.tables import table_version
 
@@ -51,7 +51,7 @@ def test_nothing_to_learn_from_is_said_and_the_model_stays() -> None:
 def test_trained_model_is_in_use_from_then_on(febrl: pa.Table) -> None:
     assert lake_model() == load_model()
     trained = train(febrl)
-    keep_model(trained)
+    store_model(trained)
     assert lake_model() == trained.model
     assert table_version(PERSON_MODELS) == 0
 
