@@ -23,9 +23,9 @@ def list_records(
     from dataclasses import asdict
 
     from cli.screens.printing import print_json, print_table
-    from ingestion.quarantine.records import list_refused
+    from ingestion.quarantine.records import list_rejected
 
-    records = list_refused(source)
+    records = list_rejected(source)
     if as_json:
         print_json({"records": [asdict(record) | {"explanation": record.explanation} for record in records]})
         return

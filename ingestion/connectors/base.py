@@ -58,9 +58,9 @@ class Delivery:
         is_reread: rows that are in the lake already are not counted again (an overlap, a rewritten file).
         redelivered_of: as `is_reread`, but only rows of the stream's last so many batches (sent again since their
             acknowledgement was lost).
-        doubles_before: exact duplicates among re-read rows that an earlier batch has counted; None means all of them.
-        escaped: SQL condition, true for a `line` that is no text and comes escaped (`lines.as_text`).
-        refused: SQL for rows no parser could read: `raw`, `source_file`, `source_position`, `is_escaped`.
+        duplicates_before: exact duplicates among re-read rows that an earlier batch has counted; None means all of
+        them. escaped: SQL condition, true for a `line` that is no text and comes escaped (`lines.as_text`).
+        rejected: SQL for rows no parser could read: `raw`, `source_file`, `source_position`, `is_escaped`.
         known_at: for JSON, SQL of when a row was known, where the contract names no column for it; None means now.
         is_changes: the rows are changes in their order, with `is_deleted` and `seq` in addition to `line`: each is the
         newest
@@ -73,9 +73,9 @@ class Delivery:
     cursor: dict[str, Any]
     is_reread: bool = False
     redelivered_of: int = 0
-    doubles_before: int | None = None
+    duplicates_before: int | None = None
     escaped: str = "false"
-    refused: str | None = None
+    rejected: str | None = None
     overlap: Overlap | None = None
     known_at: str | None = None
     is_changes: bool = False

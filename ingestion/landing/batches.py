@@ -1,6 +1,6 @@
 """One batch after the other of one stream of one entity, each landed exactly once (ADR 3).
 
-A batch goes: read -> stage as Parquet beside the table -> commit refused rows to quarantine -> commit good rows,
+A batch goes: read -> stage as Parquet in the table's folder -> commit rejected rows to quarantine -> commit good rows,
 cursor and counters to bronze -> acknowledge to the source. All of it happens under the table's lock, and the batch
 number is decided by bronze alone: a crash before its commit leaves files no one refers to and perhaps a quarantine
 commit, which the next attempt at the same number replaces; a crash after it is a finished batch.
@@ -18,7 +18,7 @@ from contracts.contract_file import Contract, Entity
 from ingestion.connectors.base import Connector, Delivery, Trouble
 from ingestion.landing import drift, drift_in_values, staging
 from ingestion.landing.drift import DriftError
-from ingestion.landing.duplicates import Doubles, copies_in_overlap, find_doubles, known_in_batches
+from ingestion.landing.duplicates import Duplicates, copies_in_overlap, find_duplicates, known_in_batches
 from ingestion.landing.results import Counts
 from ingestion.quarantine import store
 from lake import clock
@@ -37,7 +37,7 @@ CRASH_POINTS = (
     "landing.committed",
     "landing.acknowledged",
 )
-#: How often a batch is read anew because another machine came first, before that is told.
+#: How often a batch is read again because another machine came first, before that is reported.
 _CONFLICTS = 5
 #: Only times may stand in the statistics of Delta's log (ADR 9).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": ",".join(staging.BOUNDED)}
@@ -84,26 +84,26 @@ class Batches:
     def _land(self) -> Counts | None:
         self.new_columns = []
         table = open_table(self.entity.table)
-        seen, state = version_of(table), state_of(table)
+        version, state = version_of(table), state_of(table)
         stream = state.get("streams", {}).get(self.connector.stream, {})
         delivery = self.connector.read(self.connection, None if self.full_refresh else stream.get("cursor"))
         if delivery is None:
             return None
         self.full_refresh = False
         if self.is_reread and not delivery.is_changes:
-            delivery.is_reread, delivery.doubles_before = True, None
+            delivery.is_reread, delivery.duplicates_before = True, None
         number = next_number(table, self.app_id, stream)
         staged = self._stage(table, delivery, f"{self.connector.stream}-{number:08d}")
         if staged is None:
             return Counts()
         extra_columns = added_columns(table, self.entity)
         self.new_columns += [name for name in staged.added if name not in extra_columns]
-        kept: list[DataFile] = []
+        kept_files: list[DataFile] = []
         try:
-            commit = Commit(self.app_id, number, made_from=seen)
-            kept, counts = self._commit(state, commit, delivery, staged)
+            commit = Commit(self.app_id, number, made_from=version)
+            kept_files, counts = self._commit(state, commit, delivery, staged)
         finally:
-            staged.delete(but=kept)
+            staged.delete(but=kept_files)
         delivery.acknowledge()
         crash_point("landing.acknowledged")
         return counts
@@ -121,7 +121,7 @@ class Batches:
         crash_point("landing.staged")
         if delivery.overlap is not None:
             delivery.cursor["doubled"] = copies_in_overlap(self.connection, staged, delivery.overlap)
-        found = find_doubles(self.connection, self.entity, staged)
+        duplicates = find_duplicates(self.connection, self.entity, staged)
         quarantined = store.write(
             self.connection,
             self.contract,
@@ -134,7 +134,7 @@ class Batches:
         crash_point("landing.quarantined")
         files = staging.accepted_files(self.connection, self.entity, staged, table_folder(self.entity.table))
         landed = sum(file.rows for file in files)
-        doubled = self._doubled(delivery, found, number)
+        doubled = self._duplicates(delivery, duplicates, number)
         counts = Counts(landed + quarantined + doubled, landed, quarantined, doubled)
         streams = state.get("streams", {}) | {
             self.connector.stream: {"batch": number, "cursor": delivery.cursor, "landed_at": self.now.isoformat()}
@@ -155,14 +155,14 @@ class Batches:
         commit_files(self.entity.table, [], schema, commit=nothing, configuration=CONFIGURATION)
         return replace(commit, made_from=(NO_TABLE if commit.made_from is None else commit.made_from) + 1)
 
-    def _doubled(self, delivery: Delivery, found: Doubles, number: int) -> int:
-        """Doubles to count: rows read again that are here already were counted when they came first."""
+    def _duplicates(self, delivery: Delivery, found: Duplicates, number: int) -> int:
+        """Duplicates to count: rows read again that are here already were counted when they came first."""
         if delivery.redelivered_of and found.known:
             last = [f"{self.connector.stream}-{n:08d}" for n in range(number - delivery.redelivered_of, number)]
             return found.copies_of_new + found.known - known_in_batches(self.connection, self.entity, last)
         if not delivery.is_reread:
             return found.rows
-        before = delivery.doubles_before
+        before = delivery.duplicates_before
         return found.copies_of_new + (0 if before is None else max(0, found.copies_of_known - before))
 
     def _stage(self, table: DeltaTable | None, delivery: Delivery, batch_id: str) -> staging.Staged | None:

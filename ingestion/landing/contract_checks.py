@@ -1,7 +1,7 @@
-"""A contract as SQL: what a raw value must look like, what type it becomes, and why a row is refused.
+"""A contract as SQL: what a raw value must look like, what type it becomes, and why a row is rejected.
 
 Every check runs vectorised in DuckDB over the whole batch. A value either becomes exactly what the contract says
-or its row is refused: no rounding of 12.5 to an integer, no NaN for a number, no `epoch` or `infinity` for a time.
+or its row is rejected: no rounding of 12.5 to an integer, no NaN for a number, no `epoch` or `infinity` for a time.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from lake.sql.rows import single_value
 from lake.sql.text import literal, quoted
 from lake.sql.types import ENGINE_TYPES, duckdb_type
 
-#: Reason codes of refused rows, and what each says.
+#: Reason codes of rejected rows, and what each says.
 REASONS: dict[str, str] = {
     "unreadable": "the record cannot be parsed",
     "missing_required": "a required value is missing",
@@ -59,7 +59,7 @@ class EngineError(LakeError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a row is refused: a code of `REASONS` and the column (None where it is the whole record)."""
+    """Why a row is rejected: a code of `REASONS` and the column (None where it is the whole record)."""
 
     reason: str
     column: str | None
@@ -208,7 +208,7 @@ def content_hash(entity: Entity, added: Sequence[str]) -> str:
 
     Each column is hashed with its name, and the hashes are brought together by XOR; a null adds nothing, so that a
     row keeps its hash when the contract later gains a column it lacks. 63 bits tell the versions of one key apart,
-    not all rows from each other: exact doubles are compared by `record_id` as well. It is DuckDB's own hash (MD5
+    not all rows from each other: exact duplicates are compared by `record_id` as well. It is DuckDB's own hash (MD5
     over the values as text cost as much as all the rest of landing), see `engine`.
     """
     names = [column.name for column in entity.columns] + list(added)

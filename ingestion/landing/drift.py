@@ -79,15 +79,15 @@ def unreadable_records(entity: Entity, broken: int, records: int) -> DriftError:
 
 def missing_columns(entity: Entity, names: Iterable[str], new: Iterable[str] = ()) -> DriftError:
     """The error for required columns that are gone; `new` ones may be what they are called now."""
-    gone, come = ", ".join(sorted(names)), ", ".join(sorted(new)[:5])
-    if come:
+    missing, arrived = ", ".join(sorted(names)), ", ".join(sorted(new)[:5])
+    if arrived:
         return DriftError(
-            f"required column {gone} of {entity.source}/{entity.name} is gone, and {come} is new: renamed?",
-            cure=f"if it is, say `physicalName: {come}` at {gone} in the contract (both names are read then);"
+            f"required column {missing} of {entity.source}/{entity.name} is gone, and {arrived} is new: renamed?",
+            cure=f"if it is, say `physicalName: {arrived}` at {missing} in the contract (both names are read then);"
             " else ask the source's owner, or make it not required",
         )
     return DriftError(
-        f"required column {gone} of {entity.source}/{entity.name} is gone",
+        f"required column {missing} of {entity.source}/{entity.name} is gone",
         cure="ask the source's owner; if it is meant, change the contract (a new name, or not required) and run again",
     )
 

@@ -9,13 +9,13 @@ import duckdb
 from contracts.contract_file import Entity
 from ingestion.landing import drift
 from ingestion.landing.drift import EVIDENCE_ROWS, MAX_BROKEN_SHARE, DriftError
-from ingestion.landing.staging import ESCAPED, REFUSED, UNREADABLE, Staged
+from ingestion.landing.staging import ESCAPED, REJECTED, UNREADABLE, Staged
 from lake.sql.rows import has_rows
 from lake.sql.scratch import Computation
 from lake.sql.text import literal
 from lake.tables import scan, table_exists
 
-_FIND_CHANGES = Computation("find files of another shape", reads=(REFUSED,))
+_FIND_CHANGES = Computation("find files of another shape", reads=(REJECTED,))
 
 
 def changes(
@@ -24,7 +24,7 @@ def changes(
     """Files whose shape changed, with the error for each.
 
     A batch of a stream is no file: twenty bad messages of one device must not stop all others, so that its records
-    are refused one by one; only a column that none of them has any more counts.
+    are rejected one by one; only a column that none of them has any more counts.
     """
     with _FIND_CHANGES.on(connection):
         faults = {} if is_stream else _common_faults(connection, entity, staged)
@@ -34,11 +34,11 @@ def changes(
 def _gone_columns(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> dict[str, DriftError]:
     """Files of JSON no record of which has a required column any more."""
     required = _rules(staged, "missing_required")
-    if not required or not has_rows(connection, "from refused where keys is not null"):
+    if not required or not has_rows(connection, "from rejected where keys is not null"):
         return {}
     with_good = f"select source_file from {staged.scan()}" if staged.files else "select null where false"
     rows = connection.execute(
-        f"""select source_file, list_distinct(flatten(list(keys))) from refused
+        f"""select source_file, list_distinct(flatten(list(keys))) from rejected
             group by source_file
             having count(*) >= {EVIDENCE_ROWS} and count(keys) = count(*)
                 and count(*) = count(*) filter (where verdict in ({", ".join(map(str, required))}))
@@ -62,7 +62,7 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
     least = int(EVIDENCE_ROWS * MAX_BROKEN_SHARE)
     faulty = f"verdict in ({', '.join(map(str, [UNREADABLE, ESCAPED, *typed]))})"
     fault = f"case when verdict = {ESCAPED} then {UNREADABLE} else verdict end"
-    many = f"select source_file from refused where {faulty} group by source_file, {fault} having count(*) > {least}"
+    many = f"select source_file from rejected where {faulty} group by source_file, {fault} having count(*) > {least}"
     if not has_rows(connection, many):
         return {}
     news = "true"
@@ -73,7 +73,7 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
         news = f"refused_id not in ({known_ids})"
     good = f"union all select source_file, null from {staged.scan()}" if staged.files else ""
     rows = connection.execute(
-        f"""with records as (select source_file, verdict from refused where {news} {good}),
+        f"""with records as (select source_file, verdict from rejected where {news} {good}),
             files as (select source_file, count(*) as records from records
                 where source_file in ({many}) group by source_file)
             select source_file, {fault}, count(*), any_value(files.records)

@@ -1,7 +1,7 @@
-"""Exact doubles: the same record with the same content, within a batch or against what the lake has.
+"""Exact duplicates: the same record with the same content, within a batch or against what the lake has.
 
 They are dropped and counted. Content is compared by its hash, and hashes that occur twice by key as well. Since an
-exact double has the same times, only those files of bronze are read whose times meet the batch's.
+exact duplicates has the same times, only those files of bronze are read whose times meet the batch's.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from contracts.contract_file import Entity
 from ingestion.connectors.base import Overlap
 from ingestion.landing import versions
-from ingestion.landing.staging import DUPLICATES, REFUSED, Staged
+from ingestion.landing.staging import DUPLICATES, REJECTED, Staged
 from lake.data_files import may_hold
 from lake.sql.rows import single_row, single_value
 from lake.sql.scratch import Computation, Scratch, ScratchTable
@@ -27,7 +27,7 @@ Hashes = npt.NDArray[np.int64]
 PASS_ROWS = 16_000_000
 #: Contents of good rows, and ids of rejected ones, that the lake has from earlier batches.
 _KNOWN_CONTENTS = ScratchTable("known_contents", {"record_id": "varchar", "content_hash": "bigint"})
-_KNOWN_REFUSED = ScratchTable("known_refused", {"refused_id": "varchar"})
+_KNOWN_REJECTED = ScratchTable("known_rejected", {"refused_id": "varchar"})
 #: The duplicates with their content: the second and later ones of the batch, and all that bronze has.
 _COPIES = ScratchTable("copies", {**DUPLICATES.columns, **_KNOWN_CONTENTS.columns, "is_known": "boolean"})
 _FIND_GOOD = Computation(
@@ -36,20 +36,20 @@ _FIND_GOOD = Computation(
     makes=(DUPLICATES, _KNOWN_CONTENTS),
     inner=(_COPIES,),
 )
-_FIND_REFUSED = Computation("find the duplicates of rejected rows", makes=(_KNOWN_REFUSED,), changes=(REFUSED,))
-_COUNT_KNOWN = Computation("count the known contents by batch", reads=(_KNOWN_CONTENTS, _KNOWN_REFUSED))
+_FIND_REJECTED = Computation("find the duplicates of rejected rows", makes=(_KNOWN_REJECTED,), changes=(REJECTED,))
+_COUNT_KNOWN = Computation("count the known contents by batch", reads=(_KNOWN_CONTENTS, _KNOWN_REJECTED))
 
 
 @dataclass(frozen=True)
-class Doubles:
+class Duplicates:
     """Rows that are exact copies: of one another in the batch, or of rows the lake has."""
 
     known: int  # distinct contents that the lake has already
     copies_of_new: int
     copies_of_known: int
 
-    def __add__(self, other: "Doubles") -> "Doubles":
-        return Doubles(
+    def __add__(self, other: "Duplicates") -> "Duplicates":
+        return Duplicates(
             self.known + other.known,
             self.copies_of_new + other.copies_of_new,
             self.copies_of_known + other.copies_of_known,
@@ -61,24 +61,24 @@ class Doubles:
         return self.known + self.copies_of_new + self.copies_of_known
 
 
-def find_doubles(
+def find_duplicates(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, with_quarantine: bool = True
-) -> Doubles:
+) -> Duplicates:
     """Make the table `DUPLICATES` of the good rows of a batch to leave out.
 
-    Refused rows are compared with each other and with the open quarantine: `refused` keeps one of each that it lacks.
+    Rejected rows are compared with each other and with the open quarantine: `rejected` keeps one of each that it lacks.
     """
-    refused = _refused_doubles(connection, entity, staged) if with_quarantine else Doubles(0, 0, 0)
+    rejected = _rejected_duplicates(connection, entity, staged) if with_quarantine else Duplicates(0, 0, 0)
     if staged.is_changes:
-        return refused + Doubles(*versions.order_changes(connection, entity, staged))
+        return rejected + Duplicates(*versions.order_changes(connection, entity, staged))
     # What comes out of quarantine came before: it does not follow a delete.
     has_deleted = versions.find_returned(connection, entity, staged, follows=with_quarantine)
-    return refused + _good_doubles(connection, entity, staged, has_deleted=has_deleted)
+    return rejected + _good_duplicates(connection, entity, staged, has_deleted=has_deleted)
 
 
-def _good_doubles(
+def _good_duplicates(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, *, has_deleted: bool
-) -> Doubles:
+) -> Duplicates:
     with _FIND_GOOD.on(connection) as scratch:
         scratch.make_empty(DUPLICATES)
         scratch.make_empty(_KNOWN_CONTENTS)
@@ -86,7 +86,7 @@ def _good_doubles(
         here = _rows_of_that_time(entity, staged, ("event_at",) if has_deleted else ("event_at", "known_at"))
         doubtful = np.concatenate(list(_doubtful(connection, staged, here)) or [np.empty(0, np.int64)])
         if not len(doubtful):
-            return Doubles(0, 0, 0)
+            return Duplicates(0, 0, 0)
         connection.register("doubtful", {"content_hash": doubtful})
         if here is not None:
             scratch.insert(
@@ -96,12 +96,12 @@ def _good_doubles(
                         and content_hash in (select content_hash from doubtful))
                     {versions.SINCE_DELETED if has_deleted else ""}""",
             )
-        found = _copies(scratch, staged)
+        copies = _copies(scratch, staged)
         connection.unregister("doubtful")
-    return found
+    return copies
 
 
-def _copies(scratch: Scratch, staged: Staged) -> Doubles:
+def _copies(scratch: Scratch, staged: Staged) -> Duplicates:
     """Make `DUPLICATES` of the rows whose content is among the doubtful ones."""
     scratch.make(
         _COPIES,
@@ -114,13 +114,13 @@ def _copies(scratch: Scratch, staged: Staged) -> Doubles:
             where is_known or copy > 1""",
     )
     scratch.insert(DUPLICATES, "select filename, file_row_number from copies")
-    rows, known, rows_known = single_row(
+    rows, known_rows, rows_known = single_row(
         scratch.connection,
         """select count(*), count(distinct (record_id, content_hash)) filter (where is_known),
                count(*) filter (where is_known)
            from copies""",
     )
-    return Doubles(known, rows - rows_known, rows_known - known)
+    return Duplicates(known_rows, rows - rows_known, rows_known - known_rows)
 
 
 def _rows_of_that_time(entity: Entity, staged: Staged, columns: tuple[str, ...]) -> str | None:
@@ -131,8 +131,8 @@ def _rows_of_that_time(entity: Entity, staged: Staged, columns: tuple[str, ...])
     bounds, times = {}, []
     for name in columns if entity.known_at else columns[:1]:
         # The files' own statistics: no file is read for it.
-        found = [file.bounds[name] for file in staged.files if name in file.bounds]
-        low, high = min(low for low, _ in found), max(high for _, high in found)
+        spans = [file.bounds[name] for file in staged.files if name in file.bounds]
+        low, high = min(low for low, _ in spans), max(high for _, high in spans)
         bounds[name] = low, high
         times.append(f"{name} between timestamptz {literal(low)} and timestamptz {literal(high)}")
     if not may_hold(table, bounds):
@@ -153,43 +153,43 @@ def _doubtful(connection: duckdb.DuckDBPyConnection, staged: Staged, here: str |
         reader = connection.execute(f"select content_hash from {here} and {part}").to_arrow_reader(1_000_000)
         for batch in reader:
             theirs = np.sort(batch.column(0).to_numpy(zero_copy_only=False))
-            found = mine[np.minimum(np.searchsorted(mine, theirs), len(mine) - 1)]
-            yield np.unique(theirs[theirs == found])
+            nearest = mine[np.minimum(np.searchsorted(mine, theirs), len(mine) - 1)]
+            yield np.unique(theirs[theirs == nearest])
 
 
-def _refused_doubles(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Doubles:
-    with _FIND_REFUSED.on(connection) as scratch:
-        scratch.make_empty(_KNOWN_REFUSED)
-        if not staged.refused:
-            return Doubles(0, 0, 0)
+def _rejected_duplicates(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> Duplicates:
+    with _FIND_REJECTED.on(connection) as scratch:
+        scratch.make_empty(_KNOWN_REJECTED)
+        if not staged.rejected:
+            return Duplicates(0, 0, 0)
         if table_exists(entity.quarantine_table):
             scratch.insert(
-                _KNOWN_REFUSED,
+                _KNOWN_REJECTED,
                 f"""select distinct refused_id from {scan(entity.quarantine_table)}
-                    where batch_id <> {literal(staged.batch_id)} and refused_id in (select refused_id from refused)""",
+                    where batch_id <> {literal(staged.batch_id)} and refused_id in (select refused_id from rejected)""",
             )
         row = single_row(
             connection,
             """select count(*) filter (where is_known), coalesce(sum(copies - 1) filter (where not is_known), 0),
                    coalesce(sum(copies - 1) filter (where is_known), 0)
-               from (select refused_id in (select refused_id from known_refused) as is_known, count(*) as copies
-                     from refused group by refused_id)""",
+               from (select refused_id in (select refused_id from known_rejected) as is_known, count(*) as copies
+                     from rejected group by refused_id)""",
         )
         scratch.make(
-            REFUSED,
+            REJECTED,
             """select verdict, min(source_file) as source_file, min(source_position) as source_position, raw,
                    any_value(keys) as keys, refused_id
-               from refused where refused_id not in (select refused_id from known_refused)
+               from rejected where refused_id not in (select refused_id from known_rejected)
                group by verdict, raw, refused_id""",
         )
-    return Doubles(*map(int, row))
+    return Duplicates(*map(int, row))
 
 
 def known_in_batches(connection: duckdb.DuckDBPyConnection, entity: Entity, batch_ids: Sequence[str]) -> int:
     """How many of the contents that are known already came with some earlier batches."""
     count, batches = 0, ", ".join(map(literal, batch_ids))
     with _COUNT_KNOWN.on(connection):
-        for table, known in ((entity.table, _KNOWN_CONTENTS), (entity.quarantine_table, _KNOWN_REFUSED)):
+        for table, known in ((entity.table, _KNOWN_CONTENTS), (entity.quarantine_table, _KNOWN_REJECTED)):
             if table_exists(table):
                 names = ", ".join(known.columns)
                 count += single_value(
@@ -201,10 +201,10 @@ def known_in_batches(connection: duckdb.DuckDBPyConnection, entity: Entity, batc
 
 
 def copies_in_overlap(connection: duckdb.DuckDBPyConnection, staged: Staged, overlap: Overlap) -> int:
-    """How many exact doubles are among the rows that the next batch will read again."""
+    """How many exact duplicates are among the rows that the next batch will read again."""
     start = f"timestamptz {literal(overlap.start)}"
-    refused = f"try_cast(json_extract_string(raw, '$.\"' || {literal(overlap.column)} || '\"') as timestamptz)"
-    counts = [f"select count(*) - count(distinct raw) from refused where coalesce({refused} > {start}, true)"]
+    rejected = f"try_cast(json_extract_string(raw, '$.\"' || {literal(overlap.column)} || '\"') as timestamptz)"
+    counts = [f"select count(*) - count(distinct raw) from rejected where coalesce({rejected} > {start}, true)"]
     if staged.files:
         counts.append(
             f"""select count(*) - count(distinct (record_id, content_hash)) from {staged.scan()}

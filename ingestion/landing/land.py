@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
-#: What goes wrong with one entity is told, and the others go on.
+#: Errors of one entity that are reported while the others go on.
 REPORTED_ERRORS = (SourceError, DriftError, RejectedRowsError, duckdb.Error, DeltaError, OSError, CommitError)
 _OF_THE_MACHINE = (OSError, duckdb.IOException, duckdb.OutOfMemoryException)
 

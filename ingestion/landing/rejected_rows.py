@@ -1,10 +1,10 @@
-"""Rows set aside while the others stream by: refused ones, and records with keys nobody knows.
+"""Rows set aside while the others stream by: rejected ones, and records with keys nobody knows.
 
 A batch is read once and streams into Parquet; what does not belong there has to leave the stream without a second
 pass. DuckDB's `write_log` is the only function that writes beside a query: evaluated for set-aside rows alone, it
-costs the others nothing (2 million rows, 0.2 % refused: 0.03 s of CPU; a quarter refused: 0.2 s; the ways measured
+costs the others nothing (2 million rows, 0.2 % rejected: 0.03 s of CPU; a quarter rejected: 0.2 s; the ways measured
 beside it, `partition_by` and a second pass, 0.5 s and more). The log is a file below `LAKE_HOME/tmp`, so that memory
-stays flat however many rows are refused; every field is base64, so that no byte of a record can bend it. A sequence
+stays flat however many rows are rejected; every field is base64, so that no byte of a record can bend it. A sequence
 counts what was set aside, and a log that holds another number fails the batch.
 """
 
@@ -22,7 +22,7 @@ from lake.temporary_folders import temporary_folder
 
 #: Rows with unknown keys of which the keys are noted; they show the new columns, nobody needs them all.
 NOTED_KEYS = 1000
-_REFUSED, _UNKNOWN = "rows_set_aside", "rows_with_unknown_keys"
+_REJECTED, _UNKNOWN = "rows_set_aside", "rows_with_unknown_keys"
 #: One row per row set aside: the number of the rule, where it stood, the record, its keys (null where it has none).
 SET_ASIDE = ScratchTable(
     "set_aside",
@@ -47,7 +47,7 @@ def watching(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Catch what a query in the body sets aside; leaves the tables `SET_ASIDE` and `UNKNOWN_KEYS`."""
     with temporary_folder("aside") as name:
         folder = Path(name)
-        for kind in (_REFUSED, _UNKNOWN):
+        for kind in (_REJECTED, _UNKNOWN):
             connection.execute(f"create or replace temp sequence {kind}")
         place = f"{{'path': {literal(str(folder))}}}"
         connection.execute(f"call enable_logging(level = 'error', storage = 'file', storage_config = {place})")
@@ -65,7 +65,7 @@ def set_aside(verdict: str, source_file: str, position: str, raw: str, keys: str
     """SQL condition that is never true, and sets the row aside that it is evaluated for."""
     fields = [f"({verdict})::varchar", *(_packed(f) for f in (source_file, f"({position})::varchar", raw, keys))]
     line = f"concat_ws(' ', {', '.join(fields)})"
-    return f"(nextval('{_REFUSED}') < 0 or {_logged(line, _REFUSED, 'false')})"
+    return f"(nextval('{_REJECTED}') < 0 or {_logged(line, _REJECTED, 'false')})"
 
 
 def note_keys(keys: str) -> str:
@@ -89,7 +89,7 @@ def _unpacked(number: int) -> str:
 
 
 def _collect(connection: duckdb.DuckDBPyConnection, log: Path) -> None:
-    counted, noted = single_row(connection, f"select nextval('{_REFUSED}') - 1, nextval('{_UNKNOWN}') - 1")
+    counted, noted = single_row(connection, f"select nextval('{_REJECTED}') - 1, nextval('{_UNKNOWN}') - 1")
     entries = "(select null::varchar as type, null::varchar as message where false)"
     if counted or noted:
         line = min(_LINE_BYTES, log.stat().st_size + 1)
@@ -102,7 +102,7 @@ def _collect(connection: duckdb.DuckDBPyConnection, log: Path) -> None:
             f"""select split_part(message, ' ', 1)::usmallint as verdict, {_unpacked(2)} as source_file,
                 ({_unpacked(3)})::bigint as source_position, {_unpacked(4)} as raw,
                 from_json({_unpacked(5)}, '["VARCHAR"]') as keys
-            from {entries} where type = '{_REFUSED}'""",
+            from {entries} where type = '{_REJECTED}'""",
         )
         scratch.make(
             UNKNOWN_KEYS,

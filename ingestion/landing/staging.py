@@ -1,8 +1,8 @@
-"""From raw rows to Parquet in bronze's own folder: typed, checked, hashed, refused ones set aside; not committed.
+"""From raw rows to Parquet in bronze's own folder: typed, checked, hashed, rejected ones set aside; not committed.
 
 A batch streams once from the source into Parquet beside the table's files. What breaks the contract leaves the stream
-into the table `refused` (`ingestion.landing.rejected_rows`), so that the files hold bronze's rows and nothing else;
-only where some of them are exact doubles are the files that hold those written again. Memory stays bounded whatever
+into the table `rejected` (`ingestion.landing.rejected_rows`), so that the files hold bronze's rows and nothing else;
+only where some of them are exact duplicates are the files that hold those written again. Memory stays bounded whatever
 the batch.
 """
 
@@ -26,7 +26,7 @@ from lake.sql.text import literal, quoted
 
 #: Times that may stand in Delta's statistics (ADR 9), so that readers skip files.
 BOUNDED = ("event_at", "known_at", "landed_at")
-#: Columns of a raw row on its way: why it is refused, the record whole, where it stood, the keys of its JSON.
+#: Columns of a raw row on its way: why it is rejected, the record whole, where it stood, the keys of its JSON.
 VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"
 #: Verdicts beside the numbers of the rules: a record that cannot be parsed, and one that is not even text.
 UNREADABLE, ESCAPED = 0, 65535
@@ -37,21 +37,21 @@ _IS_NO_RECORD += f" or len({KEYS}) = 0)"
 DELETED, SEQ = "_is_deleted", "_seq"
 KNOWN = "_known_at"
 #: One row per rejected row of the batch, after `duplicates` one per rejected record that the quarantine lacks.
-REFUSED = ScratchTable("refused", {**rejected_rows.SET_ASIDE.columns, "refused_id": "varchar"})
+REJECTED = ScratchTable("rejected", {**rejected_rows.SET_ASIDE.columns, "refused_id": "varchar"})
 #: Good rows of the staged files to leave out.
 DUPLICATES = ScratchTable("duplicates", {"filename": "varchar", "file_row_number": "bigint"})
 #: Good rows of the staged files that are known later than they say.
 KNOWN_LATER = ScratchTable("known_later", {**DUPLICATES.columns, "known_at": "timestamptz"})
-_COLLECT_REFUSED = Computation("collect the rejected rows", reads=(rejected_rows.SET_ASIDE,), makes=(REFUSED,))
+_COLLECT_REFUSED = Computation("collect the rejected rows", reads=(rejected_rows.SET_ASIDE,), makes=(REJECTED,))
 _REWRITE = Computation("write files again without duplicates", reads=(DUPLICATES, KNOWN_LATER))
 
 
 @dataclass
 class Staged:
-    """A batch as staged; its refused rows are in the table `refused`.
+    """A batch as staged; its rejected rows are in the table `rejected`.
 
     Attributes:
-        refused: how many rows were refused.
+        rejected: how many rows were rejected.
         names: columns of the source that neither the contract nor bronze has.
         is_changes: the rows are changes in the order of `SEQ`.
     """
@@ -60,7 +60,7 @@ class Staged:
     files: list[DataFile]
     rules: list[contract_checks.Rule]
     added: list[str]
-    refused: int
+    rejected: int
     names: set[str]
     is_changes: bool = False
 
@@ -76,9 +76,9 @@ class Staged:
 
     def delete(self, but: Collection[DataFile] = ()) -> None:
         """Remove what was staged, but for what a commit took."""
-        kept = {file.path for file in but}
+        kept_paths = {file.path for file in but}
         for file in self.files:
-            if file.path not in kept:
+            if file.path not in kept_paths:
                 file.delete()
 
 
@@ -125,8 +125,11 @@ def _stage(
     is_json = delivery.columns is None
     usual = _usual_keys(connection, entity, delivery, added) if is_json else []
     rows = _json_rows(entity, delivery, added, usual, guarded) if is_json else _column_rows(entity, delivery, added)
-    there = delivery.columns or {}
-    types = {c.name: next((there[name] for name in c.names if name in there), "VARCHAR") for c in entity.columns}
+    source_types = delivery.columns or {}
+    types = {
+        c.name: next((source_types[name] for name in c.names if name in source_types), "VARCHAR")
+        for c in entity.columns
+    }
     raw = {c.name: f"_r.{quoted(c.name)}" for c in entity.columns}
     typed = [f"{contract_checks.typed(c, raw[c.name], types[c.name])} as {quoted(c.name)}" for c in entity.columns]
     typed += [f"_r.{quoted(name)} as {quoted(name)}" for name in added]
@@ -141,7 +144,7 @@ def _stage(
         RAW if is_json else f"to_json({RAW})::varchar",
         f"to_json({KEYS})::varchar" if is_json else "null::varchar",
     )
-    known = [*(c.name for c in entity.columns), *added]
+    column_names = [*(c.name for c in entity.columns), *added]
     keep = f"case when {VERDICT} is null then true else {refuse} end"
     if is_json and entity.on_drift is not OnDrift.IGNORE:
         every = [name for c in entity.columns for name in c.names]
@@ -153,7 +156,7 @@ def _stage(
         known_at = f"case when {DELETED} then greatest({known_at}, {landed_at}) else {known_at} end"
         content_hash = f"xor({content_hash}, {DELETED}::bigint)"
     query = f"""
-        select {", ".join(map(quoted, known))},
+        select {", ".join(map(quoted, column_names))},
             {contract_checks.record_id(entity)} as record_id,
             {known_at} as known_at,
             {landed_at} as landed_at,
@@ -164,9 +167,9 @@ def _stage(
         where {keep}"""
     with rejected_rows.watching(connection):
         files = copy_into(connection, query, folder, bounded=BOUNDED, has_floats=_has_floats(entity))
-    refused = _collect_refused(connection, delivery)
+    rejected = _collect_rejected(connection, delivery)
     names = _unknown_names(connection, entity, added)
-    return Staged(batch_id, files, blocking, list(added), refused, names, delivery.is_changes)
+    return Staged(batch_id, files, blocking, list(added), rejected, names, delivery.is_changes)
 
 
 def _delete_columns(entity: Entity, delivery: Delivery) -> str:
@@ -183,22 +186,22 @@ def _delete_columns(entity: Entity, delivery: Delivery) -> str:
 
 
 def _change_columns(delivery: Delivery) -> str:
-    known = f", {delivery.known_at} as {KNOWN}" if delivery.known_at else ""
-    return known + (f", is_deleted as {DELETED}, seq as {SEQ}" if delivery.is_changes else "")
+    known_column = f", {delivery.known_at} as {KNOWN}" if delivery.known_at else ""
+    return known_column + (f", is_deleted as {DELETED}, seq as {SEQ}" if delivery.is_changes else "")
 
 
-def _collect_refused(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:
-    """Fill `refused` with the rows set aside and those that no parser could read; returns how many."""
+def _collect_rejected(connection: duckdb.DuckDBPyConnection, delivery: Delivery) -> int:
+    """Fill `rejected` with the rows set aside and those that no parser could read; returns how many."""
     verdict = f"case when is_escaped then {ESCAPED} else {UNREADABLE} end"
     unread = f"""union all select ({verdict})::usmallint, source_file, source_position::bigint, raw, null::varchar[]
-        from ({delivery.refused})"""
+        from ({delivery.rejected})"""
     with _COLLECT_REFUSED.on(connection) as scratch:
         scratch.make(
-            REFUSED,
+            REJECTED,
             f"""select *, md5(case when verdict = {ESCAPED} then 'escaped ' else '' end || raw) as refused_id
-                from (select * from set_aside {unread if delivery.refused else ""})""",
+                from (select * from set_aside {unread if delivery.rejected else ""})""",
         )
-    return int(single_value(connection, "select count(*) from refused"))
+    return int(single_value(connection, "select count(*) from rejected"))
 
 
 def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], usual: Sequence[str], guarded: bool) -> str:
@@ -227,8 +230,8 @@ def _usual_keys(
         connection,
         f"select json_keys(line) from ({delivery.query}) where json_valid(line) and json_type(line) = 'OBJECT' limit 1",
     )
-    known = {name for c in entity.columns for name in c.names} | set(added)
-    return [name for name in dict.fromkeys(first[0] if first else []) if name in known]
+    known_names = {name for c in entity.columns for name in c.names} | set(added)
+    return [name for name in dict.fromkeys(first[0] if first else []) if name in known_names]
 
 
 def _notes_unknown_keys(known: Sequence[str]) -> str:
@@ -244,11 +247,13 @@ def _unknown_names(connection: duckdb.DuckDBPyConnection, entity: Entity, added:
 
 
 def _column_rows(entity: Entity, delivery: Delivery, added: Sequence[str]) -> str:
-    there = delivery.columns or {}
-    fields = [f"{quoted(c.name)} := {_first_there(c, there)}" for c in entity.columns]
-    kept = {n: contract_checks.as_text(quoted(n), there[n]) if n in there else "null::varchar" for n in added}
-    fields += [f"{quoted(name)} := {text}" for name, text in kept.items()]
-    whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in there)
+    source_types = delivery.columns or {}
+    fields = [f"{quoted(c.name)} := {_first_there(c, source_types)}" for c in entity.columns]
+    added_texts = {
+        n: contract_checks.as_text(quoted(n), source_types[n]) if n in source_types else "null::varchar" for n in added
+    }
+    fields += [f"{quoted(name)} := {text}" for name, text in added_texts.items()]
+    whole = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in source_types)
     return f"""
         select struct_pack({", ".join(fields)}) as _r, struct_pack({whole}) as {RAW}, source_file,
             source_position as {POSITION}{_change_columns(delivery)}
@@ -265,7 +270,7 @@ def _first_there(column: Column, there: Mapping[str, str]) -> str:
 def accepted_files(
     connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, folder: Path
 ) -> list[DataFile]:
-    """The batch's rows as files to commit: staged ones as they are, or written again without the doubles they hold.
+    """The batch's rows as files to commit: staged ones as they are, or written again without the duplicates they hold.
 
     Rows that follow another version of their record get the time at which they are known
     (`ingestion.landing.versions`).

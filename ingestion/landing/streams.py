@@ -1,8 +1,8 @@
 """Streams landed as they flow: micro-batches of every followed entity in turn, as long as one likes.
 
 A batch goes the same way as any other (`ingestion.landing.batches`): locks, contract, quarantine, the cursor in the
-commit. What is wrong with one entity is told, tried again later, and the others go on. After so many commits a table
-is compacted and gets a checkpoint, so that it stays as quick as it was.
+commit. An error of one entity is reported, the entity is tried again later, and the others go on. After so many
+commits a table is compacted and gets a checkpoint, so that it stays as quick as it was.
 
 `python -m ingestion.landing.streams [source]...` or `lake stream`; SIGTERM and SIGINT let the batch at work end.
 """
@@ -38,7 +38,7 @@ MAINTAIN_COMMITS = 50
 #: Small targets: what is compacted again and again must stay cheap; `lake maintain` makes the large files, and removes
 #: those that nobody needs. And a short log, since every commit lists it about ten times.
 POLICY = Policy(target_bytes=16 << 20, is_sweeping=False, log_versions=200)
-#: How long an entity in trouble is left alone, doubled each time.
+#: How long an entity in trouble is left alone, twice as long each time.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 PROGRESS_SECONDS = 10.0
 
@@ -66,7 +66,7 @@ class Followed:
         return f"{self.entity.source}/{self.entity.name}"
 
     def land(self, connection: duckdb.DuckDBPyConnection) -> int:
-        """Land what has arrived; returns how many records that were. Trouble is kept, never raised."""
+        """Land what has arrived; returns how many records that were. Errors are collected, never raised."""
         if time.monotonic() < self._again_at:
             return 0
         try:
@@ -215,7 +215,7 @@ def run(sources: Sequence[str], seconds: float | None) -> int:
         counts = each.counts
         print(
             f"{each.name}: {counts.received} received = {counts.landed} landed + {counts.quarantined} quarantined"
-            f" + {counts.doubled} doubled, in {each.batches} batches"
+            f" + {counts.doubled} duplicates, in {each.batches} batches"
         )
     troubles = [trouble for each in followed for trouble in (*each.losses, each.trouble) if trouble is not None]
     for trouble in troubles:

@@ -1,8 +1,8 @@
-"""Versions of records that a source can delete: which rows of a batch are doubles, and when each is known.
+"""Versions of records that a source can delete: which rows of a batch are duplicates, and when each is known.
 
-Where nothing is ever deleted, a content that bronze has is a double whenever it comes. A delete is a version of its own
-(a tombstone), and what follows it is new, even with the content of before. The newest version of a record is the one
-known last, so that a row which follows another one, or a tombstone, is known at least a microsecond after it.
+Where nothing is ever deleted, a content that bronze has is a duplicate whenever it comes. A delete is a version of its
+own (a tombstone), and what follows it is new, even with the content of before. The newest version of a record is the
+one known last, so that a row which follows another one, or a tombstone, is known at least a microsecond after it.
 """
 
 import duckdb
@@ -63,12 +63,12 @@ def find_returned(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
 def order_changes(connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged) -> tuple[int, int, int]:
     """Make `duplicates` and `known_later` for a batch of changes in their order.
 
-    A change is a double of the version just before it, in the batch or the newest of bronze: an update that changed
+    A change is a duplicate of the version just before it, in the batch or the newest of bronze: an update that changed
     nothing, or what the snapshot had. With k the microsecond a change is known, n its number among the record's own,
     b the microsecond of its newest version in bronze: k(n) = n + max(b, what changes 1..n say less their numbers).
 
     Returns:
-        Doubles of bronze's versions, doubles of the batch's own, and 0 (as `ingestion.landing.duplicates.Doubles`).
+        Duplicates of bronze's versions, duplicates within the batch, and 0 (as `duplicates.Duplicates`).
     """
     with _ORDER_CHANGES.on(connection) as scratch:
         scratch.make_empty(KNOWN_LATER)
@@ -86,11 +86,11 @@ def order_changes(connection: duckdb.DuckDBPyConnection, entity: Entity, staged:
                     window versions as (partition by record_id order by seq))
                 where known_us > own_us""",
         )
-        known, copies = single_row(
+        known_copies, copies = single_row(
             connection,
             "select count(*) filter (where is_known), count(*) filter (where is_copy) from ordered_changes",
         )
-    return int(known), int(copies), 0
+    return int(known_copies), int(copies), 0
 
 
 def _ordered_sql(entity: Entity, staged: Staged) -> str:

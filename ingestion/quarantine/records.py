@@ -1,4 +1,4 @@
-"""What a person does with refused records: list them, look at one, and replay them once a contract is mended."""
+"""What a person does with rejected records: list them, look at one, and replay them once a contract is mended."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class UnknownRecordError(LakeError):
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejected:
     """One record in quarantine. `value_class` says what kind of value broke the rule, never the value."""
 
     refused_id: str
@@ -46,16 +46,16 @@ class Refused:
         return REASONS[self.reason] + (f": {self.column_name}" if self.column_name else "")
 
 
-def list_refused(source: str | None = None) -> list[Refused]:
+def list_rejected(source: str | None = None) -> list[Rejected]:
     """Every record in quarantine, newest first; without the records themselves."""
     tables = _tables(source)
     if not tables:
         return []
-    fields = ", ".join(Refused.__dataclass_fields__)
+    fields = ", ".join(Rejected.__dataclass_fields__)
     every = " union all ".join(f"select {fields} from {scan(name)}" for name in tables)
     with connect() as connection:
         rows = connection.execute(f"{every} order by refused_at desc, source, entity, refused_id").fetchall()
-    return [Refused(*row) for row in rows]
+    return [Rejected(*row) for row in rows]
 
 
 def count_by_reason(source: str | None = None) -> dict[str, int]:
@@ -77,13 +77,13 @@ def show(refused_id: str) -> dict[str, Any]:
         UnknownRecordError: no record, or more than one, has this id.
     """
     with connect() as connection:
-        found = list(_find(connection, refused_id))
-    if len(found) != 1:
+        matching = list(_find(connection, refused_id))
+    if len(matching) != 1:
         raise UnknownRecordError(
-            f"{len(found)} records in quarantine have an id that begins with {refused_id!r}",
+            f"{len(matching)} records in quarantine have an id that begins with {refused_id!r}",
             cure="take the id from `lake quarantine list`",
         )
-    return found[0]
+    return matching[0]
 
 
 def raw_bytes(record: Mapping[str, Any]) -> bytes:
@@ -92,7 +92,7 @@ def raw_bytes(record: Mapping[str, Any]) -> bytes:
 
 
 def replay(source: str | None = None) -> list[Replayed]:
-    """Hold the refused records of a source (or of all) to its contract as it is now, and land those that keep it.
+    """Land the rejected records of a source (or of all) that meet its contract as it is now.
 
     Each lands exactly once, whatever happens on the way; the rest stay. Returns a line per entity that has any.
 

@@ -17,7 +17,7 @@ from contracts.contract_file import Contract, Entity
 from ingestion.connectors.base import Delivery
 from ingestion.landing import staging
 from ingestion.landing.batches import added_columns, commit_batch, next_number
-from ingestion.landing.duplicates import find_doubles
+from ingestion.landing.duplicates import find_duplicates
 from ingestion.landing.results import Counts
 from ingestion.quarantine import store
 from ingestion.quarantine.store import SCHEMA
@@ -36,14 +36,14 @@ from lake.writer import Commit
 STREAM = "replay"
 #: Ids of the rejected records that now keep their contract.
 _ACCEPTED = ScratchTable("accepted", {"refused_id": "varchar"})
-_ACCEPT = Computation("find the records that a replay lands", reads=(staging.REFUSED,), makes=(_ACCEPTED,))
+_ACCEPT = Computation("find the records that a replay lands", reads=(staging.REJECTED,), makes=(_ACCEPTED,))
 _MARK = Computation("mark the records that a replay lands", reads=(_ACCEPTED,))
 CRASH_POINTS = ("replay.staged", "replay.marked", "replay.committed")
 
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of an entity's refused records: `landed` and `doubled` left quarantine, `remaining` stayed."""
+    """What came of an entity's rejected records: `landed` and `doubled` left quarantine, `remaining` stayed."""
 
     source: str
     entity: str
@@ -53,7 +53,7 @@ class Replayed:
 
 
 def replay_entity(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity) -> Replayed | None:
-    """Replay one entity's refused records; None where there are none."""
+    """Replay one entity's rejected records; None where there are none."""
     if open_table(entity.quarantine_table) is None:
         return None
     with table_lock(entity.table), table_lock(entity.quarantine_table):
@@ -63,7 +63,7 @@ def replay_entity(connection: duckdb.DuckDBPyConnection, contract: Contract, ent
 def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity) -> Replayed:
     app_id = f"{contract.source}/{entity.name}/{STREAM}"
     table = open_table(entity.table)
-    seen, state = version_of(table), state_of(table)
+    version, state = version_of(table), state_of(table)
     number = next_number(table, app_id, state.get("streams", {}).get(STREAM, {}))
     _take_out(connection, entity, number - 1)
     open_rows = f"select * from ({store.kept(entity)}) where {_is_finished(state)}"
@@ -83,9 +83,9 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
         now=clock.now(),
         added=added_columns(table, entity),
     )
-    kept: list[DataFile] = []
+    kept_files: list[DataFile] = []
     try:
-        find_doubles(connection, entity, staged, with_quarantine=False)
+        find_duplicates(connection, entity, staged, with_quarantine=False)
         files = staging.accepted_files(connection, entity, staged, folder)
         moved, remaining = _accepted(connection, open_rows)
         landed = sum(file.rows for file in files)
@@ -98,15 +98,15 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
                 files,
                 staged.added,
                 state,
-                Commit(app_id, number, made_from=seen),
+                Commit(app_id, number, made_from=version),
                 counts=Counts(0, landed, -moved, moved - landed),
                 streams=state.get("streams", {}) | {STREAM: {"batch": number}},
             )
-            kept = files
+            kept_files = files
             crash_point("replay.committed")
             _take_out(connection, entity, number)
     finally:
-        staged.delete(but=kept)
+        staged.delete(but=kept_files)
     return Replayed(entity.source, entity.name, landed, moved - landed, remaining)
 
 
@@ -124,7 +124,7 @@ def _accepted(connection: duckdb.DuckDBPyConnection, open_rows: str) -> tuple[in
     with _ACCEPT.on(connection) as scratch:
         scratch.make(
             _ACCEPTED,
-            f"select refused_id from ({open_rows}) where refused_id not in (select refused_id from refused)",
+            f"select refused_id from ({open_rows}) where refused_id not in (select refused_id from rejected)",
         )
         moved, every = single_row(
             connection, f"select (select count(*) from accepted), (select count(*) from ({open_rows}))"
@@ -133,7 +133,7 @@ def _accepted(connection: duckdb.DuckDBPyConnection, open_rows: str) -> tuple[in
 
 
 def _mark(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:
-    seen = version_of(open_table(entity.quarantine_table))
+    version = version_of(open_table(entity.quarantine_table))
     with _MARK.on(connection):
         rows = store.as_batches(
             connection,
@@ -141,7 +141,7 @@ def _mark(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) ->
                 case when a.refused_id is not null then {number}::bigint end as replay
             from ({store.kept(entity)}) q left join accepted a using (refused_id)""",
         )
-        writer.overwrite(entity.quarantine_table, rows, commit=Commit(made_from=seen))
+        writer.overwrite(entity.quarantine_table, rows, commit=Commit(made_from=version))
 
 
 def _take_out(connection: duckdb.DuckDBPyConnection, entity: Entity, number: int) -> None:

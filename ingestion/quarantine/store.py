@@ -1,7 +1,7 @@
-"""Refused records on their way into quarantine: whole, with the reason, before the batch they came in.
+"""Rejected records on their way into quarantine: whole, with the reason, before the batch they came in.
 
-A quarantine row holds the record as it came, why it was refused, and where it stood in the source. Its id is the
-MD5 of the record, so that the same bad record delivered twice is kept once and counted as a double. Restricted zone.
+A quarantine row holds the record as it came, why it was rejected, and where it stood in the source. Its id is the
+MD5 of the record, so that the same bad record delivered twice is kept once and counted as a duplicate. Restricted zone.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from contracts.contract_file import Contract, Entity
 from contracts.logical_types import TIMESTAMP
-from ingestion.landing.staging import ESCAPED, REFUSED, UNREADABLE, Staged
+from ingestion.landing.staging import ESCAPED, REJECTED, UNREADABLE, Staged
 from lake import writer
 from lake.sql.rows import single_value
 from lake.sql.scratch import Computation
@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 #: The only columns whose values may stand in the statistics of Delta's log (ADR 9).
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "batch_id,refused_at,replay"}
-_WRITE = Computation("write the rejected rows to quarantine", reads=(REFUSED,))
+_WRITE = Computation("write the rejected rows to quarantine", reads=(REJECTED,))
 #: Rows in memory at once: a record may be 8 MB.
 _ROWS = 10_000
 
@@ -55,7 +55,7 @@ def write(
     fence: Callable[[], None],
     now: datetime,
 ) -> int:
-    """Write a batch's refused rows and return how many; rows that a crashed attempt at this batch left are replaced.
+    """Write a batch's rejected rows and return how many; rows that a crashed attempt at this batch left are replaced.
 
     Args:
         fence: makes sure that the other attempt, should it be alive after all, can never commit its batch.
@@ -64,14 +64,14 @@ def write(
         ConflictError: another attempt at the same batch is alive.
     """
     was_attempted = commit.already_in(open_table(entity.quarantine_table))
-    if not was_attempted and not staged.refused:
+    if not was_attempted and not staged.rejected:
         return 0
     verdicts = ", ".join(
         f"({number}, {literal(rule.verdict.reason)}, {literal(rule.verdict.column or '')})"
         for number, rule in enumerate(staged.rules, start=1)
     )
     with _WRITE.on(connection):
-        count = single_value(connection, "select count(*) from refused")
+        count = single_value(connection, "select count(*) from rejected")
     rows = as_batches(
         connection,
         f"""select r.refused_id, {literal(entity.source)} as source, {literal(entity.name)} as entity,
@@ -80,7 +80,7 @@ def write(
                 {literal(staged.batch_id)} as batch_id, r.source_file, r.source_position,
                 {literal(contract.version)} as contract_version, {literal(now)} as refused_at,
                 null::bigint as replay
-            from refused r
+            from rejected r
             join (values ({UNREADABLE}, 'unreadable', ''), ({ESCAPED}, 'unreadable', ''), {verdicts})
                 v(verdict, reason, column_name) using (verdict)""",
     )
@@ -98,8 +98,8 @@ def write(
 def kept(entity: Entity) -> str:
     """SQL of an entity's quarantine; a table of before `is_escaped` lacks that column."""
     table = open_table(entity.quarantine_table)
-    there = {field.name for field in table.schema().fields} if table else set()
-    names = [name if name in there else f"null as {name}" for name in SCHEMA.names]
+    existing_columns = {field.name for field in table.schema().fields} if table else set()
+    names = [name if name in existing_columns else f"null as {name}" for name in SCHEMA.names]
     return f"select {', '.join(names)} from {scan(entity.quarantine_table)}"
 
 

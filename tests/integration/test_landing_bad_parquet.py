@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ingestion.quarantine.records import list_refused, show
+from ingestion.quarantine.records import list_rejected, show
 from tests.contract_rows import as_csv
 from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale
@@ -90,7 +90,7 @@ def test_value_of_another_type_is_exact_or_refused(parquet: Shop, column: str, v
     deliver(parquet, "a.parquet", **{column: values})
     assert parquet.land().error is None
     if expected is None:
-        (refused,) = list_refused("shop")
+        (refused,) = list_rejected("shop")
         assert (refused.reason, refused.column_name, refused.source_position) == ("wrong_type", column, 1)
         assert show(refused.refused_id)["raw"]
         assert parquet.rows() == []

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from ingestion.quarantine.records import list_refused
+from ingestion.quarantine.records import list_rejected
 from lake.sql.text import quoted
 from tests.contract_rows import as_csv, as_json_lines
 from tests.integration.test_landing_bad_text import HEADER, landed, line, record, refused
@@ -37,7 +37,7 @@ def test_hostile_text_is_only_text_as_a_value_and_as_a_name(shop: Shop, file_for
     assert shop.land().error is None
     column = quoted(name)
     assert shop.rows(f"buyer, {column}") == [(name, name)]
-    (bad,) = list_refused("shop")
+    (bad,) = list_rejected("shop")
     assert (bad.reason, bad.column_name) == ("not_allowed", "channel")
 
 

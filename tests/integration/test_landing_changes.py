@@ -8,7 +8,7 @@ import pytest
 from ingestion.connectors.databases import postgres_changes, slots
 from ingestion.landing import batches
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused
+from ingestion.quarantine.records import list_rejected
 from lake.tables import table_version
 from tests.landing_lake import NOW, Shop
 from tests.landing_postgresql import Database, at, database, needs_postgresql, postgresql
@@ -215,7 +215,7 @@ def test_values_come_by_the_log_as_they_come_by_the_snapshot(shop: Shop, changes
     for number in (0, 3, 4, 7):
         assert rows[f"S{number}"] == rows[f"S{10 + number}"]
     assert sorted(rows) == sorted(f"S{n}" for n in (0, 3, 4, 7, 10, 13, 14, 17))
-    reasons = sorted(r.reason for r in list_refused())
+    reasons = sorted(r.reason for r in list_rejected())
     assert set(reasons) == {"wrong_type", "time_out_of_range"}
     shop.counts()
 

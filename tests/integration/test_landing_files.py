@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.landing import staging
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused, show
+from ingestion.quarantine.records import list_rejected, show
 from lake.tables import open_table, table_version
 from tests.contract_rows import as_csv
 from tests.landing_lake import NOW, Shop, sale
@@ -22,7 +22,7 @@ VERSION = "bronze/shop/sales"
 
 
 def reasons(shop: Shop) -> list[tuple[str, str | None]]:
-    return sorted((r.reason, r.column_name) for r in list_refused("shop"))
+    return sorted((r.reason, r.column_name) for r in list_rejected("shop"))
 
 
 def test_rows_land_typed_with_what_landing_adds(shop: Shop) -> None:
@@ -86,7 +86,7 @@ def test_bad_rows_go_to_quarantine_whole_with_reason_and_place(shop: Shop) -> No
     shop.deliver("a.jsonl", lines)
     shop.land()
     assert reasons(shop) == [("not_allowed", "channel"), ("time_out_of_range", "event_at"), ("wrong_type", "pieces")]
-    (fax,) = [r for r in list_refused() if r.reason == "not_allowed"]
+    (fax,) = [r for r in list_rejected() if r.reason == "not_allowed"]
     assert (fax.source_file, fax.source_position, fax.batch_id) == ("sales/a.jsonl", 2, "files-00000000")
     assert fax.value_class == "varchar of 3 characters"
     assert show(fax.refused_id[:12])["raw"] == json.dumps(lines[1], ensure_ascii=False)
@@ -225,7 +225,7 @@ def test_parquet_lands_with_its_own_types_and_position(shop: Shop) -> None:
     pq.write_table(as_parquet([sale(1), sale(2, pieces=0)]), shop.folder / "a.parquet")
     shop.land()
     assert shop.rows("sale_id, pieces, bought_date::varchar") == [("S1", 2, "2026-06-30")]
-    (refused,) = list_refused("shop")
+    (refused,) = list_rejected("shop")
     assert (refused.reason, refused.source_position) == ("out_of_range", 2)
 
 
@@ -263,7 +263,7 @@ def test_ragged_csv_lines_are_refused_with_their_line(shop: Shop) -> None:
     shop.land()
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (5, 3, 2)
-    assert {(r.reason, r.source_position) for r in list_refused("shop")} == {("unreadable", 3), ("unreadable", 5)}
+    assert {(r.reason, r.source_position) for r in list_rejected("shop")} == {("unreadable", 3), ("unreadable", 5)}
 
 
 @pytest.mark.parametrize("header", ["sale_id,sale_id,channel", "sale_id,,channel", "\xff\xfe"])

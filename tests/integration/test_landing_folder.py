@@ -11,7 +11,7 @@ import pytest
 
 from ingestion.connectors.drops.folder import LocalFolder
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused
+from ingestion.quarantine.records import list_rejected
 from lake.landing_state import read_state
 from lake.tables import table_version
 from tests.contract_rows import as_csv
@@ -55,7 +55,7 @@ def test_name_of_a_file_is_only_a_name(shop: Shop, file_format: str) -> None:
     assert files["S99"] == "sales/caf\\xe9.x"
     assert files["S5"] == "sales/new\\nline.x"
     assert files["S3"] == "sales/[a-z]*?.x"
-    assert len({r.source_file for r in list_refused("shop")}) == counts.quarantined
+    assert len({r.source_file for r in list_rejected("shop")}) == counts.quarantined
     assert not has_new("shop")
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ingestion.connectors.streams import kafka
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused, raw_bytes, show
+from ingestion.quarantine.records import list_rejected, raw_bytes, show
 from lake.landing_state import read_state
 from lake.tables import table_version
 from tests.brokers import KafkaTopic, read_over_kafka, wait_until
@@ -68,7 +68,7 @@ def test_what_is_no_record_is_kept_in_quarantine_with_its_place(shop: Shop, topi
     shop.land()
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (10, 2, 8)
-    refused = list_refused()
+    refused = list_rejected()
     assert {r.reason for r in refused} == {"unreadable"}
     assert b"\xff\xfe{}" in {raw_bytes(show(r.refused_id)) for r in refused}, "byte for byte as it came"
     places = {(r.source_file, r.source_position) for r in refused}

@@ -11,7 +11,7 @@ from contracts.contract_file import load_contract
 from ingestion.connectors import live_connector
 from ingestion.connectors.streams import mqtt, mqtt_session
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused
+from ingestion.quarantine.records import list_rejected
 from lake.tables import table_version
 from tests.brokers import MqttTopic, read_over_mqtt
 from tests.landing_lake import Shop, sale
@@ -61,7 +61,7 @@ def test_what_is_no_record_is_kept_in_quarantine(shop: Shop, topic: MqttTopic) -
     shop.land()
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (9, 2, 7)
-    assert {r.reason for r in list_refused()} == {"unreadable"}
+    assert {r.reason for r in list_rejected()} == {"unreadable"}
     assert not has_new("shop")
 
 

@@ -11,7 +11,7 @@ from ingestion.connectors.databases import sql
 from ingestion.connectors.databases.dialects import PostgreSql
 from ingestion.connectors.databases.sql import SqlConnector
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused, show
+from ingestion.quarantine.records import list_rejected, show
 from tests.landing_lake import Shop
 from tests.landing_postgresql import Database, at, database, needs_postgresql, postgresql
 
@@ -143,8 +143,8 @@ def test_times_beyond_time_are_refused_one_by_one(shop: Shop, database: Database
     assert shop.land().error is None
     assert shop.rows("sale_id") == [("S12",)]
     assert shop.counts().quarantined == 6
-    assert {r.reason for r in list_refused()} == {"time_out_of_range"}
-    raws = [show(r.refused_id)["raw"] for r in list_refused() if r.column_name == "event_at"]
+    assert {r.reason for r in list_rejected()} == {"time_out_of_range"}
+    raws = [show(r.refused_id)["raw"] for r in list_rejected() if r.column_name == "event_at"]
     assert sorted(raw.split('"event_at":"')[1].split('"')[0] for raw in raws) == [
         "-infinity", "0044-03-15 (BC) 00:00:00+00", "infinity", "infinity",
     ]  # fmt: skip
@@ -160,7 +160,7 @@ def test_numbers_that_are_none_or_too_large_are_refused_and_exact_ones_kept(shop
     database.add(5, at(9), amount_cny="0.1", pieces="100.00")
     assert shop.land().error is None
     assert shop.rows("sale_id, amount_cny, pieces") == [("S5", 0.1, 100)]
-    assert {r.reason for r in list_refused()} == {"wrong_type"}
+    assert {r.reason for r in list_rejected()} == {"wrong_type"}
     assert shop.counts().quarantined == 4
 
 

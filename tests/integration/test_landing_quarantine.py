@@ -11,7 +11,7 @@ import pytest
 
 from ingestion.landing import rejected_rows
 from ingestion.landing.land import land_source
-from ingestion.quarantine.records import list_refused, raw_bytes, replay, show
+from ingestion.quarantine.records import list_rejected, raw_bytes, replay, show
 from tests.contract_rows import as_csv
 from tests.declared_tables import leave_table, own_table
 from tests.integration.test_landing_files import as_parquet
@@ -54,7 +54,7 @@ def test_refused_record_is_whole_with_place_and_reason_and_is_replayed_once(
 ) -> None:
     deliver_to_sqlite(shop) if file_format == "sqlite" else deliver(shop, file_format)
     assert shop.land().error is None
-    (refused,) = list_refused("shop")
+    (refused,) = list_rejected("shop")
     assert (refused.reason, refused.column_name, refused.source_position) == ("wrong_type", "pieces", position)
     assert refused.value_class == "varchar of 12 characters"
     assert refused.batch_id.endswith("-00000000")
@@ -77,7 +77,7 @@ def test_records_that_are_no_text_stay_through_a_replay_and_the_others_land_once
     shop.declare()
     for landed in (1, 0):
         assert [(r.landed, r.doubled, r.remaining) for r in replay("shop")] == [(landed, 0, 2)]
-    kept = {raw_bytes(show(refused.refused_id)) for refused in list_refused("shop")}
+    kept = {raw_bytes(show(refused.refused_id)) for refused in list_rejected("shop")}
     assert kept == {bytes_of, literal}
     shop.deliver("b.jsonl", b"\n".join(rows))
     shop.land()
@@ -132,7 +132,7 @@ def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop) -> None:
         writer.append("quarantine/shop/sales", before.slice(0, 0), commit=Commit("shop/sales/files", 1))
     shop.deliver("b.jsonl", half)
     assert land_source("shop").error is None
-    assert len(list_refused("shop")) == 2
+    assert len(list_rejected("shop")) == 2
     shop.columns["channel"]["quality"][0]["arguments"]["validValues"].append("fax")
     shop.declare()
     assert [(r.landed, r.remaining) for r in replay("shop")] == [(1, 1)]

@@ -11,7 +11,7 @@ from ingestion.landing import contract_checks
 from ingestion.landing.contract_checks import EngineError
 from ingestion.landing.streams import follow
 from ingestion.quarantine import replays
-from ingestion.quarantine.records import UnknownRecordError, count_by_reason, list_refused, replay, show
+from ingestion.quarantine.records import UnknownRecordError, count_by_reason, list_rejected, replay, show
 from tests.contract_rows import as_csv
 from tests.landing_lake import Shop, sale
 
@@ -112,13 +112,13 @@ def test_record_is_listed_shown_and_counted(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1, channel="fax"), sale(2, pieces="x")])
     shop.land()
     assert count_by_reason() == {"not_allowed": 1, "wrong_type": 1}
-    for refused in list_refused("shop"):
+    for refused in list_rejected("shop"):
         assert show(refused.refused_id)["reason"] == refused.reason
         assert refused.explanation
     with pytest.raises(UnknownRecordError):
         show("")
     with pytest.raises(UnknownSourceError):
-        list_refused("till")
+        list_rejected("till")
     with pytest.raises(UnknownSourceError):
         replay("till")
 

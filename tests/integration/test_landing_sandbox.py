@@ -11,7 +11,7 @@ from contracts.contract_file import discover_sources
 from infra.sandbox import survey_api, world
 from infra.sandbox.truth import reconcile
 from ingestion.landing.land import counters, has_new, land_source
-from ingestion.quarantine.records import list_refused
+from ingestion.quarantine.records import list_rejected
 from lake.sql.connections import connect
 from lake.tables import list_tables, scan, table_version
 from tests.lake_context import lake_settings, opened
@@ -44,11 +44,11 @@ def reasons(root: Path) -> Counter[tuple[str, str, str]]:
 
 def test_rows_reconcile_with_the_truth_and_every_bad_row_has_its_reason(sandbox: Path) -> None:
     assert reconcile.differences(sandbox, counters()).to_pylist() == []
-    assert Counter((r.source, r.entity, r.reason) for r in list_refused()) == reasons(sandbox)
+    assert Counter((r.source, r.entity, r.reason) for r in list_rejected()) == reasons(sandbox)
 
 
 def test_refused_records_know_where_they_stood(sandbox: Path) -> None:
-    without = {r.source for r in list_refused() if r.source_position is None}
+    without = {r.source for r in list_rejected() if r.source_position is None}
     assert without <= {"crm", "orders", "contact_centre", "voice_of_customer"}  # rows and pages have no line
 
 
@@ -70,4 +70,4 @@ def test_idle_landing_makes_no_version_and_the_days_after_reconcile_too(sandbox:
     assert [source for source in discover_sources() if has_new(source)]
     land_all()
     assert reconcile.differences(sandbox, counters()).to_pylist() == []
-    assert Counter((r.source, r.entity, r.reason) for r in list_refused()) == reasons(sandbox)
+    assert Counter((r.source, r.entity, r.reason) for r in list_rejected()) == reasons(sandbox)

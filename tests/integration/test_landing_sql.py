@@ -7,7 +7,7 @@ import pytest
 
 from ingestion.connectors.databases import sql
 from ingestion.landing.land import has_new
-from ingestion.quarantine.records import list_refused, show
+from ingestion.quarantine.records import list_rejected, show
 from lake.tables import table_version
 from tests.landing_lake import Shop, sale
 from tests.landing_sqlite import SalesTable, read_from_sqlite
@@ -115,7 +115,7 @@ def test_odd_watermark_is_refused_once_and_hides_no_later_row(
     shop.land()
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (2, 1, 1)
-    assert {r.column_name for r in list_refused()} == {"updated_at"}
+    assert {r.column_name for r in list_rejected()} == {"updated_at"}
 
 
 def test_watermarks_without_time_zone_or_with_a_space_are_read_as_utc(shop: Shop, database: Database) -> None:
@@ -156,8 +156,8 @@ def test_text_that_is_not_utf8_refuses_its_rows_and_not_the_table(shop: Shop, da
     assert shop.land().error is None
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (6, 4, 2)
-    raws = sorted((json.loads(show(r.refused_id)["raw"]) for r in list_refused()), key=lambda raw: str(raw["sale_id"]))
-    assert {r.reason for r in list_refused()} == {"unreadable"}
+    raws = sorted((json.loads(show(r.refused_id)["raw"]) for r in list_rejected()), key=lambda raw: str(raw["sale_id"]))
+    assert {r.reason for r in list_rejected()} == {"unreadable"}
     assert [(raw["buyer"], raw["channel"], raw["pieces"]) for raw in raws] == [
         ("\\xff\\xc4", None, "\x01"), ("\\xff\\xc4", "shop", "2"),
     ]  # fmt: skip
@@ -174,7 +174,7 @@ def test_number_beyond_its_type_refuses_the_row(shop: Shop, database: Database, 
     assert shop.land().error is None
     counts = shop.counts()
     assert (counts.landed, counts.quarantined) == (1, 1)
-    assert {r.column_name for r in list_refused()} == {column}
+    assert {r.column_name for r in list_rejected()} == {column}
 
 
 def test_new_column_of_the_table_is_kept(shop: Shop, database: Database) -> None:

@@ -99,8 +99,8 @@ class KeysConnector(DatabaseConnector):
         connection.register("sql_keys", reader)
         types = self.dialect.types(connection, reader.schema)
         typed = ", ".join(
-            f"{contract_checks.typed(self.entity.column(name), f'k.{quoted(there)}', types[there])} as {quoted(name)}"
-            for name, there in key.items()
+            f"{contract_checks.typed(self.entity.column(name), f'k.{quoted(theirs)}', types[theirs])} as {quoted(name)}"
+            for name, theirs in key.items()
         )
         raw = self.dialect.query("sql_keys", columns, self.entity.physical_name)
         with _COMPARE.on(connection) as scratch:
@@ -111,10 +111,10 @@ class KeysConnector(DatabaseConnector):
                 self.leave_out_unreadable(connection)
                 raise
             scratch.make(_GONE_VERSIONS, self._gone_sql())
-        gone, there = single_row(
+        deleted_keys, present_keys = single_row(
             connection, "select (select count(*) from gone_versions), (select count(*) from source_keys)"
         )
-        self._refuse_suspicious(gone, there)
+        self._reject_suspicious(deleted_keys, present_keys)
 
     def _gone_sql(self) -> str:
         """Query of the newest versions of records whose keys are not among `source_keys`."""
@@ -125,12 +125,15 @@ class KeysConnector(DatabaseConnector):
                     (select key from source_keys where key is not null))
             where version_rank = 1 and not coalesce({IS_DELETED}, false)"""
 
-    def _refuse_suspicious(self, gone: int, there: int) -> None:
-        share = gone / max(1, gone + there)
-        if self.is_agreed or (share <= self.entity.deletes.most_gone and (there or not gone)):
+    def _reject_suspicious(self, deleted_keys: int, present_keys: int) -> None:
+        share = deleted_keys / max(1, deleted_keys + present_keys)
+        is_usual = share <= self.entity.deletes.most_gone and (present_keys or not deleted_keys)
+        if self.is_agreed or is_usual:
             return
         percent = round(100 * self.entity.deletes.most_gone)
-        what = "is empty" if not there else f"lacks {gone} of the {gone + there} keys it had"
+        what = "is empty"
+        if present_keys:
+            what = f"lacks {deleted_keys} of the {deleted_keys + present_keys} keys it had"
         raise DriftError(
             f"the table of {self.place} {what}, which is more than {percent} %: none of them is taken for deleted",
             cure=f"if it is meant, run once with --full-refresh --source {self.entity.source}, or raise"
@@ -155,7 +158,7 @@ class KeysConnector(DatabaseConnector):
     def _returned(self, connection: duckdb.DuckDBPyConnection, cursor: Mapping[str, str]) -> Delivery | None:
         """Rows of the source that bronze has as deleted."""
         keys = ", ".join(f"{quoted(name)}::varchar" for name in self.entity.primary_key)
-        found = connection.execute(
+        returned = connection.execute(
             f"""select {keys} from (
                     select *, row_number() over (partition by record_id order by {self._newest()}) as version_rank
                     from {scan(self.entity.table)} where record_id in
@@ -163,11 +166,11 @@ class KeysConnector(DatabaseConnector):
                          where {IS_DELETED} and hash(record_id) in (select key from source_keys)))
                 where version_rank = 1 and {IS_DELETED} limit {MAX_RETURNED}"""
         ).fetchall()
-        if not found:
+        if not returned:
             return None
         columns = self._columns()
         names = ", ".join(f"cast({quoted(name)} as text)" for name in self._key(columns).values())
-        wanted = ", ".join(f"({', '.join(literal(value) for value in key)})" for key in found)
+        wanted = ", ".join(f"({', '.join(literal(value) for value in key)})" for key in returned)
         reader = self.dialect.rows(self.table, columns, f"({names}) in (values {wanted})")
         connection.register("sql_rows", reader)
         return Delivery(

@@ -124,8 +124,8 @@ class SqlConnector(DatabaseConnector):
             # A row with the content and the watermark of a known one is that one: an overlap may span batches, and a
             # run that was cut may have gone back.
             is_reread=True,
-            doubles_before=int((cursor or {}).get("doubled", 0)) if is_first else None,
-            refused=f"""select raw, {literal(self.entity.physical_name)} as source_file,
+            duplicates_before=int((cursor or {}).get("doubled", 0)) if is_first else None,
+            rejected=f"""select raw, {literal(self.entity.physical_name)} as source_file,
                 null::bigint as source_position, false as is_escaped from sql_unreadable""",
             overlap=Overlap(self.watermark, self._overlap_start(newest) or "0001-01-01"),
         )

@@ -23,7 +23,7 @@ from ingestion.connectors.drops.unpacking import UnreadableFileError
 
 #: Called with each record that cannot be read: its bytes, and the number of its line.
 Reject = Callable[[bytes, int], None]
-REFUSED = pa.schema(
+REJECTED = pa.schema(
     [("raw", pa.string()), ("source_file", pa.string()), ("source_position", pa.int64()), ("is_escaped", pa.bool_())]
 )
 #: Records that cannot be read are kept in memory up to so many, then in an unnamed file.
@@ -40,7 +40,7 @@ class _Part:
     lines: int = 0
     records: pa.RecordBatch | None = None
     positions: Sequence[int] | npt.NDArray[np.int64] = field(default_factory=list)
-    refused: int = 0
+    rejected: int = 0
 
 
 class CsvRecords:
@@ -94,8 +94,8 @@ class CsvRecords:
                 part = self._strict(carry, line, names) or self._one_by_one(carry, line, names, reject, is_end)
                 taken = part.taken
                 carry, line = carry[taken:], line + part.lines
-                records += len(part.positions) + part.refused
-                unreadable += part.refused
+                records += len(part.positions) + part.rejected
+                unreadable += part.rejected
                 judge(unreadable, records, is_end=is_end and not carry)
                 if part.records is not None:
                     yield part.records, part.positions
@@ -157,7 +157,7 @@ class CsvRecords:
         """The records of a block, each on its own, up to one that may go on in the next block."""
         good: list[bytes] = []
         positions: list[int] = []
-        refused = at = 0
+        rejected = at = 0
         first = line
         while at < len(block):
             match = self._record.match(block, at)
@@ -174,7 +174,7 @@ class CsvRecords:
                     positions.append(line)
                 elif raw and (has_all or lines == 1):
                     reject(raw, line)
-                    refused += 1
+                    rejected += 1
                 if has_all or not raw or lines == 1:  # else a quote has swallowed lines: only the first is at fault
                     at, line = match.end(), line + lines
                     continue
@@ -185,10 +185,10 @@ class CsvRecords:
                 break
             if raw:
                 reject(raw, line)
-                refused += 1
+                rejected += 1
             at, line = at + len(raw + end), line + 1
         records = _parsed(pa.py_buffer(b"\n".join(good) + b"\n"), names, self.delimiter) if good else None
-        return _Part(at, line - first, records, positions, refused)
+        return _Part(at, line - first, records, positions, rejected)
 
     def _count(self, raw: bytes) -> int:
         if b'"' not in raw:
@@ -196,7 +196,7 @@ class CsvRecords:
         return len(self._fields.findall(raw))
 
 
-class RefusedRecords:
+class RejectedRecords:
     """Records that cannot be read, apart from the stream of those that can; in an unnamed file where they are many."""
 
     def __init__(self) -> None:
@@ -211,7 +211,7 @@ class RefusedRecords:
             folder = load_settings().home / "tmp"
             folder.mkdir(parents=True, exist_ok=True)
             file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # it lives, without a name, as long as we do
-            with pa.ipc.new_stream(file, REFUSED) as writer:
+            with pa.ipc.new_stream(file, REJECTED) as writer:
                 writer.write(self._batch())
             self._files.append(file)
             self._held.clear()
@@ -225,7 +225,7 @@ class RefusedRecords:
             yield self._batch()
 
     def _batch(self) -> pa.RecordBatch:
-        return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=REFUSED)
+        return pa.record_batch([list(values) for values in zip(*self._held, strict=True)], schema=REJECTED)
 
 
 def _parsed(text: pa.Buffer, names: Sequence[str], delimiter: str) -> pa.RecordBatch:

@@ -92,7 +92,7 @@ class FilesConnector:
                         cursor=landed.pack(),
                         is_reread=is_reread,
                         escaped=reading.escaped,
-                        refused=reading.refused,
+                        rejected=reading.rejected,
                     )
         return None
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.connectors.drops.csv_records import REFUSED, CsvRecords, RefusedRecords
+from ingestion.connectors.drops.csv_records import REJECTED, CsvRecords, RejectedRecords
 from ingestion.connectors.drops.folder import DropFile
 from ingestion.connectors.drops.lines import json_lines
 from ingestion.connectors.drops.unpacking import UnreadableFileError, text_blocks
@@ -34,7 +34,7 @@ class Reading:
 
     query: str
     columns: Mapping[str, str] | None
-    refused: str | None = None
+    rejected: str | None = None
     escaped: str = "false"
 
 
@@ -133,13 +133,13 @@ class CsvFiles(TextFiles):
         self.grammar = _grammar(delimiter)
         self.headers = headers
         self.names = list(dict.fromkeys(name for file in files for name in headers[file.name])) or [usual]
-        self._refused = RefusedRecords()
+        self._refused = RejectedRecords()
 
     def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
         """The records as one query, and another for those that cannot be read."""
         fields = [*((f"c{number}", pa.string()) for number in range(len(self.names))), *_BESIDE]
         connection.register("drop_records", ArrowStream(pa.schema(fields), self.batches))
-        connection.register("drop_refused", ArrowStream(REFUSED, lambda: self._refused.batches()))
+        connection.register("drop_refused", ArrowStream(REJECTED, lambda: self._refused.batches()))
         values = [f"c{number} as {quoted(name)}" for number, name in enumerate(self.names)]
         return Reading(
             f"select {', '.join([*values, 'source_file', 'source_position'])} from drop_records",
@@ -148,14 +148,14 @@ class CsvFiles(TextFiles):
         )
 
     def _begin(self) -> None:
-        self._refused = RefusedRecords()
+        self._refused = RejectedRecords()
 
     def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         header = self.headers[file.name]
         if not header:
             return
-        refused = self._refused
-        for batch, lines in self.grammar.rows(blocks, header, lambda raw, line: refused.add(raw, file.name, line)):
+        rejected = self._refused
+        for batch, lines in self.grammar.rows(blocks, header, lambda raw, line: rejected.add(raw, file.name, line)):
             columns = dict(zip(header, batch.columns, strict=True))
             nothing = pa.nulls(batch.num_rows, pa.string())
             yield _beside(

@@ -150,7 +150,7 @@ class Session:
 
     def _on_connect(self, client: Client, _data: object, flags: Any, reason: Any, _properties: object) -> None:
         if reason.is_failure:
-            self._refusal = f"it refuses the connection ({reason})"
+            self._refusal = f"it rejects the connection ({reason})"
             return
         if flags.session_present:  # what it has kept comes before its answer, and may fill the memory until we read
             self._subscribed()
