@@ -45,13 +45,15 @@ def _accuracy(folder: Path, quick: bool) -> list[Figure]:
             [sys.executable, "-m", "benchmarks.inputs.identity_inputs", folder / name, persons, days], folder / name
         )
         scores = identity_accuracy.compare(name, folder / name)
-        figures += identity_accuracy.figures(name, scores, folder / name, SANDBOX_GOAL)
+        figures += identity_accuracy.figures(name, scores=scores, folder=folder / name, goal=SANDBOX_GOAL)
     for number in (1, 2) if quick else (1, 2, 3, 4):
         place = folder / f"FEBRL {number}"
         febrl.write(number, place)
         scores = identity_accuracy.compare(place.name, place)
         # The goal is for 1 and 2; the model was never shown 3 and 4.
-        figures += identity_accuracy.figures(place.name, scores, place, FEBRL_GOAL if number < 3 else None)
+        figures += identity_accuracy.figures(
+            place.name, scores=scores, folder=place, goal=FEBRL_GOAL if number < 3 else None
+        )
     return figures
 
 

@@ -49,7 +49,13 @@ def score(links: pa.Table, truth: pa.Table) -> Score:
     if "evident" in truth.column_names:
         of_evident = evaluate(people, truth.select(["record_id", "evident"]).rename_columns(["record_id", "truth"])).all
     both = f1(of_all.precision, of_evident.recall)
-    return Score(of_all.precision, of_evident.recall, both, of_all.f1, 100 * of_all.over_merged_share)
+    return Score(
+        of_all.precision,
+        recall=of_evident.recall,
+        f1=both,
+        f1_of_all=of_all.f1,
+        over_merged_percent=100 * of_all.over_merged_share,
+    )
 
 
 def run(module: str, *arguments: object) -> None:
@@ -84,16 +90,24 @@ def compare(name: str, folder: Path) -> dict[str, Score]:
     return scores
 
 
-def figures(name: str, scores: Mapping[str, Score], folder: Path, goal: float | None) -> list[Figure]:
+def figures(name: str, *, scores: Mapping[str, Score], folder: Path, goal: float | None) -> list[Figure]:
     """One set's figures. Every F1 has a goal against the rules alone and the exact rule: ours must not be below."""
     ours, splink = scores[OURS], scores[SPLINK]
-    rates = [_rate(f"F1, {name}", ours.f1, goal, "the goal")] if goal else []
+    rates = [_rate(f"F1, {name}", ours=ours.f1, reference=goal, reference_name="the goal")] if goal else []
     for way, other in scores.items():
         if way != OURS:
             # No promise is made against Splink at a threshold that the truth has chosen; a hundredth is worth a look.
-            rates.append(_rate(f"F1, {name}", ours.f1, other.f1, way, 1.01 if "Splink" in way else 1.0))
-    rates.append(_rate(f"precision, {name}", ours.precision, PRECISION, "the goal"))
-    rates.append(_rate(f"recall, {name}", ours.recall, splink.recall, SPLINK, 1.01))
+            rates.append(
+                _rate(
+                    f"F1, {name}",
+                    ours=ours.f1,
+                    reference=other.f1,
+                    reference_name=way,
+                    goal=1.01 if "Splink" in way else 1.0,
+                )
+            )
+    rates.append(_rate(f"precision, {name}", ours=ours.precision, reference=PRECISION, reference_name="the goal"))
+    rates.append(_rate(f"recall, {name}", ours=ours.recall, reference=splink.recall, reference_name=SPLINK, goal=1.01))
     rates.append(
         Figure(f"over-merged, {name}", "% of persons", ours.over_merged_percent, OVER_MERGED_PERCENT, "the limit", 1.0)
     )
@@ -104,14 +118,14 @@ def figures(name: str, scores: Mapping[str, Score], folder: Path, goal: float | 
         rates.append(
             _rate(
                 f"F1 of all true pairs, {name}",
-                ours.f1_of_all,
-                evident_score.f1_of_all,
-                "exactly the evident pairs",
-                1.01,
+                ours=ours.f1_of_all,
+                reference=evident_score.f1_of_all,
+                reference_name="exactly the evident pairs",
+                goal=1.01,
             )
         )
     return rates
 
 
-def _rate(name: str, ours: float, reference: float, reference_name: str, goal: float = 1.0) -> Figure:
+def _rate(name: str, *, ours: float, reference: float, reference_name: str, goal: float = 1.0) -> Figure:
     return Figure(name, "", ours, reference, reference_name, goal, higher_is_better=True)

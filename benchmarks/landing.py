@@ -76,7 +76,7 @@ def _prepared(file_format: str, rows: int) -> Iterator[Callable[[str], dict[str,
     with tempfile.TemporaryDirectory(prefix="lake-bench-") as name, _source(Path(name), file_format, rows) as place:
 
         def run_way(way: str) -> dict[str, Any]:
-            done = run(way, file_format, place, Path(name))
+            done = run(way, file_format=file_format, place=place, folder=Path(name))
             if done["rows"] != rows:
                 raise SystemExit(f"{way} took {done['rows']:,} of {rows:,} rows: not the same work")
             return done
@@ -129,7 +129,7 @@ def _fill(place: str, total: int) -> None:
         database.commit()
 
 
-def run(way: str, file_format: str, place: str, folder: Path) -> dict[str, Any]:
+def run(way: str, *, file_format: str, place: str, folder: Path) -> dict[str, Any]:
     """One way in a process of its own, in its own lake; what it prints last is its JSON."""
     to = folder / way
     to.mkdir()

@@ -121,7 +121,12 @@ def _our_delays(world: World, broker: str, seconds: float) -> Delays:
     with connect() as connection:
         rows = connection.execute(f"select batch_id, epoch(event_at) as sent from {scan(table)}").fetchnumpy()
     stream = broker.lower()
-    return _delays(table_uri(table), rows["batch_id"], rows["sent"], lambda commit: _our_batch(commit, stream))
+    return _delays(
+        table_uri(table),
+        batches=rows["batch_id"],
+        sent=rows["sent"],
+        batch_of=lambda commit: _our_batch(commit, stream),
+    )
 
 
 def _plain_delays(world: World, seconds: float) -> Delays:
@@ -142,7 +147,7 @@ def _plain_delays(world: World, seconds: float) -> Delays:
         ).fetchnumpy()
     if len(rows["sent"]) != sent:
         raise SystemExit(f"the plain consumer brought {len(rows['sent'])} of {sent} rows")
-    return _delays(uri, rows["batch_id"], rows["sent"], lambda commit: commit.get("batch_id"))
+    return _delays(uri, batches=rows["batch_id"], sent=rows["sent"], batch_of=lambda commit: commit.get("batch_id"))
 
 
 def _consume_plainly(world: World, uri: str, stop: threading.Event) -> None:
@@ -207,7 +212,7 @@ def _make_topics(world: World, names: Sequence[str]) -> None:
 
 
 def _delays(
-    uri: str, batches: Sequence[str], sent: Delays, batch_of: Callable[[Mapping[str, Any]], str | None]
+    uri: str, *, batches: Sequence[str], sent: Delays, batch_of: Callable[[Mapping[str, Any]], str | None]
 ) -> Delays:
     """Seconds from each row's sending to the moment at which the commit of its batch stood in the log."""
     log = Path(uri) / "_delta_log"

@@ -34,12 +34,12 @@ def evaluate(
             cure="give both --links and --truth; or neither, to hold the lake's own links to the labels",
         )
     if links is not None and truth is not None:
-        _evaluate_files(links, truth, groups, json)
+        _evaluate_files(links, truth=truth, groups=groups, json=json)
     else:
         _evaluate_lake(json)
 
 
-def _evaluate_files(links: Path, truth: Path, groups: Path | None, json: bool) -> None:
+def _evaluate_files(links: Path, *, truth: Path, groups: Path | None, json: bool) -> None:
     from cli._identity_names import read_by_record
     from cli.screens.printing import print_json
     from identity.quality.evaluate import evaluate as evaluate_links

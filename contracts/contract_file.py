@@ -135,7 +135,9 @@ def parse_contract(text: str, where: str) -> Contract:
         _fail(where, "team", "a name and at least one member with the role `data owner`")
     for server in document.servers or []:
         _custom(server.customProperties, f"{where}: server {server.server!r}", allowed=SERVER_OPTIONS)
-    entities = {e.name: e for e in (_entity(s, source, purposes, where) for s in document.schema_ or [])}
+    entities = {
+        e.name: e for e in (_entity(s, source=source, purposes=purposes, where=where) for s in document.schema_ or [])
+    }
     if not entities:
         _fail(where, "schema", "at least one entity")
     return Contract(
@@ -152,7 +154,7 @@ def parse_contract(text: str, where: str) -> Contract:
     )
 
 
-def _entity(schema: SchemaObject, source: str, purposes: tuple[str, ...], where: str) -> Entity:
+def _entity(schema: SchemaObject, *, source: str, purposes: tuple[str, ...], where: str) -> Entity:
     at = f"{where}: entity {schema.name!r}"
     if not schema.name or not schema.properties:
         _fail(at, "schema", "a name and properties")
@@ -183,7 +185,7 @@ def _entity(schema: SchemaObject, source: str, purposes: tuple[str, ...], where:
         watermark=custom.get("watermark"),
         deletes=parse_deletes(custom.get("deletes", "none"), {c.name: c.logical_type for c in columns})
         or _fail(at, "deletes", DELETES),
-        on_drift=OnDrift(_one_of(custom.get("onDrift", OnDrift.ADD), tuple(OnDrift), at, "onDrift")),
+        on_drift=OnDrift(_one_of(custom.get("onDrift", OnDrift.ADD), allowed=tuple(OnDrift), where=at, key="onDrift")),
         retention_days=int(custom.get("retentionDays", 3650)),
         purposes=tuple(custom.get("purposes") or purposes),
     )
@@ -204,12 +206,14 @@ def _column(prop: SchemaProperty, where: str) -> Column:
     kind = custom.get("identifierKind")
     return Column(
         name=prop.name,
-        logical_type=_one_of(prop.logicalType, tuple(ARROW_TYPES), at, "logicalType"),
+        logical_type=_one_of(prop.logicalType, allowed=tuple(ARROW_TYPES), where=at, key="logicalType"),
         description=prop.description or prop.name.replace("_", " ").capitalize() + ".",
         required=bool(prop.required or prop.primaryKey),
         primary_key=bool(prop.primaryKey),
-        classification=_one_of(prop.classification, CLASSIFICATIONS, at, "classification"),
-        identifier_kind=None if kind is None else _one_of(kind, IDENTIFIER_KINDS, at, "identifierKind"),
+        classification=_one_of(prop.classification, allowed=CLASSIFICATIONS, where=at, key="classification"),
+        identifier_kind=None
+        if kind is None
+        else _one_of(kind, allowed=IDENTIFIER_KINDS, where=at, key="identifierKind"),
         pattern=options.get("pattern"),
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),
@@ -223,7 +227,9 @@ def _known_values(rule: DataQuality, where: str) -> tuple[tuple[str, ...], str]:
     values = (rule.arguments or {}).get("validValues")
     if rule.metric != "invalidValues" or not values or rule.mustBe != 0:
         _fail(where, "quality", "metric `invalidValues` with `validValues` and `mustBe: 0`")
-    return tuple(str(v) for v in values), _one_of(rule.severity or "block", ("block", "warn"), where, "severity")
+    return tuple(str(v) for v in values), _one_of(
+        rule.severity or "block", allowed=("block", "warn"), where=where, key="severity"
+    )
 
 
 def _freshness(document: OpenDataContractStandard, where: str) -> timedelta:
@@ -259,7 +265,7 @@ def _refuse_unknown_keys(raw: Any, parsed: Any, where: str) -> None:
             _refuse_unknown_keys(value, item, f"{where}[{named or number}]")
 
 
-def _one_of(value: Any, allowed: tuple[str, ...], where: str, key: str) -> str:
+def _one_of(value: Any, *, allowed: tuple[str, ...], where: str, key: str) -> str:
     return str(value) if value in allowed else _fail(where, key, f"one of {', '.join(allowed)}, not {value!r}")
 
 

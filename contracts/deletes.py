@@ -55,7 +55,7 @@ def parse_deletes(value: Any, types: dict[str, str]) -> Deletes | None:
     hours, percent = given.get("everyHours", 0), given.get("mostGonePercent", 20)
     if not (_is_number(hours) and hours >= 0 and _is_number(percent) and 0 < percent <= 100):
         return None
-    return Deletes(mode, given.get("column"), timedelta(hours=hours), percent / 100)
+    return Deletes(mode, column=given.get("column"), every=timedelta(hours=hours), most_gone=percent / 100)
 
 
 def _is_number(value: Any) -> bool:

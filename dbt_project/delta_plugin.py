@@ -105,20 +105,20 @@ def _write(cursor: duckdb.DuckDBPyConnection, target: _Target, mode: str) -> Wri
     rows = {"mirror": _mirror, "append": _append, "merge": _merge, "insert_overwrite": _replace_partitions}[mode](
         cursor, target
     )
-    return Write(target.table, mode, rows, table_version(target.table))
+    return Write(target.table, mode=mode, rows=rows, version=table_version(target.table))
 
 
 def _create(cursor: duckdb.DuckDBPyConnection, target: _Target) -> Write:
     """Stream the whole query: a first load never has to fit in memory."""
     row_count = [0]
-    reader = _reader(cursor, f"select * from {target.query}", target, row_count)
+    reader = _reader(cursor, sql=f"select * from {target.query}", target=target, row_count=row_count)
     writer.overwrite(
         target.table,
         reader,
         partition_by=list(target.partition_by) or None,
         configuration=_statistics(reader.schema, target.personal),
     )
-    return Write(target.table, "create", row_count[0], table_version(target.table))
+    return Write(target.table, mode="create", rows=row_count[0], version=table_version(target.table))
 
 
 def _statistics(schema: pa.Schema, personal: tuple[str, ...]) -> dict[str, str]:
@@ -139,7 +139,7 @@ def _mirror(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
         )
         if existing_rows == total and new_rows == 0:
             return 0
-    reader = _reader(cursor, f"select * from {_ROWS}", target)
+    reader = _reader(cursor, sql=f"select * from {_ROWS}", target=target)
     writer.overwrite(target.table, reader, partition_by=list(target.partition_by) or None)
     return total
 
@@ -147,7 +147,7 @@ def _mirror(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
 def _append(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     total = _materialise(cursor, target)
     if total:
-        writer.append(target.table, _reader(cursor, f"select * from {_ROWS}", target))
+        writer.append(target.table, _reader(cursor, sql=f"select * from {_ROWS}", target=target))
     return total
 
 
@@ -177,7 +177,7 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     )
     changed, updated = single_row(cursor, "select count(*), count(*) filter (where is_update) from changed_rows")
     if changed:
-        reader = _reader(cursor, "select * exclude (is_update) from changed_rows", target)
+        reader = _reader(cursor, sql="select * exclude (is_update) from changed_rows", target=target)
         if updated:
             writer.merge(target.table, reader, list(keys))
         else:
@@ -199,7 +199,7 @@ def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> i
         (new_rows,) = single_row(cursor, f"select count(*) from (select * from {_ROWS} except all {existing})")
         if existing_rows == total and new_rows == 0:
             return 0
-    writer.overwrite(target.table, _reader(cursor, f"select * from {_ROWS}", target), predicate=predicate)
+    writer.overwrite(target.table, _reader(cursor, sql=f"select * from {_ROWS}", target=target), predicate=predicate)
     return total
 
 
@@ -218,7 +218,7 @@ def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
 
 
 def _reader(
-    cursor: duckdb.DuckDBPyConnection, sql: str, target: _Target, row_count: list[int] | None = None
+    cursor: duckdb.DuckDBPyConnection, *, sql: str, target: _Target, row_count: list[int] | None = None
 ) -> pa.RecordBatchReader:
     """The rows as Arrow batches; a null where the contract has none stops the write before it is committed."""
     source: pa.RecordBatchReader = cursor.sql(sql).to_arrow_reader(_BATCH_ROWS)

@@ -108,7 +108,7 @@ def run_dbt(
         arguments += ["--exclude-resource-type", "unit_test"]
     started = time.monotonic()
     nodes, writes = _invoke(arguments, vars or {})
-    result = DbtResult(command, time.monotonic() - started, nodes, writes)
+    result = DbtResult(command, seconds=time.monotonic() - started, nodes=nodes, writes=writes)
     if (
         check
         and select is not None

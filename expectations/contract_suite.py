@@ -65,25 +65,54 @@ def _column_checks(column: Column) -> list[Check]:
     ask = f"ask the owner of the source why {column.name} changed; correct the contract only if the change is agreed"
     checks = []
     if column.required:
-        checks.append(_rows(column, "is_never_empty", f"{name} is null", "a value in every row", "block", ask))
+        checks.append(
+            _rows(
+                column,
+                name="is_never_empty",
+                where=f"{name} is null",
+                expected="a value in every row",
+                severity="block",
+                cure=ask,
+            )
+        )
     if column.allowed:
         allowed_values = ", ".join(literal(value) for value in column.allowed)
         rule = f"one of: {', '.join(column.allowed)}"
-        checks.append(_rows(column, "is_a_known_value", f"{name} not in ({allowed_values})", rule, severity, ask))
+        checks.append(
+            _rows(
+                column,
+                name="is_a_known_value",
+                where=f"{name} not in ({allowed_values})",
+                expected=rule,
+                severity=severity,
+                cure=ask,
+            )
+        )
     bounds = [f"{name} < {column.minimum}"] if column.minimum is not None else []
     bounds += [f"{name} > {column.maximum}"] if column.maximum is not None else []
     if bounds:
         low = "" if column.minimum is None else f"at least {column.minimum:g}"
         high = "" if column.maximum is None else f"at most {column.maximum:g}"
         rule = " and ".join(part for part in (low, high) if part)
-        checks.append(_rows(column, "is_in_range", " or ".join(bounds), rule, "block", ask))
+        checks.append(
+            _rows(column, name="is_in_range", where=" or ".join(bounds), expected=rule, severity="block", cure=ask)
+        )
     if column.pattern:
         wrong = f"not regexp_matches({name}, {literal(column.pattern)})"
-        checks.append(_rows(column, "has_its_form", wrong, f"the form {column.pattern}", "block", ask))
+        checks.append(
+            _rows(
+                column,
+                name="has_its_form",
+                where=wrong,
+                expected=f"the form {column.pattern}",
+                severity="block",
+                cure=ask,
+            )
+        )
     return checks
 
 
-def _rows(column: Column, name: str, where: str, expected: str, severity: Severity, cure: str) -> Check:
+def _rows(column: Column, *, name: str, where: str, expected: str, severity: Severity, cure: str) -> Check:
     return Check(
         name=name,
         column=column.name,

@@ -48,18 +48,18 @@ def run(
     if layer not in ZONES:
         raise UnknownTableError(f"unknown layer {layer!r}", cure=f"use one of: {', '.join(ZONES)}")
     existing = set(list_tables(layer))
-    wanted = _wanted(layer, tables, existing, suites)
+    wanted = _wanted(layer, tables=tables, there=existing, suites=suites)
     if not wanted:
         return []
     entities = {e.table: (c, e) for c in load_contracts() for e in c.entities.values()} if layer == "bronze" else {}
     with connect() as connection:
-        results = _run(connection, layer, wanted, existing, entities, suites)
+        results = _run(connection, layer=layer, wanted=wanted, there=existing, entities=entities, suites=suites)
     if keep:
         history.append(results)
     return results
 
 
-def _wanted(layer: str, tables: Iterable[str] | None, there: set[str], suites: Path) -> list[str]:
+def _wanted(layer: str, *, tables: Iterable[str] | None, there: set[str], suites: Path) -> list[str]:
     declared = {name for name in suite_files.discover_suites(suites) if name.startswith(f"{layer}/")}
     if tables is None:
         # A source that never delivered an entity has no bronze table; landing reports that, not a check of the table.
@@ -72,6 +72,7 @@ def _wanted(layer: str, tables: Iterable[str] | None, there: set[str], suites: P
 
 def _run(
     connection: duckdb.DuckDBPyConnection,
+    *,
     layer: str,
     wanted: list[str],
     there: set[str],
@@ -103,7 +104,7 @@ def _run(
             views.make(name)
         outcomes = checker.validate(table, checks) if checks else []
         results += [
-            _result(layer, table, check, o.passed, o.measured, o.error)
+            _result(layer, table=table, check=check, passed=o.passed, measured=o.measured, error=o.error)
             for check, o in zip(checks, outcomes, strict=True)
         ]
     return results
@@ -132,10 +133,12 @@ class _Views:
 def _absent(layer: str, table: str) -> CheckResult:
     table_exists_check = Check(name="is_there", expected="the table, since a suite file is named after it",
                   cure=f"run the step that writes {table}, or move its suite file to the table's new name")  # fmt: skip
-    return _result(layer, table, table_exists_check, False, None, "the table is not there")
+    return _result(
+        layer, table=table, check=table_exists_check, passed=False, measured=None, error="the table is not there"
+    )
 
 
-def _result(layer: str, table: str, check: Check, passed: bool, measured: float | None, error: str) -> CheckResult:
+def _result(layer: str, *, table: str, check: Check, passed: bool, measured: float | None, error: str) -> CheckResult:
     if error:
         observed = error if error == "the table is not there" else f"could not be checked ({error})"
     elif measured is None:

@@ -165,49 +165,86 @@ def suite(table: str, columns: Mapping[str, str], root: Path = SUITES_ROOT) -> l
 def _checks(line: CheckLine, columns: Mapping[str, str]) -> list[Check]:
     if line.not_null is not None:
         return [
-            _check(line, "is_never_empty", _where(f"{quoted(c)} is null"), "a value in every row", c)
+            _check(
+                line,
+                name="is_never_empty",
+                measure=_where(f"{quoted(c)} is null"),
+                expected="a value in every row",
+                column=c,
+            )
             for c in line.not_null
         ]
     if line.unique is not None:
         key = ", ".join(quoted(column) for column in line.unique)
         measure = f"count(*) - count(distinct {key if len(line.unique) == 1 else f'({key})'})"
         column = line.unique[0] if len(line.unique) == 1 else None
-        return [_check(line, "is_unique", measure, f"one row for each {' and '.join(line.unique)}", column)]
+        return [
+            _check(
+                line,
+                name="is_unique",
+                measure=measure,
+                expected=f"one row for each {' and '.join(line.unique)}",
+                column=column,
+            )
+        ]
     if line.allowed is not None:
         allowed_values = ", ".join(literal(value) for value in line.allowed.values)
         rule = f"one of: {', '.join(str(v) for v in line.allowed.values)}"
         broken = _where(f"{quoted(line.allowed.column)} not in ({allowed_values})")
-        return [_check(line, "is_a_known_value", broken, rule, line.allowed.column)]
+        return [_check(line, name="is_a_known_value", measure=broken, expected=rule, column=line.allowed.column)]
     if line.between is not None:
         return [_between(line, line.between)]
     if line.rows is not None:
         least = f"at least {line.rows} row{'s' * (line.rows != 1)}"
-        return [_check(line, "has_rows", "count(*)", least, None, minimum=line.rows, maximum=None)]
+        return [
+            _check(
+                line, name="has_rows", measure="count(*)", expected=least, column=None, minimum=line.rows, maximum=None
+            )
+        ]
     if line.where is not None:
         return [_tolerant(line, _where(line.where))]
     if line.query is not None:
         return [_tolerant(line, f"(select count(*) from ({line.query.rstrip().rstrip(';')}\n))")]
     if line.equal is not None:
         apart = f"abs(({line.equal.left}) - ({line.equal.right}))"
-        return [replace(_check(line, "", apart, "", None), unit=f"{line.unit} apart", scope="balance")]
+        return [
+            replace(
+                _check(line, name="", measure=apart, expected="", column=None),
+                unit=f"{line.unit} apart",
+                scope="balance",
+            )
+        ]
     if line.no_personal_text is not None:
         texts = [name for name, kind in columns.items() if "VARCHAR" in kind]
         wanted = texts if line.no_personal_text == "all" else line.no_personal_text
         rule = "no e-mail address, telephone or identity number"
-        return [_check(line, "holds_no_personal_text", rows_with_personal_text(c), rule, c) for c in wanted]
+        return [
+            _check(line, name="holds_no_personal_text", measure=rows_with_personal_text(c), expected=rule, column=c)
+            for c in wanted
+        ]
     if line.windows_grow is not None:
         return [_window_grows(line, *pair) for pair in _windows(columns, line.windows_grow)]
     if line.no_known_values is not None:
         return _known_values(line, line.no_known_values, columns)
     stock = line.great_expectations or _Stock(type="")
-    return [_check(line, "", "", "", stock.arguments.get("column"), expectation=stock.type, arguments=stock.arguments)]
+    return [
+        _check(
+            line,
+            name="",
+            measure="",
+            expected="",
+            column=stock.arguments.get("column"),
+            expectation=stock.type,
+            arguments=stock.arguments,
+        )
+    ]
 
 
 def _tolerant(line: CheckLine, rows: str) -> Check:
     if not line.share:
-        return _check(line, "", rows, "", None, maximum=line.tolerated)
+        return _check(line, name="", measure=rows, expected="", column=None, maximum=line.tolerated)
     percent = f"100.0 * ({rows}) / greatest(count(*), 1)"
-    check = _check(line, "", percent, "", None, maximum=100 * line.tolerated)
+    check = _check(line, name="", measure=percent, expected="", column=None, maximum=100 * line.tolerated)
     return replace(check, unit=f"% of {line.unit}")
 
 
@@ -225,7 +262,13 @@ def _windows(columns: Mapping[str, str], aggregations: list[str]) -> list[tuple[
 
 
 def _window_grows(line: CheckLine, short: str, long: str) -> Check:
-    return _check(line, "grows_with_its_window", _where(f"{quoted(short)} > {quoted(long)}"), f"at most {long}", short)
+    return _check(
+        line,
+        name="grows_with_its_window",
+        measure=_where(f"{quoted(short)} > {quoted(long)}"),
+        expected=f"at most {long}",
+        column=short,
+    )
 
 
 def _known_values(line: CheckLine, known: _KnownValues, columns: Mapping[str, str]) -> list[Check]:
@@ -233,7 +276,10 @@ def _known_values(line: CheckLine, known: _KnownValues, columns: Mapping[str, st
     theirs = " union all ".join(f"select {quoted(column)} from {quoted(known.of)}" for column in known.columns)
     rule = f"no value of {', '.join(known.columns)} in {known.of}"
     name = "holds_no_value_of_a_person"
-    return [_check(line, name, _where(f"cast({quoted(c)} as varchar) in ({theirs})"), rule, c) for c in texts]
+    return [
+        _check(line, name=name, measure=_where(f"cast({quoted(c)} as varchar) in ({theirs})"), expected=rule, column=c)
+        for c in texts
+    ]
 
 
 def _between(line: CheckLine, between: _Between) -> Check:
@@ -241,10 +287,16 @@ def _between(line: CheckLine, between: _Between) -> Check:
     parts = [] if between.minimum is None else [(f"{name} < {between.minimum}", f"at least {between.minimum:g}")]
     parts += [] if between.maximum is None else [(f"{name} > {between.maximum}", f"at most {between.maximum:g}")]
     broken = _where(" or ".join(condition for condition, _ in parts) or "false")
-    return _check(line, "is_in_range", broken, " and ".join(words for _, words in parts), between.column)
+    return _check(
+        line,
+        name="is_in_range",
+        measure=broken,
+        expected=" and ".join(words for _, words in parts),
+        column=between.column,
+    )
 
 
-def _check(line: CheckLine, name: str, measure: str, expected: str, column: str | None, **rule: Any) -> Check:
+def _check(line: CheckLine, *, name: str, measure: str, expected: str, column: str | None, **rule: Any) -> Check:
     return Check(
         name=line.name or name,
         measure=measure,

@@ -88,7 +88,7 @@ def update_identity(*, mint: Mint | None = None) -> IdentityResult:
         _write_missing_events(state)
         if read in (state.get("read"), read_state(IDENTITY_RUNS).get("read")):
             return IdentityResult("skipped", seconds=time.monotonic() - started)
-        return _update(_Inputs(read, state, read_labels(), lake_model(), mint, started))
+        return _update(_Inputs(read, state=state, labels=read_labels(), model=lake_model(), mint=mint, started=started))
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ def _publish(resolved: Resolved, inputs: _Inputs) -> IdentityResult:
     unlabelled = from_matcher(without_labels(to_matcher(resolved.near_labels), matching.statistics, model=inputs.model))
     history = _read_history(resolved.looked_at)
     links = from_matcher(resolve(matching, previous=_previous(history), taken=_taken(history), mint=inputs.mint))
-    changes = link_history.next_links(history, links, _known(resolved.looked_at), moment)
+    changes = link_history.next_links(history, links=links, known=_known(resolved.looked_at), moment=moment)
     persons = _persons(history, links)
     queue = plan_reviews(from_matcher(matching.reviews), at=moment.now, run=run, among=resolved.looked_at)
     check_against_labels(unlabelled, inputs.labels, run=run, persons=persons, open_reviews=queue.open)

@@ -50,7 +50,7 @@ def compare(before: Path, after: Path, renamed: dict[str, dict[str, str]]) -> li
         differences += [f"{name}: only in {before}" for name in sorted(old_names - new_names)]
         differences += [f"{name}: only in {after}" for name in sorted(new_names - old_names)]
         for name in sorted(old_names & new_names):
-            difference = _difference(connection, name, before, after, renamed.get(name, {}))
+            difference = _difference(connection, name=name, before=before, after=after, renamed=renamed.get(name, {}))
             if difference:
                 differences.append(f"{name}: {difference}")
     return differences
@@ -94,7 +94,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, *, side: str, scan: str, column
 
 
 def _difference(
-    connection: duckdb.DuckDBPyConnection, name: str, before: Path, after: Path, renamed: dict[str, str]
+    connection: duckdb.DuckDBPyConnection, *, name: str, before: Path, after: Path, renamed: dict[str, str]
 ) -> str:
     ignored = VOLATILE | DERIVED.get(name, frozenset())
     scans = {"before": _scan(before, name), "after": _scan(after, name)}

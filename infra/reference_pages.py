@@ -111,7 +111,9 @@ def _classes(room: str, tree: ast.Module) -> Iterator[ErrorClass]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef) and node.bases:
             meaning = (ast.get_docstring(node) or "").partition("\n\n")[0].replace("\n", " ")
-            yield ErrorClass(node.name, room, _last_name(node.bases[0]), meaning, _own_exit_code(node))
+            yield ErrorClass(
+                node.name, room=room, base=_last_name(node.bases[0]), meaning=meaning, exit_code=_own_exit_code(node)
+            )
 
 
 def _own_exit_code(node: ast.ClassDef) -> int | None:

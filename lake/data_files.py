@@ -112,7 +112,10 @@ def copy_into(
             (format parquet, {_PLAIN if has_floats else _COMPACT}, per_thread_output, overwrite_or_ignore, return_stats,
              row_groups_per_file {_FILE_ROW_GROUPS}, filename_pattern 'part-{{uuid}}-{{i}}')"""
     ).fetchall()
-    files = [_data_file(Path(path), rows, size, stats or {}, bounded) for path, rows, size, _, stats, _ in written]
+    files = [
+        _data_file(Path(path), rows=rows, size=size, stats=stats or {}, bounded=bounded)
+        for path, rows, size, _, stats, _ in written
+    ]
     for file in files:
         if not file.rows:
             file.delete()
@@ -126,12 +129,12 @@ def as_actions(files: Sequence[DataFile]) -> list[AddAction]:
 
 
 def _data_file(
-    path: Path, rows: int, size: int, stats: Mapping[str, Mapping[str, str]], bounded: Collection[str]
+    path: Path, *, rows: int, size: int, stats: Mapping[str, Mapping[str, str]], bounded: Collection[str]
 ) -> DataFile:
     columns = {name.strip('"'): values for name, values in stats.items()}
     nulls = {name: int(values["null_count"]) for name, values in columns.items() if "null_count" in values}
     bounds = {name: (columns[name]["min"], columns[name]["max"]) for name in bounded if "min" in columns.get(name, {})}
-    return DataFile(path, rows, size, bounds, nulls)
+    return DataFile(path, rows=rows, size=size, bounds=bounds, null_counts=nulls)
 
 
 def _statistics(file: DataFile) -> str:

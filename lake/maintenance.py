@@ -96,7 +96,7 @@ def maintain_table(name: str, *, policy: Policy = POLICY) -> Maintained:
     with table_lock(name):
         table = open_table(name)
         if table is None:
-            return Maintained(name, 0, 0, 0)
+            return Maintained(name, files_compacted=0, files_vacuumed=0, orphans_swept=0)
         compacted = _compact(table, policy)
         crash_point("maintenance.compacted")
         vacuumed = _vacuum(table, policy) if policy.is_sweeping else 0
@@ -111,7 +111,7 @@ def maintain_table(name: str, *, policy: Policy = POLICY) -> Maintained:
         if policy.log_versions is not None and not is_remote(table_uri(name)):
             _shorten_log(Path(table_uri(name)), table.version() - policy.log_versions)
         crash_point("maintenance.cleaned")
-        return Maintained(name, compacted, vacuumed, swept)
+        return Maintained(name, files_compacted=compacted, files_vacuumed=vacuumed, orphans_swept=swept)
 
 
 def _shorten_log(folder: Path, before: int) -> None:

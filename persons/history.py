@@ -66,10 +66,10 @@ def read_ledger(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     other_person_id, records, event_at."""
     return rows_of(
         con,
-        (PERSON_EVENTS,),
-        f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
+        tables=(PERSON_EVENTS,),
+        sql=f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
             where $person in (person_id, other_person_id) order by event_at, event_type""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )
 
 
@@ -77,7 +77,7 @@ def last_changes(con: duckdb.DuckDBPyConnection, limit: int = 20) -> list[Row]:
     """The newest merges, splits, moves and ends of the whole lake, in the columns of `read_ledger`."""
     return rows_of(
         con,
-        (PERSON_EVENTS,),
-        f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
+        tables=(PERSON_EVENTS,),
+        sql=f"""select event_type, person_id, other_person_id, records, event_at from {scan(PERSON_EVENTS)}
             where event_type <> 'birth' order by event_at desc, event_id limit {limit}""",
     )

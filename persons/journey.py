@@ -62,7 +62,7 @@ def read_journey(
     A number beyond the last page gives the last.
     """
     if not table_exists(JOURNEY_EVENTS):
-        return Journey([], EventPage(source, 1, 1, 0, []))
+        return Journey([], EventPage(source, number=1, pages=1, events=0, rows=[]))
     con.execute(
         f"""create or replace temp table journey as
             select event_id, event_at, known_at, source, event_type, channel, detail, {_SHOWN}
@@ -89,4 +89,4 @@ def _read_page(con: duckdb.DuckDBPyConnection, source: str | None, number: int) 
             limit {PAGE_ROWS} offset {(number - 1) * PAGE_ROWS}""",
         {"source": source},
     )
-    return EventPage(source, number, pages, events, shown)
+    return EventPage(source, number=number, pages=pages, events=events, rows=shown)

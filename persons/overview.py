@@ -36,14 +36,14 @@ def read_overview(con: duckdb.DuckDBPyConnection) -> Overview:
     """The overview of the lake as it is now; an empty lake has nobody."""
     counted = rows_of(
         con,
-        (PERSON_LINKS,),
-        f"""select count(distinct person_id) as persons, count(*) as records from {scan(PERSON_LINKS)}
+        tables=(PERSON_LINKS,),
+        sql=f"""select count(distinct person_id) as persons, count(*) as records from {scan(PERSON_LINKS)}
             where valid_to is null""",
     )
     largest = rows_of(
         con,
-        (PERSON_PROFILE,),
-        f"""select person_id, records_count, sources_count, events_count from {scan(PERSON_PROFILE)}
+        tables=(PERSON_PROFILE,),
+        sql=f"""select person_id, records_count, sources_count, events_count from {scan(PERSON_PROFILE)}
             order by records_count desc, person_id limit {LARGEST_SHOWN}""",
     )
     open_reviews, queue = read_queue(con)

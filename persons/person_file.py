@@ -91,7 +91,9 @@ def read_person_file(person_id: str, view: View, *, asked_for: str | None = None
             reviews = read_reviews(con, person_id)
             journey = read_journey(con, person_id, source=view.source, number=view.number)
             on_day = read_links_on_day(con, person_id, view.day) if view.day is not None else None
-        return PersonFile(profile.result(), consents, records, reviews, journey, on_day)
+        return PersonFile(
+            profile.result(), consents=consents, records=records, reviews=reviews, journey=journey, on_day=on_day
+        )
 
 
 def _profile(person_id: str, asked_for: str | None) -> Profile:

@@ -185,9 +185,9 @@ def _golden_of(attribute: str, *, values: dict[str, Any], source: str | None, ab
     other = about.get("_runner_up")
     return Golden(
         attribute,
-        values,
-        source,
-        about.get("_updated_at"),
+        values=values,
+        source=source,
+        at=about.get("_updated_at"),
         is_valid=about.get("_is_valid"),
         sources_count=about.get("_sources_count"),
         decided_by=about.get("_decided_by"),
@@ -201,10 +201,10 @@ def _identifiers(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     """Every identifier with where and when it was seen."""
     return rows_of(
         con,
-        (PERSON_IDENTIFIERS,),
-        f"""select kind, value, is_valid, records_count, persons_count, sources, first_seen_at, last_seen_at
+        tables=(PERSON_IDENTIFIERS,),
+        sql=f"""select kind, value, is_valid, records_count, persons_count, sources, first_seen_at, last_seen_at
             from {scan(PERSON_IDENTIFIERS)} where person_id = $person order by kind, records_count desc, value""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )
 
 
@@ -219,11 +219,11 @@ def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     """The households of a person, those that hold first, each with who else lives there now."""
     households = rows_of(
         con,
-        (PERSON_HOUSEHOLDS,),
-        f"""select household_id, kind, role, members_count, source, valid_from, valid_to
+        tables=(PERSON_HOUSEHOLDS,),
+        sql=f"""select household_id, kind, role, members_count, source, valid_from, valid_to
             from {scan(PERSON_HOUSEHOLDS)} where person_id = $person
             order by valid_to is not null, kind, valid_from desc, household_id""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )
     if not households:
         return []
@@ -263,20 +263,20 @@ def _sources(records: list[Row], journey: list[Row]) -> list[Row]:
 def _journey(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     return rows_of(
         con,
-        (JOURNEY_EVENTS,),
-        f"""select source, event_type, count(*) as events, min(event_at) as first_event_at,
+        tables=(JOURNEY_EVENTS,),
+        sql=f"""select source, event_type, count(*) as events, min(event_at) as first_event_at,
                 max(event_at) as last_event_at
             from {scan(JOURNEY_EVENTS)} where person_id = $person
             group by all order by source, events desc, event_type""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )
 
 
 def _last_events(con: duckdb.DuckDBPyConnection, person_id: str, last: int) -> list[Row]:
     return rows_of(
         con,
-        (JOURNEY_EVENTS,),
-        f"""select * from {scan(JOURNEY_EVENTS)} where person_id = $person
+        tables=(JOURNEY_EVENTS,),
+        sql=f"""select * from {scan(JOURNEY_EVENTS)} where person_id = $person
             order by event_at desc, event_id limit {int(last)}""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )

@@ -41,7 +41,7 @@ def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | 
 
 
 def rows_of(
-    con: duckdb.DuckDBPyConnection, tables: tuple[str, ...], sql: str, parameters: dict[str, Any] | None = None
+    con: duckdb.DuckDBPyConnection, *, tables: tuple[str, ...], sql: str, parameters: dict[str, Any] | None = None
 ) -> list[Row]:
     """The same where all of `tables` have been made, else nothing: a young lake lacks some."""
     return rows(con, sql, parameters) if all(table_exists(name) for name in tables) else []

@@ -34,12 +34,12 @@ def read_records(con: duckdb.DuckDBPyConnection, person_id: str) -> dict[str, li
     """The records of a person by source, the most strongly tied first."""
     rows = rows_of(
         con,
-        (PERSON_LINKS, PERSON_RECORDS),
-        f"""select r.*, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled
+        tables=(PERSON_LINKS, PERSON_RECORDS),
+        sql=f"""select r.*, l.match_kind, l.match_strength, l.valid_from, l.is_backfilled
             from {scan(PERSON_LINKS)} l join {scan(PERSON_RECORDS)} r using (person_record_id)
             where l.person_id = $person and l.valid_to is null
             order by r.source, l.match_strength desc, r.person_record_id""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )
     records: dict[str, list[Record]] = {}
     for row in rows:

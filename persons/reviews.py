@@ -49,8 +49,8 @@ def read_reviews(con: duckdb.DuckDBPyConnection, person_id: str) -> list[OpenRev
     """The open pairs with a record of a person, the least sure first; `MAX_PAIRS` at most."""
     pairs = rows_of(
         con,
-        (PERSON_REVIEWS, PERSON_LINKS),
-        f"""with links as (select person_record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
+        tables=(PERSON_REVIEWS, PERSON_LINKS),
+        sql=f"""with links as (select person_record_id, person_id from {scan(PERSON_LINKS)} where valid_to is null)
             select pair_id, person_record_id_l, person_record_id_r, reason, match_strength, weights, first_seen_at,
                 case when l.person_id = $person then r.person_id else l.person_id end as other_person_id
             from {scan(PERSON_REVIEWS)}
@@ -58,7 +58,7 @@ def read_reviews(con: duckdb.DuckDBPyConnection, person_id: str) -> list[OpenRev
                 left join links r on r.person_record_id = person_record_id_r
             where state = '{OPEN}' and $person in (l.person_id, r.person_id)
             order by abs(match_strength), pair_id""",
-        {"person": person_id},
+        parameters={"person": person_id},
     )
     if not pairs:
         return []
@@ -85,12 +85,14 @@ def _review(row: Row, person_id: str) -> OpenReview:
 def read_queue(con: duckdb.DuckDBPyConnection) -> tuple[int, list[QueuedPair]]:
     """How many pairs wait for a judgement, and the ten of which the matcher is least sure."""
     counted = rows_of(
-        con, (PERSON_REVIEWS,), f"select count(*) as pairs from {scan(PERSON_REVIEWS)} where state = '{OPEN}'"
+        con,
+        tables=(PERSON_REVIEWS,),
+        sql=f"select count(*) as pairs from {scan(PERSON_REVIEWS)} where state = '{OPEN}'",
     )
     least_sure = rows_of(
         con,
-        (PERSON_REVIEWS, PERSON_LINKS),
-        f"""with least_sure as (
+        tables=(PERSON_REVIEWS, PERSON_LINKS),
+        sql=f"""with least_sure as (
                 select * from {scan(PERSON_REVIEWS)} where state = '{OPEN}'
                 order by abs(match_strength), pair_id limit {_QUEUE_SHOWN}),
                 links as (

@@ -70,11 +70,11 @@ def _persons(con: duckdb.DuckDBPyConnection, person_ids: list[str]) -> list[Row]
     """The persons with what tells them apart; a person without a contact row has the id alone."""
     known = rows_of(
         con,
-        (PERSON_CONTACT, PERSON_PROFILE),
-        f"""select c.person_id, c.full_name, p.age_band, p.city, p.records_count
+        tables=(PERSON_CONTACT, PERSON_PROFILE),
+        sql=f"""select c.person_id, c.full_name, p.age_band, p.city, p.records_count
             from {scan(PERSON_CONTACT)} c left join {scan(PERSON_PROFILE)} p using (person_id)
             where c.person_id in (select unnest($ids)) order by p.records_count desc, c.person_id""",
-        {"ids": person_ids},
+        parameters={"ids": person_ids},
     )
     known_ids = {row["person_id"] for row in known}
     return known + [{"person_id": person} for person in person_ids if person not in known_ids]

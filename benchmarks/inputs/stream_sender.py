@@ -36,7 +36,7 @@ def row(topic: str, number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def send(address: str, topic: str, rate: float, seconds: float) -> int:
+def send(address: str, *, topic: str, rate: float, seconds: float) -> int:
     """Send at a rate (rows a second) for so long; returns the number of rows, all of them taken by the broker."""
     started, number = time.perf_counter(), 0
     with (_kafka if address.startswith("kafka") else _mqtt)(address, topic) as publish:
@@ -75,4 +75,4 @@ def _mqtt(address: str, topic: str) -> Iterator[Send]:
 
 
 if __name__ == "__main__":
-    print(send(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))
+    print(send(sys.argv[1], topic=sys.argv[2], rate=float(sys.argv[3]), seconds=float(sys.argv[4])))

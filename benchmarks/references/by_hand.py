@@ -33,7 +33,7 @@ SECONDS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 class ByHand:
     """The script's steps, in order; each reads what the one before has written."""
 
-    def __init__(self, sources: Path, output: Path, threads: int, memory_limit: str) -> None:
+    def __init__(self, sources: Path, *, output: Path, threads: int, memory_limit: str) -> None:
         self.sources, self.output = sources, output
         self.now = datetime.fromisoformat(json.loads((sources / "clock.json").read_text())["now"]).astimezone(UTC)
         self.sql = duckdb.connect()
@@ -339,7 +339,7 @@ def _aggregates(declared: dict[str, Any], windows: list[int]) -> Iterator[tuple[
 def main() -> None:
     """Run all steps and print what they took."""
     sources, output, threads, memory_limit = sys.argv[1:5]
-    script = ByHand(Path(sources), Path(output), int(threads), memory_limit)
+    script = ByHand(Path(sources), output=Path(output), threads=int(threads), memory_limit=memory_limit)
     seconds = {}
     for step in (script.read, script.land, script.stage, script.identify, script.publish, script.window):
         started = time.perf_counter()

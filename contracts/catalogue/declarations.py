@@ -76,7 +76,7 @@ def read_models(zone: str, root: Path = MODELS) -> dict[str, Table]:
     if zone not in DESCRIBED_ZONES:
         return {}
     return {
-        f"{zone}/{model['name']}": _table_of_model(zone, model, group_owner(zone, root), path)
+        f"{zone}/{model['name']}": _table_of_model(zone, model=model, owner=group_owner(zone, root), path=path)
         for path in sorted((root / zone).glob("*.yml"))
         for model in _document(path).get("models") or []
         if _config(model).get("materialized") != "view"
@@ -91,7 +91,7 @@ def group_owner(zone: str, root: Path = MODELS) -> str:
     return str(owners.get(zone) or _fail(_place(path), f"a group {zone!r} with an owner"))
 
 
-def _table_of_model(zone: str, model: Mapping[str, Any], owner: str, path: Path) -> Table:
+def _table_of_model(zone: str, *, model: Mapping[str, Any], owner: str, path: Path) -> Table:
     at = f"{_place(path)}: model {model['name']}"
     meta = _config(model).get("meta") or {}
     _only(meta, _MODEL_META, f"{at}, meta")

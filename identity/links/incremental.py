@@ -146,8 +146,8 @@ def _resolve_all(
         matching = match_people(matcher, labels=to_matcher(labels), model=model)
         con.execute("create or replace table gone (person_record_id varchar)")
         index = _write_index_files(con, matcher, matching)
-        near = _near_labels(con, matcher, records, labels, is_part=False)
-    return Resolved(matching, near, None, index, made_by)
+        near = _near_labels(con, matcher=matcher, records=records, labels=labels, is_part=False)
+    return Resolved(matching, near_labels=near, looked_at=None, index=index, made_by=made_by)
 
 
 def _resolve_part(
@@ -159,14 +159,14 @@ def _resolve_part(
     statistics: Statistics,
     made_by: str,
 ) -> Resolved:
-    fresh = _normalised(con, records, labels, statistics)
+    fresh = _normalised(con, records=records, labels=labels, statistics=statistics)
     put(con, "fresh_rows", fresh)
     con.execute(
         """create table fresh as
            select person_record_id, name, profile, is_somebody, keys, value_keys, loose_keys from fresh_rows"""
     )
     find_reached(con)
-    _reach_by_ties(con, labels, model, statistics)
+    _reach_by_ties(con, labels=labels, model=model, statistics=statistics)
     part = con.sql(
         f"""select {", ".join(HEAVY)} from ({current_sql((*HEAVY, "neighbourhood"))})
             semi join reached using (neighbourhood) anti join gone using (person_record_id)
@@ -177,12 +177,18 @@ def _resolve_part(
         matching = match_people(matcher, labels=to_matcher(labels), model=model, statistics=statistics, is_part=True)
         con.execute("delete from gone where person_record_id in (select person_record_id from now)")
         index = _write_index_files(con, matcher, matching)
-        near = _near_labels(con, matcher, records, labels, is_part=True)
+        near = _near_labels(con, matcher=matcher, records=records, labels=labels, is_part=True)
         looked_at = matcher.sql("select record_id as person_record_id from people union all from gone").to_arrow_table()
-    return Resolved(matching, near, looked_at["person_record_id"].combine_chunks(), index, made_by)
+    return Resolved(
+        matching,
+        near_labels=near,
+        looked_at=looked_at["person_record_id"].combine_chunks(),
+        index=index,
+        made_by=made_by,
+    )
 
 
-def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
+def _normalised(con: duckdb.DuckDBPyConnection, *, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
     """Fresh records in comparable form with their keys; `value_keys`: those by which they are neighbours at once;
     `loose_keys`: those that hold among few."""
     given = con.sql(f"select * from ({records}) semi join fresh_ids using (person_record_id)").to_arrow_table()
@@ -198,7 +204,7 @@ def _normalised(con: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, 
 
 
 def _reach_by_ties(
-    con: duckdb.DuckDBPyConnection, labels: pa.Table, model: PersonModel, statistics: Statistics
+    con: duckdb.DuckDBPyConnection, *, labels: pa.Table, model: PersonModel, statistics: Statistics
 ) -> None:
     """Add to `reached` the neighbourhoods that a fresh record is tied to."""
     con.execute(f"create table candidates as {candidates_sql()}")
@@ -281,7 +287,7 @@ def _write_index_files(
 
 
 def _near_labels(
-    con: duckdb.DuckDBPyConnection, matcher: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, *, is_part: bool
+    con: duckdb.DuckDBPyConnection, *, matcher: duckdb.DuckDBPyConnection, records: str, labels: pa.Table, is_part: bool
 ) -> pa.Table:
     """The records of the neighbourhoods that labelled records are in, as given; `is_part`: others are in the index."""
     if not labels.num_rows:

@@ -71,7 +71,7 @@ class Moment:
         return min(self.closed_until + timedelta(microseconds=1), self.now)
 
 
-def next_links(history: pa.Table | None, links: pa.Table, known: pa.Table, moment: Moment) -> pa.Table:
+def next_links(history: pa.Table | None, *, links: pa.Table, known: pa.Table, moment: Moment) -> pa.Table:
     """The rows of the history that a run adds or changes, to be merged on (person_record_id, valid_from).
 
     Args:

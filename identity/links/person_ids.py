@@ -63,7 +63,7 @@ def assign_ids(
     ids = np.empty(len(labels), dtype=object)
     if previous is not None and previous.num_rows:
         with scratch() as con:
-            for label, person_id in _inherit(con, record_ids, place, previous):
+            for label, person_id in _inherit(con, record_ids=record_ids, place=place, previous=previous):
                 ids[label] = person_id
         known = previous["person_id"].combine_chunks()
         taken = known if taken is None else pa.concat_arrays([taken.cast(pa.string()), known])
@@ -73,7 +73,7 @@ def assign_ids(
 
 
 def _inherit(
-    con: duckdb.DuckDBPyConnection, record_ids: pa.Array, place: Ints, previous: pa.Table
+    con: duckdb.DuckDBPyConnection, *, record_ids: pa.Array, place: Ints, previous: pa.Table
 ) -> list[tuple[int, str]]:
     """Component number and the person id that it keeps."""
     con.register("present", pa.table({"record_id": record_ids, "component": place}))

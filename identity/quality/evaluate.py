@@ -121,9 +121,9 @@ def evaluate(links: pa.Table, truth: pa.Table, groups: pa.Table | None = None) -
             values, or the two tables have no record in common.
     """
     with scratch() as con:
-        _take(con, "links", links, ["person_id"])
-        _take(con, "truth", truth, ["truth"])
-        columns = _take(con, "groups", groups, None) if groups is not None else []
+        _take(con, name="links", table=links, wanted=["person_id"])
+        _take(con, name="truth", table=truth, wanted=["truth"])
+        columns = _take(con, name="groups", table=groups, wanted=None) if groups is not None else []
         con.execute(
             f"""create temp table shared as
                 select {"record_id," if columns else ""} person_id, truth from links join truth using (record_id)"""
@@ -270,7 +270,7 @@ def _share(part: int, whole: int) -> float:
     return int(part) / int(whole) if whole else 1.0
 
 
-def _take(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table, wanted: list[str] | None) -> list[str]:
+def _take(con: duckdb.DuckDBPyConnection, *, name: str, table: pa.Table, wanted: list[str] | None) -> list[str]:
     """View `name`: record_id and the wanted columns as text; where None, all others by their numbers (`_place`).
 
     Returns the names of the columns.

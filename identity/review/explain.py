@@ -108,32 +108,37 @@ def _ties(con: duckdb.DuckDBPyConnection, pairs: pa.Table, model: PersonModel) -
     ).to_arrow_table()
     level_of = {(row["l"], row["r"]): row for row in levels.to_pylist()}
     ties = [
-        _tie(pair, model, values, level_of.get((pair["person_record_id_l"], pair["person_record_id_r"]), {}))
+        _tie(
+            pair,
+            model=model,
+            values=values,
+            levels=level_of.get((pair["person_record_id_l"], pair["person_record_id_r"]), {}),
+        )
         for pair in from_matcher(pairs).to_pylist()
     ]
     return sorted(ties, key=lambda tie: (-tie.match_strength, tie.person_record_id_l, tie.person_record_id_r))
 
 
-def _tie(pair: dict[str, Any], model: PersonModel, values: dict[str, dict[str, Any]], levels: dict[str, Any]) -> Tie:
+def _tie(pair: dict[str, Any], *, model: PersonModel, values: dict[str, dict[str, Any]], levels: dict[str, Any]) -> Tie:
     left, right = values[pair["person_record_id_l"]], values[pair["person_record_id_r"]]
     comparisons = [
         Comparison(
             name,
-            _level(model, name, levels.get(f"gamma_{name}")),
-            pair[f"weight_{name}"],
-            _text(left[_FIELDS[name]]),
-            _text(right[_FIELDS[name]]),
+            level=_level(model, name, levels.get(f"gamma_{name}")),
+            weight_bits=pair[f"weight_{name}"],
+            value_l=_text(left[_FIELDS[name]]),
+            value_r=_text(right[_FIELDS[name]]),
         )
         for name in model.comparisons
         if pair[f"weight_{name}"] is not None
     ]
     return Tie(
         pair["person_record_id_l"],
-        pair["person_record_id_r"],
-        pair["match_kind"],
-        pair["match_strength"],
-        pair["weight_prior"],
-        sorted(comparisons, key=lambda one: -one.weight_bits),
+        person_record_id_r=pair["person_record_id_r"],
+        match_kind=pair["match_kind"],
+        match_strength=pair["match_strength"],
+        prior_bits=pair["weight_prior"],
+        comparisons=sorted(comparisons, key=lambda one: -one.weight_bits),
     )
 
 

@@ -116,7 +116,7 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
                 )
         else:
             _reject_unknown(left, right)
-            _reject_contradiction(in_force, left, right, label)
+            _reject_contradiction(in_force, left=left, right=right, label=label)
             if before is not None and before.label == label and note in (None, before.note):
                 return None
         given = Label(left, right, label, clock.now(), _who(), note)
@@ -125,7 +125,7 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
         return given
 
 
-def contradiction(in_force: Iterable[Label], left: str, right: str, label: str) -> list[Label]:
+def contradiction(in_force: Iterable[Label], *, left: str, right: str, label: str) -> list[Label]:
     """The labels that a new one of `left` and `right` would contradict, as a chain; empty where it fits. Pure.
 
     The chain goes from record to record; all of it but one label says `same`.
@@ -175,8 +175,8 @@ def _chains(ties: dict[str, list[tuple[str, Label]]], start: str) -> dict[str, l
     return chains
 
 
-def _reject_contradiction(in_force: list[Label], left: str, right: str, label: str) -> None:
-    chain = contradiction(in_force, left, right, label)
+def _reject_contradiction(in_force: list[Label], *, left: str, right: str, label: str) -> None:
+    chain = contradiction(in_force, left=left, right=right, label=label)
     if chain:
         pairs = "; ".join(f"lake identity review {','.join(one.pair)}" for one in chain[:3])
         raise LabelError(

@@ -79,10 +79,12 @@ def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) ->
         (judged,) = con.sql("from judged").to_arrow_table().to_pylist()
         return Opinion(
             same,
-            strength,
-            {name: judged[f"weight_{name}"] for name in model.comparisons if judged[f"weight_{name}"] is not None},
-            judged["kind"] if judged["is_tie"] else None,
-            [name for name, holds in _contradictions(con, model) if holds],
+            match_strength=strength,
+            weights={
+                name: judged[f"weight_{name}"] for name in model.comparisons if judged[f"weight_{name}"] is not None
+            },
+            tied_by=judged["kind"] if judged["is_tie"] else None,
+            contradictions=[name for name, holds in _contradictions(con, model) if holds],
         )
 
 

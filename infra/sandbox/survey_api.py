@@ -53,7 +53,7 @@ def serve(root: Path, port: int = 0) -> Iterator[str]:
         thread.join()
 
 
-def page(root: Path, entity: str, after: str, limit: int) -> bytes | None:
+def page(root: Path, *, entity: str, after: str, limit: int) -> bytes | None:
     """One answer as JSON, None where there is no such entity.
 
     Raises:
@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
                 raise ValueError(f"limit must lie between 1 and {MOST}")
             parts = address.path.strip("/").split("/")
             body = (
-                page(self.server.root, parts[1], query.get("after", [""])[0], limit)
+                page(self.server.root, entity=parts[1], after=query.get("after", [""])[0], limit=limit)
                 if len(parts) == 2 and parts[0] == "v1"
                 else None
             )

@@ -63,19 +63,21 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
             f"{temporary} cannot be made: {error.strerror}", cure="choose a LAKE_HOME you may write to"
         ) from None
     planned = plan(seed, world.start, world.end)
-    live(world, temporary, 0, planned, progress)
+    live(world, root=temporary, stretch=0, planned=planned, progress=progress)
     first = world.start // DAY
     with _workshop(temporary) as connection, write.Ledger(temporary / "truth") as ledger:
         for place, contract in enumerate(load_contracts()):
             if progress:
                 progress(f"{contract.source} is written", place / 9)
             if contract.server("embedded").format == "sqlite":
-                _fill_database(connection, temporary, contract, ledger, first, end)
+                _fill_database(connection, root=temporary, contract=contract, ledger=ledger, first=first, end=end)
             else:
                 for entity in contract.entities.values():
                     _place(temporary, contract, entity)
-                    for table in waiting_rows.days(connection, [pending(temporary, 0)], entity, first, end):
-                        _deliver(connection, temporary, contract, entity, table)
+                    for table in waiting_rows.days(
+                        connection, folders=[pending(temporary, 0)], entity=entity, first=first, end=end
+                    ):
+                        _deliver(connection, root=temporary, contract=contract, entity=entity, table=table)
                         ledger.add(write.as_records(entity, table))
         ledger.save()
         waiting_rows.keep_from(connection, pending(temporary, 0), end)
@@ -115,17 +117,17 @@ def _pass(root: Path, days: int, progress: Progress | None) -> None:
         if progress:
             progress(f"{_EPOCH + timedelta(days=day)} passes", (day - now) / days)
         is_last = day == now + days - 1
-        _release(root, world, day, since)
+        _release(root, world=world, day=day, since=since)
         _set_clock(root, _EPOCH + timedelta(days=day + 1), advancing_since=None if is_last else since)
         crash_point("sandbox.day_passed")
 
 
-def _release(root: Path, world: World, day: int, since: int) -> None:
+def _release(root: Path, *, world: World, day: int, since: int) -> None:
     """Everything that the sources deliver on one day."""
     planned = plan(world.seed, world.start, world.end)
     stretch = world.stretch_of(day)
     for earlier in range(1, stretch + 1):
-        live(world, root, earlier, planned)
+        live(world, root=root, stretch=earlier, planned=planned)
     crash_point("sandbox.stretch_lived")
     folders = [pending(root, number) for number in range(stretch + 1)]
     with _workshop(root) as connection, write.Ledger(root / "truth") as ledger:
@@ -135,14 +137,22 @@ def _release(root: Path, world: World, day: int, since: int) -> None:
             if place == 5:
                 crash_point("sandbox.half_delivered")
             if contract.server("embedded").format == "sqlite":
-                _update_database(connection, root, contract, folders, day)
+                _update_database(connection, root=root, contract=contract, folders=folders, day=day)
                 for entity in contract.entities.values():
-                    for table in waiting_rows.last_versions(connection, folders, entity, since, day + 1):
+                    for table in waiting_rows.last_versions(
+                        connection, folders=folders, entity=entity, first=since, end=day + 1
+                    ):
                         ledger.add(write.as_records(entity, table))
             else:
                 for entity in contract.entities.values():
-                    for table in waiting_rows.days(connection, folders, entity, day, day + 1):
-                        _deliver(connection, root, contract, entity, planted.with_new_column(connection, entity, table))
+                    for table in waiting_rows.days(connection, folders=folders, entity=entity, first=day, end=day + 1):
+                        _deliver(
+                            connection,
+                            root=root,
+                            contract=contract,
+                            entity=entity,
+                            table=planted.with_new_column(connection, entity, table),
+                        )
                         ledger.add(write.as_records(entity, table))
         ledger.save()
     crash_point("sandbox.truth_written")
@@ -161,7 +171,7 @@ def _place(root: Path, contract: Contract, entity: Entity) -> Path:
 
 
 def _deliver(
-    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, entity: Entity, table: pa.Table
+    connection: duckdb.DuckDBPyConnection, *, root: Path, contract: Contract, entity: Entity, table: pa.Table
 ) -> None:
     """Write whole days of an entity to where its readers look."""
     server, place = contract.server("embedded"), _place(root, contract, entity)
@@ -169,7 +179,7 @@ def _deliver(
         lines = writers.json_lines(connection, table)
         _append(place, _committed(root).get(entity.name), writers.text_of(lines, 0, len(lines)))
     else:
-        writers.write_days(connection, table, entity, place, server.format or "jsonl")
+        writers.write_days(connection, table=table, entity=entity, folder=place, file_format=server.format or "jsonl")
 
 
 def _append(path: Path, committed: int | None, content: bytes) -> None:
@@ -182,28 +192,30 @@ def _append(path: Path, committed: int | None, content: bytes) -> None:
 
 
 def _fill_database(
-    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, ledger: write.Ledger, first: int, end: int
+    connection: duckdb.DuckDBPyConnection, *, root: Path, contract: Contract, ledger: write.Ledger, first: int, end: int
 ) -> None:
     with _database(root, contract) as database:
         database.execute("pragma synchronous = off")
         database.execute("pragma journal_mode = off")
         writers.create_tables(database, contract.entities.values())
         for entity in contract.entities.values():
-            for table in waiting_rows.last_versions(connection, [pending(root, 0)], entity, first, end):
-                writers.insert_rows(connection, database, table, entity)
+            for table in waiting_rows.last_versions(
+                connection, folders=[pending(root, 0)], entity=entity, first=first, end=end
+            ):
+                writers.insert_rows(connection, database=database, table=table, entity=entity)
                 ledger.add(write.as_records(entity, table))
         writers.create_indexes(database, contract.entities.values())
         database.commit()
 
 
 def _update_database(
-    connection: duckdb.DuckDBPyConnection, root: Path, contract: Contract, folders: list[Path], day: int
+    connection: duckdb.DuckDBPyConnection, *, root: Path, contract: Contract, folders: list[Path], day: int
 ) -> None:
     """One transaction per database and day; rows that are there already are replaced by themselves."""
     with _database(root, contract) as database:
         for entity in contract.entities.values():
-            for table in waiting_rows.last_versions(connection, folders, entity, day, day + 1):
-                writers.insert_rows(connection, database, table, entity)
+            for table in waiting_rows.last_versions(connection, folders=folders, entity=entity, first=day, end=day + 1):
+                writers.insert_rows(connection, database=database, table=table, entity=entity)
         database.commit()
 
 

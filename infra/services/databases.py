@@ -43,7 +43,7 @@ def load(root: Path, address: str) -> dict[str, str]:
             psycopg.connect(f"{address}/{name}") as target,
         ):
             for entity in contract.entities.values():
-                _copy(source, target, entity, server.schema_ or "public")
+                _copy(source, target=target, entity=entity, schema=server.schema_ or "public")
         databases[contract.source] = f"{address}/{name}"
     return databases
 
@@ -54,7 +54,7 @@ def _create_database(address: str, name: str) -> None:
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
 
 
-def _copy(source: sqlite3.Connection, target: psycopg.Connection, entity: Entity, schema: str) -> None:
+def _copy(source: sqlite3.Connection, *, target: psycopg.Connection, entity: Entity, schema: str) -> None:
     table = sql.Identifier(schema, entity.physical_name)
     columns = sql.SQL(", ").join(
         sql.Identifier(c.name) + sql.SQL(f" {_type(source, entity, c)}") for c in entity.columns

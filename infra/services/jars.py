@@ -47,7 +47,7 @@ def listed(listing: Path = KAFKA) -> list[Jar]:
         if line and not line.startswith("#"):
             coordinates, _, sha256 = line.partition(" sha256:")
             group, name, version = coordinates.split(":")
-            archives.append(Jar(group, name, version, sha256))
+            archives.append(Jar(group, name=name, version=version, sha256=sha256))
     return archives
 
 

@@ -60,5 +60,7 @@ def prepare(java: Path, folder: Path) -> tuple[str, Process]:
             f"Kafka's storage cannot be formatted: {(done.stderr or done.stdout).strip()[-300:]}",
             cure="see what it printed; free memory or disk",
         )
-    process = Process("Kafka", [*run, "kafka.Kafka", settings], folder, None, lambda: answers(broker))
+    process = Process(
+        "Kafka", command=[*run, "kafka.Kafka", settings], folder=folder, user=None, is_ready=lambda: answers(broker)
+    )
     return f"kafka://127.0.0.1:{broker}", process

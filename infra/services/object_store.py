@@ -26,7 +26,9 @@ def running() -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", port]
     with tempfile.TemporaryDirectory(prefix="lake-s3-") as folder:
-        server = Process("the S3 stand-in", command, Path(folder), None, lambda: answers(port))
+        server = Process(
+            "the S3 stand-in", command=command, folder=Path(folder), user=None, is_ready=lambda: answers(port)
+        )
         try:
             server.start()
             yield f"http://127.0.0.1:{port}"

@@ -21,7 +21,7 @@ class Process:
     """A server's process. Only this one is ever signalled; after `stop` or `kill` it can be started again."""
 
     def __init__(
-        self, name: str, command: Sequence[object], folder: Path, user: str | None, is_ready: Callable[[], bool]
+        self, name: str, *, command: Sequence[object], folder: Path, user: str | None, is_ready: Callable[[], bool]
     ) -> None:
         self.name = name
         self.command = [str(part) for part in command]

@@ -118,7 +118,13 @@ def _postgresql(folder: Path) -> tuple[str, Process]:
         *(part for k, v in options.items() for part in ("-c", f"{k}={v}")),
     ]
     address = f"postgresql://lake:{password}@127.0.0.1:{port}"
-    return address, Process("PostgreSQL", command, folder, user, partial(_answers_postgresql, f"{address}/postgres"))
+    return address, Process(
+        "PostgreSQL",
+        command=command,
+        folder=folder,
+        user=user,
+        is_ready=partial(_answers_postgresql, f"{address}/postgres"),
+    )
 
 
 def _mosquitto(folder: Path) -> tuple[str, Process]:
@@ -131,7 +137,9 @@ def _mosquitto(folder: Path) -> tuple[str, Process]:
         f"listener {port} 127.0.0.1\nallow_anonymous true\n{persistence}{limits}user {getpass.getuser()}\n"
     )
     command = [program("mosquitto"), "-c", settings]
-    return f"mqtt://127.0.0.1:{port}", Process("Mosquitto", command, folder, None, lambda: answers(port))
+    return f"mqtt://127.0.0.1:{port}", Process(
+        "Mosquitto", command=command, folder=folder, user=None, is_ready=lambda: answers(port)
+    )
 
 
 def _redis(folder: Path) -> tuple[str, Process]:
@@ -149,7 +157,9 @@ def _redis(folder: Path) -> tuple[str, Process]:
         "--dir",
         folder,
     ]
-    process = Process("Redis", command, folder, None, lambda: answers(port, b"PING\r\n", b"+PONG"))
+    process = Process(
+        "Redis", command=command, folder=folder, user=None, is_ready=lambda: answers(port, b"PING\r\n", b"+PONG")
+    )
     return f"redis://127.0.0.1:{port}/0", process
 
 

@@ -172,7 +172,7 @@ def create(root: Path, progress: Progress | None = None) -> None:
             say(f"writing {table.num_rows:,} {source}.{entity}")
         if source == "campaigns":
             for entity, table in entities.items():
-                write_drops(root, source, entity, table)
+                write_drops(root, source=source, entity_name=entity, table=table)
         else:
             write_database(root, source, entities)
     say("writing the truth")

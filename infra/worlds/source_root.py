@@ -66,7 +66,7 @@ def write_database(root: Path, source: str, tables: Mapping[str, pa.Table]) -> N
     temporary.replace(target)
 
 
-def write_drops(root: Path, source: str, entity_name: str, table: pa.Table) -> None:
+def write_drops(root: Path, *, source: str, entity_name: str, table: pa.Table) -> None:
     """Write an entity's gzipped JSON Lines, one file per day of `delivered_at`. Null values are left out."""
     entity = load_contract(source).entities[entity_name]
     folder = (root / source / entity.physical_name).parent

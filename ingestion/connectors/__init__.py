@@ -32,18 +32,18 @@ def connectors_for(contract: Contract, entity: Entity, *, full_refresh: bool = F
     """
     environment = "services" if load_settings().services else "embedded"
     server, url = contract.server(environment), source_url(contract.source)
-    databases = _database_connectors(contract, entity, server, url, full_refresh=full_refresh)
+    databases = _database_connectors(contract, entity=entity, server=server, url=url, full_refresh=full_refresh)
     if databases is not None:
         yield from databases
         return
     live = stream_server(contract)
     if live is None or not (live is server or _leads_to(live, url)):
-        yield _connector(contract, entity, server, url)
+        yield _connector(contract, entity=entity, server=server, url=url)
         return
     drops = contract.server("embedded")
     if drops is not live:
-        yield _connector(contract, entity, drops, None)
-    yield _connector(contract, entity, live, url)
+        yield _connector(contract, entity=entity, server=drops, url=None)
+    yield _connector(contract, entity=entity, server=live, url=url)
 
 
 def stream_server(contract: Contract) -> Server | None:
@@ -67,16 +67,18 @@ def live_connector(contract: Contract, entity: Entity) -> LiveConnector:
 
 
 def _database_connectors(
-    contract: Contract, entity: Entity, server: Server, url: str | None, *, full_refresh: bool
+    contract: Contract, *, entity: Entity, server: Server, url: str | None, full_refresh: bool
 ) -> Iterator[Connector] | None:
     if server.type == "postgresql":
         from ingestion.connectors.databases import postgresql_connectors
 
-        return postgresql_connectors(contract, entity, server, url, full_refresh=full_refresh)
+        return postgresql_connectors(contract, entity=entity, server=server, url=url, full_refresh=full_refresh)
     if server.type == "local" and server.format == "sqlite":
         from ingestion.connectors.databases import sqlite_connectors
 
-        return sqlite_connectors(contract, entity, server, _local_path(server, url), full_refresh=full_refresh)
+        return sqlite_connectors(
+            contract, entity=entity, server=server, path=_local_path(server, url), full_refresh=full_refresh
+        )
     if entity.deletes.mode == "compare":
         raise ContractError(
             f"{entity.source}/{entity.name}: only the keys of a database's table can be compared",
@@ -85,14 +87,16 @@ def _database_connectors(
     return None
 
 
-def _connector(contract: Contract, entity: Entity, server: Server, url: str | None) -> Connector:
+def _connector(contract: Contract, *, entity: Entity, server: Server, url: str | None) -> Connector:
     # Drivers and clients are loaded only for the transport that needs them: most runs find nothing new.
     if server.type in ("local", "s3") and server.format in FILE_FORMATS:
         from ingestion.connectors.drops.files import FilesConnector
 
-        folder = _folder(contract, entity, server, url)
+        folder = _folder(contract, entity=entity, server=server, url=url)
         encoding = server_options(server).get("encoding")
-        return FilesConnector(folder, entity, server.format, server.delimiter or ",", encoding)
+        return FilesConnector(
+            folder, entity=entity, file_format=server.format, delimiter=server.delimiter or ",", encoding=encoding
+        )
     if server.type == "api":
         from ingestion.connectors.apis.rest import RestConnector
 
@@ -105,12 +109,14 @@ def _connector(contract: Contract, entity: Entity, server: Server, url: str | No
     )
 
 
-def _folder(contract: Contract, entity: Entity, server: Server, url: str | None) -> "Folder":
+def _folder(contract: Contract, *, entity: Entity, server: Server, url: str | None) -> "Folder":
     place = url or (server.location if server.type == "s3" else None) or ""
     if place.startswith(access.SCHEME):
         from ingestion.connectors.drops.s3_folder import S3Folder
 
-        return S3Folder(contract.source, place, entity.physical_name, access.store_access(server.endpointUrl))
+        return S3Folder(
+            contract.source, url=place, pattern=entity.physical_name, access=access.store_access(server.endpointUrl)
+        )
     if server.type == "s3" and not url:
         raise ContractError(
             f"{contract.source}: a server of type s3 needs its `location`", cure="give it as s3://bucket/prefix"

@@ -49,6 +49,7 @@ class Batches:
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
+        *,
         contract: Contract,
         entity: Entity,
         connector: Connector,
@@ -101,7 +102,7 @@ class Batches:
         kept_files: list[DataFile] = []
         try:
             commit = Commit(self.app_id, number, made_from=version)
-            kept_files, counts = self._commit(state, commit, delivery, staged)
+            kept_files, counts = self._commit(state, commit=commit, delivery=delivery, staged=staged)
         finally:
             staged.delete(but=kept_files)
         delivery.acknowledge()
@@ -109,7 +110,7 @@ class Batches:
         return counts
 
     def _commit(
-        self, state: dict[str, Any], commit: Commit, delivery: Delivery, staged: staging.Staged
+        self, state: dict[str, Any], *, commit: Commit, delivery: Delivery, staged: staging.Staged
     ) -> tuple[list[DataFile], Counts]:
         """Quarantine first, bronze last, under one number; returns the files that bronze took, and the counts."""
         number = commit.batch or 0
@@ -124,23 +125,27 @@ class Batches:
         duplicates = find_duplicates(self.connection, self.entity, staged)
         quarantined = store.write(
             self.connection,
-            self.contract,
-            self.entity,
-            staged,
+            contract=self.contract,
+            entity=self.entity,
+            staged=staged,
             commit=Commit(self.app_id, number),
             fence=fence,
             now=self.now,
         )
         crash_point("landing.quarantined")
-        files = staging.accepted_files(self.connection, self.entity, staged, table_folder(self.entity.table))
+        files = staging.accepted_files(
+            self.connection, entity=self.entity, staged=staged, folder=table_folder(self.entity.table)
+        )
         landed = sum(file.rows for file in files)
         doubled = self._duplicates(delivery, duplicates, number)
-        counts = Counts(landed + quarantined + doubled, landed, quarantined, doubled)
+        counts = Counts(landed + quarantined + doubled, landed=landed, quarantined=quarantined, doubled=doubled)
         streams = state.get("streams", {}) | {
             self.connector.stream: {"batch": number, "cursor": delivery.cursor, "landed_at": self.now.isoformat()}
         }
         crash_point("landing.rewritten")
-        commit_batch(self.entity, files, staged.added, state, commit, counts=counts, streams=streams)
+        commit_batch(
+            self.entity, files=files, added=staged.added, state=state, commit=commit, counts=counts, streams=streams
+        )
         crash_point("landing.committed")
         return files, counts
 
@@ -203,23 +208,31 @@ class Batches:
         """
         for source_file, error in changed.items():
             place = f"{self.entity.source}/{self.entity.name}, {source_file}"
-            if not self.connector.leave_out(source_file, Trouble(place, str(error.args[0]), error.cure, "blocked")):
+            if not self.connector.leave_out(
+                source_file, Trouble(place, message=str(error.args[0]), cure=error.cure, state="blocked")
+            ):
                 raise error
 
     def _stage_with(self, delivery: Delivery, batch_id: str, added: list[str]) -> staging.Staged:
         folder = table_folder(self.entity.table)
         return staging.stage(
-            self.connection, self.entity, delivery, folder, batch_id=batch_id, now=self.now, added=added
+            self.connection,
+            entity=self.entity,
+            delivery=delivery,
+            folder=folder,
+            batch_id=batch_id,
+            now=self.now,
+            added=added,
         )
 
 
 def commit_batch(
     entity: Entity,
+    *,
     files: list[DataFile],
     added: Iterable[str],
     state: dict[str, Any],
     commit: Commit,
-    *,
     counts: Counts,
     streams: dict[str, Any],
 ) -> bool:

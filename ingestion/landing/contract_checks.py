@@ -132,7 +132,7 @@ def _from_native(kind: str, raw: str, raw_type: str) -> str:
     return "null::date"
 
 
-def rules(entity: Entity, raw: Mapping[str, str], types: Mapping[str, str], now: datetime) -> Iterator[Rule]:
+def rules(entity: Entity, *, raw: Mapping[str, str], types: Mapping[str, str], now: datetime) -> Iterator[Rule]:
     """Every rule of an entity, in the order of its columns; the first broken one gives a row its reason.
 
     Args:

@@ -60,7 +60,7 @@ def require_types(entity: Entity, kinds: Mapping[str, str]) -> None:
             )
 
 
-def changed_column(entity: Entity, name: str, broken: int, records: int) -> DriftError:
+def changed_column(entity: Entity, *, name: str, broken: int, records: int) -> DriftError:
     """The error for a column that in most records is not of its type any more."""
     return DriftError(
         f"column {name} of {entity.source}/{entity.name} is not {entity.column(name).logical_type} in {broken} of"

@@ -85,7 +85,7 @@ def _common_faults(connection: duckdb.DuckDBPyConnection, entity: Entity, staged
     return {
         source_file: drift.unreadable_records(entity, broken, records)
         if verdict == UNREADABLE
-        else drift.changed_column(entity, typed[verdict], broken, records)
+        else drift.changed_column(entity, name=typed[verdict], broken=broken, records=records)
         for source_file, verdict, broken, records in rows
     }
 

@@ -86,7 +86,9 @@ def land_source(
     result.entities = [EntityResult(source, entity.name) for entity in chosen]
     with ExitStack() as stack:
         compute = cache(lambda: stack.enter_context(engine()))  # an idle source needs none
-        landing = _SourceLanding(contract, compute, full_refresh, progress or (lambda line: None))
+        landing = _SourceLanding(
+            contract, compute=compute, full_refresh=full_refresh, progress=progress or (lambda line: None)
+        )
         for entity, entity_result in zip(chosen, result.entities, strict=True):
             landing.land(entity, entity_result)
     if result.error is None and (troubles := [t for e in result.entities for t in e.troubles]):
@@ -185,7 +187,13 @@ class _SourceLanding:
         with table_lock(entity.table):
             if not (self.full_refresh or connector.is_live) and not connector.has_new(cursor_of(entity, connector)):
                 return
-            batches = Batches(self.compute(), self.contract, entity, connector, self.full_refresh)
+            batches = Batches(
+                self.compute(),
+                contract=self.contract,
+                entity=entity,
+                connector=connector,
+                full_refresh=self.full_refresh,
+            )
             while (counts := batches.land()) is not None:
                 result.counts += counts
                 result.batches += 1
@@ -207,11 +215,11 @@ def trouble_of(place: str, error: Exception) -> Trouble:
     """
     if isinstance(error, LakeError):
         state = "blocked" if isinstance(error, DriftError) else "failed"
-        return Trouble(place, str(error.args[0]), error.cure, state)
+        return Trouble(place, message=str(error.args[0]), cure=error.cure, state=state)
     detail = f": {str(error).splitlines()[0]}" if isinstance(error, _OF_THE_MACHINE) else ""
     log.debug("landing of %s ended", place, exc_info=error)
     return Trouble(
         place,
-        f"the batch could not be read or written ({type(error).__name__}{detail})",
-        "see that the disk has room and the source's data is whole, then run again: nothing of the batch is landed",
+        message=f"the batch could not be read or written ({type(error).__name__}{detail})",
+        cure="see that the disk has room and the source's data is whole, then run again: nothing of the batch landed",
     )

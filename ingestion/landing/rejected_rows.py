@@ -61,7 +61,7 @@ def watching(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
             connection.execute("set logging_storage = 'memory'")  # lets go of the file
 
 
-def set_aside(verdict: str, source_file: str, position: str, raw: str, keys: str) -> str:
+def set_aside(verdict: str, *, source_file: str, position: str, raw: str, keys: str) -> str:
     """SQL condition that is never true, and sets the row aside that it is evaluated for."""
     fields = [f"({verdict})::varchar", *(_packed(f) for f in (source_file, f"({position})::varchar", raw, keys))]
     line = f"concat_ws(' ', {', '.join(fields)})"

@@ -21,9 +21,9 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(
             self.received + other.received,
-            self.landed + other.landed,
-            self.quarantined + other.quarantined,
-            self.doubled + other.doubled,
+            landed=self.landed + other.landed,
+            quarantined=self.quarantined + other.quarantined,
+            doubled=self.doubled + other.doubled,
         )
 
 

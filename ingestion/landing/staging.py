@@ -89,10 +89,10 @@ def new_columns(delivery: Delivery, entity: Entity, added: Sequence[str]) -> set
 
 def stage(
     connection: duckdb.DuckDBPyConnection,
+    *,
     entity: Entity,
     delivery: Delivery,
     folder: Path,
-    *,
     batch_id: str,
     now: datetime,
     added: Sequence[str],
@@ -103,28 +103,50 @@ def stage(
         added: columns beyond the contract that are to be kept, as text.
     """
     try:
-        return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=False)
+        return _stage(
+            connection,
+            entity=entity,
+            delivery=delivery,
+            folder=folder,
+            batch_id=batch_id,
+            now=now,
+            added=added,
+            guarded=False,
+        )
     except duckdb.InvalidInputException as error:
         if delivery.columns is not None or "Malformed JSON" not in str(error):
             raise  # the source broke off
         # A line that is not JSON ends the quick way; the guarded one costs a second parse of every line.
-        return _stage(connection, entity, delivery, folder, batch_id, now, added, guarded=True)
+        return _stage(
+            connection,
+            entity=entity,
+            delivery=delivery,
+            folder=folder,
+            batch_id=batch_id,
+            now=now,
+            added=added,
+            guarded=True,
+        )
 
 
 def _stage(
     connection: duckdb.DuckDBPyConnection,
+    *,
     entity: Entity,
     delivery: Delivery,
     folder: Path,
     batch_id: str,
     now: datetime,
     added: Sequence[str],
-    *,
     guarded: bool,
 ) -> Staged:
     is_json = delivery.columns is None
-    usual = _usual_keys(connection, entity, delivery, added) if is_json else []
-    rows = _json_rows(entity, delivery, added, usual, guarded) if is_json else _column_rows(entity, delivery, added)
+    usual = _usual_keys(connection, entity=entity, delivery=delivery, added=added) if is_json else []
+    rows = (
+        _json_rows(entity, delivery=delivery, added=added, usual=usual, guarded=guarded)
+        if is_json
+        else _column_rows(entity, delivery, added)
+    )
     source_types = delivery.columns or {}
     types = {
         c.name: next((source_types[name] for name in c.names if name in source_types), "VARCHAR")
@@ -133,16 +155,18 @@ def _stage(
     raw = {c.name: f"_r.{quoted(c.name)}" for c in entity.columns}
     typed = [f"{contract_checks.typed(c, raw[c.name], types[c.name])} as {quoted(c.name)}" for c in entity.columns]
     typed += [f"_r.{quoted(name)} as {quoted(name)}" for name in added]
-    blocking = [rule for rule in contract_checks.rules(entity, raw, types, now) if rule.severity == "block"]
+    blocking = [
+        rule for rule in contract_checks.rules(entity, raw=raw, types=types, now=now) if rule.severity == "block"
+    ]
     verdict = contract_checks.verdict_case(
         blocking, {ESCAPED: "_is_escaped", UNREADABLE: _IS_NO_RECORD} if is_json else {}
     )
     refuse = rejected_rows.set_aside(
         VERDICT,
-        "source_file",
-        POSITION,
-        RAW if is_json else f"to_json({RAW})::varchar",
-        f"to_json({KEYS})::varchar" if is_json else "null::varchar",
+        source_file="source_file",
+        position=POSITION,
+        raw=RAW if is_json else f"to_json({RAW})::varchar",
+        keys=f"to_json({KEYS})::varchar" if is_json else "null::varchar",
     )
     column_names = [*(c.name for c in entity.columns), *added]
     keep = f"case when {VERDICT} is null then true else {refuse} end"
@@ -169,7 +193,15 @@ def _stage(
         files = copy_into(connection, query, folder, bounded=BOUNDED, has_floats=_has_floats(entity))
     rejected = _collect_rejected(connection, delivery)
     names = _unknown_names(connection, entity, added)
-    return Staged(batch_id, files, blocking, list(added), rejected, names, delivery.is_changes)
+    return Staged(
+        batch_id,
+        files=files,
+        rules=blocking,
+        added=list(added),
+        rejected=rejected,
+        names=names,
+        is_changes=delivery.is_changes,
+    )
 
 
 def _delete_columns(entity: Entity, delivery: Delivery) -> str:
@@ -204,7 +236,7 @@ def _collect_rejected(connection: duckdb.DuckDBPyConnection, delivery: Delivery)
     return int(single_value(connection, "select count(*) from rejected"))
 
 
-def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], usual: Sequence[str], guarded: bool) -> str:
+def _json_rows(entity: Entity, *, delivery: Delivery, added: Sequence[str], usual: Sequence[str], guarded: bool) -> str:
     names = [name for c in entity.columns for name in c.names] + list(added)
     shape = literal(json.dumps(dict.fromkeys(names, "VARCHAR"), ensure_ascii=False))
     line = f"case when not ({delivery.escaped}){' and json_valid(line)' if guarded else ''} then line end"
@@ -220,7 +252,7 @@ def _json_rows(entity: Entity, delivery: Delivery, added: Sequence[str], usual: 
 
 
 def _usual_keys(
-    connection: duckdb.DuckDBPyConnection, entity: Entity, delivery: Delivery, added: Sequence[str]
+    connection: duckdb.DuckDBPyConnection, *, entity: Entity, delivery: Delivery, added: Sequence[str]
 ) -> list[str]:
     """The keys of the first record, of those that are known: most records have the same in the same order.
 
@@ -268,7 +300,7 @@ def _first_there(column: Column, there: Mapping[str, str]) -> str:
 
 
 def accepted_files(
-    connection: duckdb.DuckDBPyConnection, entity: Entity, staged: Staged, folder: Path
+    connection: duckdb.DuckDBPyConnection, *, entity: Entity, staged: Staged, folder: Path
 ) -> list[DataFile]:
     """The batch's rows as files to commit: staged ones as they are, or written again without the duplicates they hold.
 
@@ -285,7 +317,7 @@ def accepted_files(
     mixed = [file for file in staged.files if str(file.path) in touched]
     if not mixed:
         return clean
-    part = Staged(staged.batch_id, mixed, staged.rules, staged.added, 0, set())
+    part = Staged(staged.batch_id, files=mixed, rules=staged.rules, added=staged.added, rejected=0, names=set())
     columns = [c.name for c in entity.columns] + staged.added + [name for name, _ in entity.landing_columns]
     values = {name: f"s.{quoted(name)}" for name in columns} | {
         "known_at": "coalesce(l.known_at, s.known_at) as known_at"

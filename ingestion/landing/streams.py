@@ -105,7 +105,9 @@ class Followed:
         if not self._connector.has_new(cursor):
             return 0
         with table_lock(self.entity.table):
-            counts = Batches(connection, self.contract, self.entity, self._connector, full_refresh=False).land()
+            counts = Batches(
+                connection, contract=self.contract, entity=self.entity, connector=self._connector, full_refresh=False
+            ).land()
         self.losses += [loss for loss in self._connector.troubles() if loss not in self.losses]
         if counts is None:
             return 0

@@ -70,15 +70,15 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     folder = table_folder(entity.table)
     staged = staging.stage(
         connection,
-        entity,
-        Delivery(
+        entity=entity,
+        delivery=Delivery(
             f"select *, raw as line from ({open_rows})",
             columns=None,
             cursor={},
             escaped="coalesce(is_escaped, false)",
             known_at="refused_at",  # known then: what has landed since is newer
         ),
-        folder,
+        folder=folder,
         batch_id=f"{STREAM}-{number:08d}",
         now=clock.now(),
         added=added_columns(table, entity),
@@ -86,7 +86,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
     kept_files: list[DataFile] = []
     try:
         find_duplicates(connection, entity, staged, with_quarantine=False)
-        files = staging.accepted_files(connection, entity, staged, folder)
+        files = staging.accepted_files(connection, entity=entity, staged=staged, folder=folder)
         moved, remaining = _accepted(connection, open_rows)
         landed = sum(file.rows for file in files)
         crash_point("replay.staged")
@@ -95,11 +95,11 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
             crash_point("replay.marked")
             commit_batch(
                 entity,
-                files,
-                staged.added,
-                state,
-                Commit(app_id, number, made_from=version),
-                counts=Counts(0, landed, -moved, moved - landed),
+                files=files,
+                added=staged.added,
+                state=state,
+                commit=Commit(app_id, number, made_from=version),
+                counts=Counts(0, landed=landed, quarantined=-moved, doubled=moved - landed),
                 streams=state.get("streams", {}) | {STREAM: {"batch": number}},
             )
             kept_files = files
@@ -107,7 +107,7 @@ def _replay(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: E
             _take_out(connection, entity, number)
     finally:
         staged.delete(but=kept_files)
-    return Replayed(entity.source, entity.name, landed, moved - landed, remaining)
+    return Replayed(entity.source, entity=entity.name, landed=landed, doubled=moved - landed, remaining=remaining)
 
 
 def _is_finished(state: Mapping[str, Any]) -> str:

@@ -47,10 +47,10 @@ _ROWS = 10_000
 
 def write(
     connection: duckdb.DuckDBPyConnection,
+    *,
     contract: Contract,
     entity: Entity,
     staged: Staged,
-    *,
     commit: Commit,
     fence: Callable[[], None],
     now: datetime,

@@ -70,7 +70,7 @@ def look_at(store: Access, bucket: str, key: str) -> StoredObject | None:
     return StoredObject(key, head["ContentLength"], head["ETag"].strip('"'))
 
 
-def fetch(store: Access, bucket: str, wanted: StoredObject, target: Path) -> None:
+def fetch(store: Access, *, bucket: str, wanted: StoredObject, target: Path) -> None:
     """Write an object to a file; it is this very version (`If-Match`) or an error.
 
     Raises:

@@ -132,11 +132,11 @@ class Scratch:
 
     def make(self, table: ScratchTable, query: str, parameters: Parameters | None = None) -> None:
         """Make a table of the rows of a query, in place of one of that name; a query may read the one it replaces."""
-        self._create(table, "table", query, parameters)
+        self._create(table, kind="table", query=query, parameters=parameters)
 
     def make_view(self, table: ScratchTable, query: str) -> None:
         """Make a view: the query runs whenever the view is read."""
-        self._create(table, "view", query, None)
+        self._create(table, kind="view", query=query, parameters=None)
 
     def make_empty(self, table: ScratchTable) -> None:
         """Make a table without rows, with the declared columns in their order."""
@@ -166,7 +166,7 @@ class Scratch:
             except duckdb.CatalogException:  # it is a view
                 self.connection.execute(f"drop view {quoted(table.name)}")
 
-    def _create(self, table: ScratchTable, kind: str, query: str, parameters: Parameters | None) -> None:
+    def _create(self, table: ScratchTable, *, kind: str, query: str, parameters: Parameters | None) -> None:
         self._declare(table)
         statement = f"create or replace {_kind(table)} {kind} {quoted(table.name)} as {query}"
         self.connection.execute(statement, parameters)

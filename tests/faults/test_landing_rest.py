@@ -23,7 +23,9 @@ def test_api_killed_in_mid_answer_and_back_nothing_is_lost_or_doubled(
     file, port = tmp_path / "rows.jsonl", free_port()
     file.touch()
     script = str(rest_process.__file__)
-    api = Process("API", [sys.executable, script, port, file], tmp_path, None, lambda: answers(port))
+    api = Process(
+        "API", command=[sys.executable, script, port, file], folder=tmp_path, user=None, is_ready=lambda: answers(port)
+    )
     shop.document["servers"] = [{"server": "embedded", "type": "api", "location": f"http://127.0.0.1:{port}"}]
     shop.document["schema"][0]["physicalName"] = "/v1/sales"
     shop.declare()

@@ -46,7 +46,10 @@ def test_every_batch_number_committed_again_adds_nothing(shop: Shop) -> None:
     assert table is not None
     named = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     for number in range(4):
-        again = [DataFile(Path(table_uri(BRONZE), row["path"]), row["num_records"], row["size_bytes"]) for row in named]
+        again = [
+            DataFile(Path(table_uri(BRONZE), row["path"]), rows=row["num_records"], size=row["size_bytes"])
+            for row in named
+        ]
         commit = Commit("shop/sales/files", number)
         assert not commit_files(BRONZE, again, shop.table().bronze_schema(), commit=commit)
     assert table_version(BRONZE) == version

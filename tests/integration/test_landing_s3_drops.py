@@ -149,5 +149,7 @@ def test_long_listings_are_read_to_their_end(
     monkeypatch.setattr(objects, "PAGE_KEYS", 2)
     for number in range(5):
         put(f"sales/{number}.jsonl", lines(sale(number)))
-    folder = s3_folder.S3Folder("shop", f"{bucket}/drops/shop", "sales/*.jsonl", access.store_access(store))
+    folder = s3_folder.S3Folder(
+        "shop", url=f"{bucket}/drops/shop", pattern="sales/*.jsonl", access=access.store_access(store)
+    )
     assert [*folder.files()[0]] == [f"sales/{number}.jsonl" for number in range(5)]

@@ -176,11 +176,27 @@ def test_ties_are_explained_field_by_field_and_the_view_is_noted(visitor: httpx.
 
 def test_strongest_ties_that_hold_the_records_together_are_told_apart() -> None:
     def record(name: str) -> Record:
-        return Record(name, "crm", "SAME_EMAIL", 9.0, person_lake.NOW, False, person_lake.NOW, [])
+        return Record(
+            name,
+            source="crm",
+            match_kind="SAME_EMAIL",
+            match_strength=9.0,
+            since=person_lake.NOW,
+            is_backfilled=False,
+            updated_at=person_lake.NOW,
+            says=[],
+        )
 
     def tie(left: str, right: str, bits: float) -> Tie:
-        compared = [Comparison("email", "same", bits, "a@b.example", "a@b.example")]
-        return Tie(left, right, "SAME_EMAIL", bits, 0.0, compared)
+        compared = [Comparison("email", level="same", weight_bits=bits, value_l="a@b.example", value_r="a@b.example")]
+        return Tie(
+            left,
+            person_record_id_r=right,
+            match_kind="SAME_EMAIL",
+            match_strength=bits,
+            prior_bits=0.0,
+            comparisons=compared,
+        )
 
     ties = [tie("crm:a", "crm:b", 30.0), tie("crm:b", "crm:c", 20.0), tie("crm:a", "crm:c", 10.0)]
     shown = explain(ties, {"crm": [record("crm:a"), record("crm:b"), record("crm:c")]}["crm"])

@@ -34,7 +34,9 @@ def check(connection: duckdb.DuckDBPyConnection, entity: Entity, values: dict[st
         f'{contract_checks.typed(entity.column(n), f"raw_{n}", types.get(n, "VARCHAR"))} as "{n}"' for n in names
     )
     rules = list(
-        contract_checks.rules(entity, {n: f"raw_{n}" for n in names}, {n: types.get(n, "VARCHAR") for n in names}, NOW)
+        contract_checks.rules(
+            entity, raw={n: f"raw_{n}" for n in names}, types={n: types.get(n, "VARCHAR") for n in names}, now=NOW
+        )
     )
     verdict = contract_checks.verdict_case(rules, None)
     query = f"select *, {verdict} as verdict from (select *, {typed} from (select {raw}))"

@@ -37,7 +37,7 @@ def rows(lake: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
 
 def test_first_write_makes_the_table_in_any_mode(lake: duckdb.DuckDBPyConnection) -> None:
     done = write(lake, "merge", "select 1 as id, 'a' as text", unique_key=("id",))
-    assert done == Write(TABLE, "create", 1, 0)
+    assert done == Write(TABLE, mode="create", rows=1, version=0)
     assert rows(lake) == [(1, "a")]
 
 

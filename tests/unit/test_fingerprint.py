@@ -47,7 +47,15 @@ def _edit(project: Path, name: str) -> Edits:
 
 def _changes(edits: Edits) -> Changes:
     moment = datetime(2026, 7, 1, tzinfo=UTC)
-    run = Run("r", moment, moment, "succeeded", is_complete=True, clock_day=date(2026, 7, 1), code="")
+    run = Run(
+        "r",
+        started_at=moment,
+        finished_at=moment,
+        state="succeeded",
+        is_complete=True,
+        clock_day=date(2026, 7, 1),
+        code="",
+    )
     return Changes(sources=(), baseline=run, tables=frozenset(), is_new_day=False, edits=edits, is_resumed=False)
 
 

@@ -57,7 +57,7 @@ def test_best_exact_rule_is_found_among_columns_and_pairs_of_them() -> None:
     truth = pa.table({"record_id": ["a1", "a2", "b1", "b2", "c"], "truth": ["a", "a", "b", "b", "c"]})
     rule, links = best_rule(records, truth, "truth")
     assert "birth_date" in rule
-    assert score(links, truth) == Score(1.0, 1.0, 1.0, 1.0, 0.0)
+    assert score(links, truth) == Score(1.0, recall=1.0, f1=1.0, f1_of_all=1.0, over_merged_percent=0.0)
 
 
 def test_precision_is_of_the_truth_and_recall_of_what_is_evident() -> None:

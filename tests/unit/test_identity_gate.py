@@ -83,8 +83,14 @@ def test_a_pair_counts_for_every_group_that_its_records_tell() -> None:
 
 
 def test_contradictions_are_found_over_any_number_of_steps() -> None:
-    assert chain(contradiction(held("a=b", "b=c", "c=d"), "a", "d", DIFFERENT)) == ["a=b", "b=c", "c=d"]
-    assert chain(contradiction(held("a=b", "c=d", "b!d"), "a", "c", SAME)) == ["a=b", "b!d", "c=d"]
-    assert chain(contradiction(held("a!b"), "a", "b", SAME)) == []  # a change of mind, no contradiction
-    assert contradiction(held("a=b", "b!c", "d=e"), "a", "d", SAME) == []
-    assert contradiction(held("a!b", "b!c"), "a", "c", DIFFERENT) == []
+    assert chain(contradiction(held("a=b", "b=c", "c=d"), left="a", right="d", label=DIFFERENT)) == [
+        "a=b",
+        "b=c",
+        "c=d",
+    ]
+    assert chain(contradiction(held("a=b", "c=d", "b!d"), left="a", right="c", label=SAME)) == ["a=b", "b!d", "c=d"]
+    assert (
+        chain(contradiction(held("a!b"), left="a", right="b", label=SAME)) == []
+    )  # a change of mind, no contradiction
+    assert contradiction(held("a=b", "b!c", "d=e"), left="a", right="d", label=SAME) == []
+    assert contradiction(held("a!b", "b!c"), left="a", right="c", label=DIFFERENT) == []

@@ -133,7 +133,7 @@ def after_run(history: pa.Table, groups: dict[str, int], moment: Moment, *, seed
     known = pa.table(
         {"person_record_id": ids, "known_at": pa.array([moment.now - DAY / 2] * len(ids), pa.timestamp("us", "UTC"))}
     )
-    changes = next_links(history, from_matcher(links), known, moment)
+    changes = next_links(history, links=from_matcher(links), known=known, moment=moment)
     rows = {(r["person_record_id"], r["valid_from"]): r for r in history.to_pylist()}
     rows |= {(r["person_record_id"], r["valid_from"]): r for r in changes.to_pylist()}
     return pa.Table.from_pylist([rows[key] for key in sorted(rows)], schema=HISTORY)

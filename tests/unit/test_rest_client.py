@@ -11,7 +11,7 @@ NOON = "Tue, 30 Jun 2026 12:00:00 GMT"
 
 
 def client(url: str = "https://lake:s3cr3t@api.example:8443/v1/sales") -> RestClient:
-    return RestClient(url, Access("shop", url))
+    return RestClient(url, Access("shop", base_url=url))
 
 
 @pytest.mark.parametrize(

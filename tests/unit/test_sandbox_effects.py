@@ -23,8 +23,12 @@ Array = npt.NDArray[np.float64]
 
 @pytest.fixture(scope="module")
 def lived() -> Journeys:
-    people = make_people(7, 0, 0, PEOPLE, start=START, end=END)
-    return simulate(people, Window(7, 0, 0, START, END, START, END), np.full(PEOPLE, NEVER))
+    people = make_people(7, block=0, first=0, count=PEOPLE, start=START, end=END)
+    return simulate(
+        people,
+        Window(7, block=0, stretch=0, start=START, end=END, world_start=START, world_end=END),
+        np.full(PEOPLE, NEVER),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +192,7 @@ def test_favours_are_sold_to_relatives_once(lived: Journeys) -> None:
 
 
 def test_incidents_and_harmless_peaks_have_their_number_and_length() -> None:
-    found = planted(Window(7, 0, 0, START, END, START, END))
+    found = planted(Window(7, block=0, stretch=0, start=START, end=END, world_start=START, world_end=END))
     assert sum(not incident.is_harmless for incident in found) == effects.INCIDENTS
     assert sum(incident.is_harmless for incident in found) == effects.HARMLESS_PEAKS
     assert all(60 <= incident.seconds <= 600 for incident in found)

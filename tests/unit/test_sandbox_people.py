@@ -26,7 +26,7 @@ END = 20_635 * DAY
 
 @pytest.fixture(scope="module")
 def people() -> People:
-    return make_people(7, 0, 0, COUNT, start=END - 180 * DAY, end=END)
+    return make_people(7, block=0, first=0, count=COUNT, start=END - 180 * DAY, end=END)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_true_numbers_belong_to_one_person(people: People, column: str) -> None:
 
 
 def test_blocks_of_people_share_no_numbers(people: People) -> None:
-    others = make_people(7, 1, COUNT, 5_000, start=END - 180 * DAY, end=END)
+    others = make_people(7, block=1, first=COUNT, count=5_000, start=END - 180 * DAY, end=END)
     for column in ("email", "phone", "loyalty_no"):
         assert not set(getattr(people, column).to_pylist()) & set(getattr(others, column).to_pylist())
     accounts = make_accounts(7, 0, people).account_id, make_accounts(7, 1, others).account_id
@@ -114,7 +114,7 @@ def test_birth_dates_are_defaulted_here_and_there(crm: tuple[Ints, pa.Table]) ->
 def test_three_in_a_hundred_identity_values_are_wrong(people: People, column: str) -> None:
     index = np.flatnonzero(~people.is_proxy)
     true = getattr(people, column).take(pa.array(index))
-    seen = wrong_values(Draw(5), people, index, column)
+    seen = wrong_values(Draw(5), people=people, index=index, column=column)
     wrong = pc.not_equal(true, seen).to_numpy(zero_copy_only=False)
     assert wrong.mean() == pytest.approx(effects.WRONG_IDENTITY_SHARE, abs=0.004)
     everybody = set(getattr(people, column).to_pylist())

@@ -21,8 +21,12 @@ START = END - DAYS * DAY
 
 @pytest.fixture(scope="module")
 def lived() -> Journeys:
-    people = make_people(7, 0, 0, PEOPLE, start=START, end=END)
-    return simulate(people, Window(7, 0, 0, START, END, START, END), np.full(PEOPLE, NEVER))
+    people = make_people(7, block=0, first=0, count=PEOPLE, start=START, end=END)
+    return simulate(
+        people,
+        Window(7, block=0, stretch=0, start=START, end=END, world_start=START, world_end=END),
+        np.full(PEOPLE, NEVER),
+    )
 
 
 @pytest.fixture(scope="module")

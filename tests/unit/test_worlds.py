@@ -101,7 +101,7 @@ def test_drops_are_cut_by_the_day_of_delivery_and_the_same_bytes_each_time(tmp_p
             "delivered_at": pa.array(delivered, TIMESTAMP),
         }
     )
-    write_drops(tmp_path, "campaigns", "sends", table)
+    write_drops(tmp_path, source="campaigns", entity_name="sends", table=table)
     files = sorted((tmp_path / "campaigns" / "sends").iterdir())
     assert [file.name for file in files] == ["2024-01-01.jsonl.gz", "2024-01-02.jsonl.gz"]
     rows = [orjson.loads(line) for line in gzip.decompress(files[1].read_bytes()).splitlines()]
@@ -109,7 +109,7 @@ def test_drops_are_cut_by_the_day_of_delivery_and_the_same_bytes_each_time(tmp_p
     assert rows[0]["is_reminder"] is False
     assert "email" not in rows[1]
     before = files[0].read_bytes()
-    write_drops(tmp_path, "campaigns", "sends", table)
+    write_drops(tmp_path, source="campaigns", entity_name="sends", table=table)
     assert files[0].read_bytes() == before
 
 

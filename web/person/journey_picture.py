@@ -98,12 +98,12 @@ def draw(hours: list[Row], span: str | None = None) -> Picture | None:
             first_event_at=min(row["first_at"] for row in hours if row["source"] == source),
             last_event_at=max(row["last_at"] for row in hours if row["source"] == source),
             before=sum(steps.pop(-1, Counter()).values()),
-            steps=[_step(place, kinds, since, length) for place, kinds in sorted(steps.items())],
+            steps=[_step(place, kinds=kinds, since=since, length=length) for place, kinds in sorted(steps.items())],
         )
         for source, steps in counted.items()
     ]
     most = max((step.events for lane in lanes for step in lane.steps), default=1)
-    return Picture(span, since, until, most, lanes, _ticks(since, until), spans)
+    return Picture(span, since=since, until=until, most=most, lanes=lanes, ticks=_ticks(since, until), spans=spans)
 
 
 def _begin(hours: list[Row], bound: datetime) -> datetime:
@@ -121,7 +121,7 @@ def _span_that_holds_most(hours: list[Row], last: datetime, spans: list[str]) ->
     return "all"
 
 
-def _step(place: int, kinds: Counter[str], since: datetime, length: timedelta) -> Step:
+def _step(place: int, *, kinds: Counter[str], since: datetime, length: timedelta) -> Step:
     return Step(
         at=100 * place / STEPS,
         wide=100 / STEPS,

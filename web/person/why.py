@@ -115,4 +115,4 @@ def _arc(one: Explained, lines: dict[str, float], height: float) -> Arc:
     begin, end = sorted((lines[one.tie.person_record_id_l], lines[one.tie.person_record_id_r]))
     out = 14 + (REACH - 14) * ((end - begin) / height) ** 0.7
     wide = 1 + min(3.0, max(0.0, one.tie.match_strength) / 15)
-    return Arc(begin, end, out, wide, one.is_needed, one.tie.match_kind)
+    return Arc(begin, end=end, out=out, wide=wide, is_needed=one.is_needed, match_kind=one.tie.match_kind)

@@ -40,7 +40,7 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
             now=clock.now(),
             checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
             tables=_tables(rows, checks),
-            sources=_sources(connection, contracts, rows, checks, list(counters)),
+            sources=_sources(connection, contracts=contracts, rows=rows, checks=checks, counters=list(counters)),
             rejected=_rejected(connection, entities, quarantined),
             entities=tuple(entities),
             linkage=measure_linkage(connection),
@@ -97,6 +97,7 @@ def _facts(name: str, rows: int, checks: Iterable[CheckFacts]) -> TableFacts:
 
 def _sources(
     connection: duckdb.DuckDBPyConnection,
+    *,
     contracts: Sequence[Contract],
     rows: Mapping[str, int],
     checks: Mapping[str, list[CheckFacts]],

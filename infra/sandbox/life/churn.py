@@ -11,6 +11,7 @@ from infra.sandbox.rows.draw import DAY, Draw, Flags, Floats, Ints
 
 def churn(
     draw: Draw,
+    *,
     people: People,
     window: Window,
     deliveries: Deliveries,

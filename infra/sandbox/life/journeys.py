@@ -30,19 +30,38 @@ def simulate(people: People, window: Window, left_before: Ints) -> Journeys:
     """Live through one window. `left_before` says who had left earlier (`NEVER` for those who had not)."""
     draw = window.draw(10)
     orders = _orders(draw, people, window)
-    deliveries = _deliveries(draw, people, window, orders)
-    cases = _cases(draw, people, window, deliveries)
+    deliveries = _deliveries(draw, people=people, window=window, orders=orders)
+    cases = _cases(draw, people=people, window=window, deliveries=deliveries)
     deliveries.case = np.full(len(deliveries.order), NONE, dtype=np.int64)
     linked = np.flatnonzero(cases.delivery >= 0)
     deliveries.case[cases.delivery[linked]] = linked
-    _satisfaction(draw, people, deliveries, cases)
+    _satisfaction(draw, people=people, deliveries=deliveries, cases=cases)
     contacts = _contacts(draw, window, cases)
     complaints = _complaints(draw, window, cases)
-    claims = _claims(draw, people, window, deliveries)
+    claims = _claims(draw, people=people, window=window, deliveries=deliveries)
     listed = _lists(draw, people, window)
-    left_at, true_churn = churn(draw, people, window, deliveries, cases, complaints, listed, left_before)
+    left_at, true_churn = churn(
+        draw,
+        people=people,
+        window=window,
+        deliveries=deliveries,
+        cases=cases,
+        complaints=complaints,
+        listed=listed,
+        left_before=left_before,
+    )
     return Journeys(
-        people, window, orders, deliveries, cases, contacts, complaints, claims, listed, left_at, true_churn
+        people,
+        window=window,
+        orders=orders,
+        deliveries=deliveries,
+        cases=cases,
+        contacts=contacts,
+        complaints=complaints,
+        claims=claims,
+        listed=listed,
+        left_at=left_at,
+        true_churn=true_churn,
     )
 
 
@@ -56,7 +75,7 @@ def _orders(draw: Draw, people: People, window: Window) -> Orders:
     return Orders(person=person, at=at, number=window.numbers(len(person)), is_favour=once)
 
 
-def _deliveries(draw: Draw, people: People, window: Window, orders: Orders) -> Deliveries:
+def _deliveries(draw: Draw, *, people: People, window: Window, orders: Orders) -> Deliveries:
     order = np.flatnonzero(draw.flags(len(orders.person), 0.75)).astype(np.int64)
     size = len(order)
     person = orders.person[order]
@@ -80,7 +99,7 @@ def _deliveries(draw: Draw, people: People, window: Window, orders: Orders) -> D
     )
 
 
-def _cases(draw: Draw, people: People, window: Window, deliveries: Deliveries) -> Cases:
+def _cases(draw: Draw, *, people: People, window: Window, deliveries: Deliveries) -> Cases:
     hours = hours_late(deliveries)
     leads = draw.flags(len(hours), effects.CONTACT_CHANCE_ON_TIME + effects.CONTACT_CHANCE_PER_HOUR * hours)
     delivery = np.flatnonzero(leads).astype(np.int64)
@@ -109,7 +128,7 @@ def _cases(draw: Draw, people: People, window: Window, deliveries: Deliveries) -
     )
 
 
-def _satisfaction(draw: Draw, people: People, deliveries: Deliveries, cases: Cases) -> None:
+def _satisfaction(draw: Draw, *, people: People, deliveries: Deliveries, cases: Cases) -> None:
     """In SD: a person's mood and chance make up one SD; delay and repeated contacts come on top."""
     noise = 0.45 * people.mood[deliveries.person] + np.sqrt(1 - 0.45**2) * draw.rng.standard_normal(
         len(deliveries.person)
@@ -161,7 +180,7 @@ def _complaints(draw: Draw, window: Window, cases: Cases) -> Complaints:
     )
 
 
-def _claims(draw: Draw, people: People, window: Window, deliveries: Deliveries) -> Claims:
+def _claims(draw: Draw, *, people: People, window: Window, deliveries: Deliveries) -> Claims:
     caused = np.flatnonzero((deliveries.delay_minutes > 150) & draw.flags(len(deliveries.order), 0.16)).astype(np.int64)
     own_person, own_at = window.happen(draw, people, np.full(len(people), 0.07))
     person = np.concatenate([deliveries.person[caused], own_person])

@@ -59,7 +59,9 @@ class World:
         """The time that a stretch covers, for one block."""
         start = self.start if stretch == 0 else self.end + (stretch - 1) * STRETCH_DAYS * DAY
         end = self.end if stretch == 0 else start + STRETCH_DAYS * DAY
-        return Window(self.seed, block, stretch, start, end, self.start, self.end)
+        return Window(
+            self.seed, block=block, stretch=stretch, start=start, end=end, world_start=self.start, world_end=self.end
+        )
 
     def stretch_of(self, day: int) -> int:
         """Which stretch a day (since 1970) belongs to."""
@@ -71,7 +73,7 @@ def pending(root: Path, stretch: int) -> Path:
     return root / "truth" / "pending" / f"{stretch:04d}"
 
 
-def live(world: World, root: Path, stretch: int, planned: Plan, progress: Progress | None = None) -> None:
+def live(world: World, *, root: Path, stretch: int, planned: Plan, progress: Progress | None = None) -> None:
     """Simulate one stretch for all people into its folder; a folder that is there is complete."""
     folder = pending(root, stretch)
     if folder.exists():
@@ -86,12 +88,17 @@ def live(world: World, root: Path, stretch: int, planned: Plan, progress: Progre
             if progress:
                 progress("people live through the days", first / world.persons)
             window = world.window(stretch, block)
-            people = make_people(world.seed, block, first, count, start=world.start, end=world.end)
+            people = make_people(world.seed, block=block, first=first, count=count, start=world.start, end=world.end)
             lived = simulate(people, window, left_before[first : first + count])
             left[first : first + count] = lived.left_at
             for system in systems(lived):
                 for entity, table in system:
-                    waiting_rows.put(temporary, entity, block, troubled(entity, table, window, planned))
+                    waiting_rows.put(
+                        temporary,
+                        entity=entity,
+                        block=block,
+                        table=troubled(entity, table=table, window=window, planned=planned),
+                    )
             _write_truth(truth, lived, stretch)
     np.save(temporary / "left.npy", left)
     temporary.rename(folder)

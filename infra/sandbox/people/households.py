@@ -110,7 +110,7 @@ def branch_ids(branch: Ints) -> Text:
     return numbered("B", branch, 3)
 
 
-def make_people(seed: int, block: int, first: int, count: int, *, start: int, end: int) -> People:
+def make_people(seed: int, *, block: int, first: int, count: int, start: int, end: int) -> People:
     """`count` people, of whom the first is number `first` of the world that runs from `start` to `end`."""
     draw = Draw(seed, block, 1)
     household, role = _households(draw, count)
@@ -119,9 +119,9 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
     is_male = draw.flags(count, 0.5)
     is_male = np.where(role == HEAD, draw.flags(count, 0.6), is_male)
     is_male = np.where(role == PARTNER, ~is_male[head], is_male)
-    birth_day, is_twin = _birth_days(draw, role, head, end)
+    birth_day, is_twin = _birth_days(draw, role=role, head=head, end=end)
     is_chinese = draw.flags(count, 0.72)[head]
-    name = _names(draw, role, head, is_male, is_chinese)
+    name = _names(draw, role=role, head=head, is_male=is_male, is_chinese=is_chinese)
     town = draw.index(count, [weight for *_, weight in name_lists.TOWNS])[head]
     old_town = np.where(draw.flags(count, 0.3), draw.index(count, [w for *_, w in name_lists.TOWNS]), town)
     codes = [code for _, _, code, _ in name_lists.TOWNS]
@@ -144,7 +144,7 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
         **name,
         email=_emails(draw, name, number),
         phone=_phones(draw, scattered),
-        national_id=_national_ids(draw, number, birth_day, is_male),
+        national_id=_national_ids(draw, number=number, birth_day=birth_day, is_male=is_male),
         loyalty_no=numbered("L", 100_000_000 + (number * 104_729 + 7) % 900_000_000),
         handle=join(
             text(["小", "大", "阿", "the_", "real_", "just_"], draw.between(0, 6, count)),
@@ -160,7 +160,7 @@ def make_people(seed: int, block: int, first: int, count: int, *, start: int, en
         branch=_branch_of(draw, town),
         tier=tier,
         is_employee=is_employee,
-        favour_seller=_favour_sellers(draw, is_employee, household, number),
+        favour_seller=_favour_sellers(draw, is_employee=is_employee, household=household, number=number),
         # One in twelve moves in a year; the calendar is fixed so that a longer world does not move people earlier.
         moved_at=end + (draw.rng.uniform(-4, 8, count) * _YEAR_DAYS * DAY).astype(np.int64),
         joined_at=np.where(
@@ -191,7 +191,7 @@ def _households(draw: Draw, count: int) -> tuple[Ints, Ints]:
     return household, role.astype(np.int64)
 
 
-def _birth_days(draw: Draw, role: Ints, head: Ints, end: int) -> tuple[Ints, Flags]:
+def _birth_days(draw: Draw, *, role: Ints, head: Ints, end: int) -> tuple[Ints, Flags]:
     """Days since 1970; a fifth of second children are twins of the first."""
     count = len(role)
     head_age = draw.rng.uniform(28, 68, count)[head]
@@ -214,7 +214,7 @@ def _birth_days(draw: Draw, role: Ints, head: Ints, end: int) -> tuple[Ints, Fla
     return born, is_twin
 
 
-def _names(draw: Draw, role: Ints, head: Ints, is_male: Flags, is_chinese: Flags) -> dict[str, Text]:
+def _names(draw: Draw, *, role: Ints, head: Ints, is_male: Flags, is_chinese: Flags) -> dict[str, Text]:
     """Children bear the household's family name; Chinese partners keep theirs, Latin ones take it (`maiden` before)."""
     count = len(role)
     hanzi, pinyin = name_lists.pairs(name_lists.FAMILY_HANZI)
@@ -281,7 +281,7 @@ def _phones(draw: Draw, scattered: Ints) -> Text:
     )
 
 
-def _national_ids(draw: Draw, number: Ints, birth_day: Ints, is_male: Flags) -> Text:
+def _national_ids(draw: Draw, *, number: Ints, birth_day: Ints, is_male: Flags) -> Text:
     """Eighteen characters with the check digit of GB 11643 (weights 2^(17-i) mod 11)."""
     area = 110_000 + (number * 31) % 540_000
     days = birth_day.astype("datetime64[D]")
@@ -302,7 +302,7 @@ def _branch_of(draw: Draw, town: Ints) -> Ints:
     return town + towns * (draw.rng.random(len(town)) * per_town).astype(np.int64)
 
 
-def _favour_sellers(draw: Draw, is_employee: Flags, household: Ints, number: Ints) -> Ints:
+def _favour_sellers(draw: Draw, *, is_employee: Flags, household: Ints, number: Ints) -> Ints:
     """World number of an employee of the same household who sells favours to relatives, else -1."""
     seller = np.full(int(household[-1]) + 1, -1, dtype=np.int64)
     seller[household[is_employee]] = number[is_employee]

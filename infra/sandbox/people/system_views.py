@@ -101,7 +101,7 @@ def email_as_typed(draw: Draw, email: Text) -> Text:
     return where(draw.flags(len(email), 0.03), pc.utf8_upper(email), email)
 
 
-def wrong_values(draw: Draw, people: People, index: Ints, column: str) -> Text:
+def wrong_values(draw: Draw, *, people: People, index: Ints, column: str) -> Text:
     """`email` or `phone` of people as a hurried system keeps it: 3 % wrong, three times that in the proxy cluster.
 
     Nearly all wrong values belong to nobody (typing errors) or to everybody (placeholders); one in twenty is the
@@ -127,7 +127,7 @@ def make_accounts(seed: int, block: int, people: People) -> Accounts:
     extra = np.flatnonzero(draw.flags(count, 0.08))
     person = np.concatenate([np.arange(count, dtype=np.int64), extra])
     is_second = np.arange(len(person)) >= count
-    email = wrong_values(draw, people, person, "email")
+    email = wrong_values(draw, people=people, index=person, column="email")
     other = join(
         text(people.given_latin, person), numbered("", people.number[person] % 9_973), pa.scalar("@mail.example")
     )
@@ -202,10 +202,12 @@ def make_crm_records(seed: int, block: int, people: People, *, since: int) -> tu
             "given_name": only(draw.flags(size, 0.92), given_names),
             "family_name": only(draw.flags(size, 0.92), family),
             "name_latin": only(draw.flags(size, 0.4) | ~chinese, people.full_name_latin(person)),
-            "birth_date": _birth_dates(draw, people.birth_day[person], some(0.10, 0.03), some(0.06, 0.02)),
+            "birth_date": _birth_dates(
+                draw, birth_day=people.birth_day[person], defaulted=some(0.10, 0.03), first_of_january=some(0.06, 0.02)
+            ),
             "gender": only(draw.flags(size, 0.96), where(people.is_male[person], "M", "F")),
-            "email": only(draw.flags(size, 0.85), _crm_emails(draw, people, person, some(0.30))),
-            "phone": only(draw.flags(size, 0.93), _crm_phones(draw, people, person, some(0.15))),
+            "email": only(draw.flags(size, 0.85), _crm_emails(draw, people=people, person=person, changed=some(0.30))),
+            "phone": only(draw.flags(size, 0.93), _crm_phones(draw, people=people, person=person, changed=some(0.15))),
             "national_id": only(~some(0.45, 0.12), text(people.national_id, person)),
             "loyalty_no": only(~some(0.5, 0.25), text(people.loyalty_no, person)),
             **address,
@@ -224,7 +226,7 @@ def _scattered(draw: Draw, size: int) -> Ints:
     return draw.rng.permutation(size).astype(np.int64)
 
 
-def _birth_dates(draw: Draw, birth_day: Ints, defaulted: Flags, first_of_january: Flags) -> Text:
+def _birth_dates(draw: Draw, *, birth_day: Ints, defaulted: Flags, first_of_january: Flags) -> Text:
     """ISO text; some 1900-01-01, some the first of January of the right year, some day/month/year."""
     iso = pa.array(birth_day.astype(np.int32), pa.int32()).cast(pa.date32()).cast(pa.string())
     year, month, day = (pc.utf8_slice_codeunits(iso, *at) for at in ((0, 4), (5, 7), (8, 10)))
@@ -234,24 +236,24 @@ def _birth_dates(draw: Draw, birth_day: Ints, defaulted: Flags, first_of_january
     return only(draw.flags(len(birth_day), 0.97), where(defaulted, "1900-01-01", value))
 
 
-def _crm_emails(draw: Draw, people: People, person: Ints, changed: Flags) -> Text:
+def _crm_emails(draw: Draw, *, people: People, person: Ints, changed: Flags) -> Text:
     head = np.maximum.accumulate(np.where(people.role == HEAD, np.arange(len(people)), 0))
     shared = (people.role == PARTNER) & draw.flags(len(people), 0.05)
-    values = wrong_values(draw, people, np.where(shared[person], head[person], person), "email")
+    values = wrong_values(draw, people=people, index=np.where(shared[person], head[person], person), column="email")
     newer = join(
         text(people.given_latin, person), numbered(".", people.number[person] * 7 % 99_991), pa.scalar("@163.example")
     )
     return email_as_typed(draw, where(changed, pc.utf8_lower(newer), values))
 
 
-def _crm_phones(draw: Draw, people: People, person: Ints, changed: Flags) -> Text:
+def _crm_phones(draw: Draw, *, people: People, person: Ints, changed: Flags) -> Text:
     head = np.maximum.accumulate(np.where(people.role == HEAD, np.arange(len(people)), 0))
     shared = (people.role != HEAD) & draw.flags(len(people), 0.06)
-    values = wrong_values(draw, people, np.where(shared[person], head[person], person), "phone")
+    values = wrong_values(draw, people=people, index=np.where(shared[person], head[person], person), column="phone")
     older = numbered("147", (people.number[person] * 15_485_863 + 3) % 100_000_000, 8)
     return phone_as_typed(draw, where(changed, older, values))
 
 
-def loyalty_shown(draw: Draw, people: People, index: Ints, chance: float) -> Text:
+def loyalty_shown(draw: Draw, *, people: People, index: Ints, chance: float) -> Text:
     """Loyalty number where the person gave it."""
     return only(draw.flags(len(index), chance), text(people.loyalty_no, index))

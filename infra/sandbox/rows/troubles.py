@@ -110,15 +110,24 @@ def _breakable(entity: Entity, column: Column) -> list[str]:
     return parts
 
 
-def troubled(entity: Entity, table: pa.Table, window: Window, planned: Plan) -> pa.Table:
+def troubled(entity: Entity, *, table: pa.Table, window: Window, planned: Plan) -> pa.Table:
     """One block's rows of an entity as they really arrive."""
     stream = 200 + sum(entity.table.encode()) % 1_000_003
     draw = window.draw(stream)
     first = planned if window.stretch == 0 else None
     if first and (entity.source, entity.name) == DROPPED:
-        table = _lose(draw, table, first, "volume_drop_rows", first.drop_day, 1 - DROP_KEEPS)
+        table = _lose(
+            draw, table=table, planned=first, name="volume_drop_rows", day=first.drop_day, chance=1 - DROP_KEEPS
+        )
     if first and (entity.source, entity.name) == BROKEN_SUM:
-        table = _lose(draw, table, first, "broken_reconciliation_rows", first.broken_sum_day, BROKEN_LOSES)
+        table = _lose(
+            draw,
+            table=table,
+            planned=first,
+            name="broken_reconciliation_rows",
+            day=first.broken_sum_day,
+            chance=BROKEN_LOSES,
+        )
     if entity.source in _SKEWED:
         table = _skewed(draw, table)
     parts = [table]
@@ -131,7 +140,7 @@ def troubled(entity: Entity, table: pa.Table, window: Window, planned: Plan) -> 
         parts += _doubled(draw, entity, parts[0])
     if first and window.block == 0:
         parts += [
-            _broken(draw, entity, table, first, place, bad)
+            _broken(draw, entity=entity, table=table, planned=first, place=place, bad=bad)
             for place, bad in enumerate(b for b in first.bad_rows[entity.source] if b.entity == entity.name)
         ]
     result = pa.concat_tables(parts).combine_chunks()
@@ -197,7 +206,7 @@ def _doubled(draw: Draw, entity: Entity, table: pa.Table) -> list[pa.Table]:
     return [replaced(chosen, RELEASED, pa.array(chosen[RELEASED].to_numpy() + again))]
 
 
-def _lose(draw: Draw, table: pa.Table, planned: Plan, name: str, day: int, chance: float) -> pa.Table:
+def _lose(draw: Draw, *, table: pa.Table, planned: Plan, name: str, day: int, chance: float) -> pa.Table:
     lost = (table[RELEASED].to_numpy() == day) & draw.flags(table.num_rows, chance)
     planned.count(name, int(lost.sum()))
     return table.filter(pa.array(~lost))
@@ -215,7 +224,7 @@ def _silent(table: pa.Table, planned: Plan) -> pa.Table:
     return replaced(table, RELEASED, pa.array(np.where(waits, planned.silent_day + SILENT_DAYS, day).astype(np.int32)))
 
 
-def _broken(draw: Draw, entity: Entity, table: pa.Table, planned: Plan, place: int, bad: BadRow) -> pa.Table:
+def _broken(draw: Draw, *, entity: Entity, table: pa.Table, planned: Plan, place: int, bad: BadRow) -> pa.Table:
     """One bad row: a good one under a new key, delivered on the source's bad day, wrong in one way only."""
     good = table.filter(pc.equal(table[KIND], "first"))
     if not good.num_rows:

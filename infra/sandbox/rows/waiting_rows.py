@@ -19,7 +19,7 @@ from lake.sql.text import quoted
 ROWS_AT_ONCE = 750_000
 
 
-def put(folder: Path, entity: Entity, block: int, table: pa.Table) -> None:
+def put(folder: Path, *, entity: Entity, block: int, table: pa.Table) -> None:
     """Keep one block's rows of an entity."""
     if not table.num_rows:
         return
@@ -49,7 +49,7 @@ def parts(folders: list[Path], entity: Entity) -> list[str]:
 
 
 def days(
-    connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int
+    connection: duckdb.DuckDBPyConnection, *, folders: list[Path], entity: Entity, first: int, end: int
 ) -> Iterator[pa.Table]:
     """Rows delivered from `first` to before `end` (days since 1970), whole days at a time, sorted as delivered."""
     files = parts(folders, entity)
@@ -79,7 +79,7 @@ def days(
 
 
 def last_versions(
-    connection: duckdb.DuckDBPyConnection, folders: list[Path], entity: Entity, first: int, end: int
+    connection: duckdb.DuckDBPyConnection, *, folders: list[Path], entity: Entity, first: int, end: int
 ) -> Iterator[pa.Table]:
     """As `days`, but of every key only the last version within those days: what a database shows at the end of them."""
     keys = ", ".join(quoted(name) for name in entity.primary_key)

@@ -42,7 +42,7 @@ def raw_columns(table: pa.Table) -> set[str]:
 
 
 def write_days(
-    connection: duckdb.DuckDBPyConnection, table: pa.Table, entity: Entity, folder: Path, file_format: str
+    connection: duckdb.DuckDBPyConnection, *, table: pa.Table, entity: Entity, folder: Path, file_format: str
 ) -> None:
     """One file per day of release; a day without rows has none.
 
@@ -159,7 +159,7 @@ def create_indexes(database: sqlite3.Connection, entities: Iterable[Entity]) -> 
 
 
 def insert_rows(
-    connection: duckdb.DuckDBPyConnection, database: sqlite3.Connection, table: pa.Table, entity: Entity
+    connection: duckdb.DuckDBPyConnection, *, database: sqlite3.Connection, table: pa.Table, entity: Entity
 ) -> None:
     """Insert rows; one with the key of a row that is there takes its place (no commit)."""
     if not table.num_rows:

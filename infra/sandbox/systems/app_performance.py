@@ -24,17 +24,17 @@ def make(journeys: Journeys, digital: Digital) -> Shaped:
     """Rows of the window."""
     out = Shaped(load_contract("app_performance"))
     draw = journeys.window.draw(90)
-    _requests(out, draw, journeys, digital)
+    _requests(out, draw=draw, journeys=journeys, digital=digital)
     return out
 
 
-def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> None:
+def _requests(out: Shaped, *, draw: Draw, journeys: Journeys, digital: Digital) -> None:
     people, window = journeys.people, journeys.window
     person, at = window.happen(draw, people, np.where(digital.has_app, 4.5 * np.clip(people.digital, 0.2, 3), 0.0))
     endpoint = draw.index(len(person), [25, 20, 12, 8, 6, 14, 7, 8])
     region = people.region[person]
     for incident in planted(window):
-        extra = _dense(draw, journeys, digital, incident)
+        extra = _dense(draw, journeys=journeys, digital=digital, incident=incident)
         person, at = np.concatenate([person, extra[0]]), np.concatenate([at, extra[1]])
         place = ENDPOINTS.index(incident.endpoint) if incident.endpoint else 0
         endpoint = np.concatenate(
@@ -43,7 +43,7 @@ def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> 
         region = np.concatenate([region, people.region[extra[0]]])
     keep = np.flatnonzero(journeys.here(person, at))
     person, at, endpoint, region = person[keep], at[keep], endpoint[keep], region[keep]
-    struck = _struck(window, at, endpoint, region)
+    struck = _struck(window, at=at, endpoint=endpoint, region=region)
     size = len(keep)
     server = 60 * np.exp(draw.rng.normal(0, 0.5, size)) * np.where(struck, effects.INCIDENT_LATENCY_RATIO, 1.0)
     latency = server + 90 * np.exp(draw.rng.normal(0, 0.7, size))
@@ -103,7 +103,7 @@ def _requests(out: Shaped, draw: Draw, journeys: Journeys, digital: Digital) -> 
     )
 
 
-def _dense(draw: Draw, journeys: Journeys, digital: Digital, incident: Incident) -> tuple[Ints, Ints]:
+def _dense(draw: Draw, *, journeys: Journeys, digital: Digital, incident: Incident) -> tuple[Ints, Ints]:
     """Requests of people with the app, of the incident's region where it is one, within its seconds."""
     own = digital.has_app & (journeys.people.region == name_lists.REGIONS.index(incident.region))
     pool = np.flatnonzero(digital.has_app if incident.is_harmless else own)
@@ -113,7 +113,7 @@ def _dense(draw: Draw, journeys: Journeys, digital: Digital, incident: Incident)
     return pool[draw.between(0, len(pool), wanted)], incident.start + draw.between(0, incident.seconds * SECOND, wanted)
 
 
-def _struck(window: Window, at: Ints, endpoint: Ints, region: Ints) -> Flags:
+def _struck(window: Window, *, at: Ints, endpoint: Ints, region: Ints) -> Flags:
     """Whether a request falls into an incident: its seconds, its region, its endpoint."""
     struck = np.zeros(len(at), dtype=np.bool_)
     for incident in planted(window):

@@ -51,7 +51,7 @@ def _messages(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     department = day % 5
     campaign = numbered("CA", day * 10 + department)
     reminder = draw.flags(size, 0.12)
-    email = email_as_typed(draw, wrong_values(draw, people, person, "email"))
+    email = email_as_typed(draw, wrong_values(draw, people=people, index=person, column="email"))
     has_loyalty = draw.flags(size, 0.55)
     identity: dict[str, Text] = {
         "email": only((channel == 0) | draw.flags(size, 0.85) | ~has_loyalty, email),
@@ -78,7 +78,17 @@ def _messages(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     liked = (hour == people.hour[person]) * 0.12 + (channel == people.channel[person]) * 0.10
     opened = np.flatnonzero(draw.flags(size, 0.10 + liked + 0.05 * np.clip(people.digital[person], 0, 2)))
     opened_at = at[opened] + draw.exponential(3 * HOUR, len(opened)) + MINUTE
-    _reactions(out, draw, journeys, identity, person, number, opened, opened_at, channel)
+    _reactions(
+        out,
+        draw=draw,
+        journeys=journeys,
+        identity=identity,
+        person=person,
+        number=number,
+        opened=opened,
+        opened_at=opened_at,
+        channel=channel,
+    )
 
 
 def send_ids(number: Ints) -> Text:
@@ -88,6 +98,7 @@ def send_ids(number: Ints) -> Text:
 
 def _reactions(
     out: Shaped,
+    *,
     draw: Draw,
     journeys: Journeys,
     identity: dict[str, Text],
@@ -143,8 +154,8 @@ def _coupons(out: Shaped, draw: Draw, journeys: Journeys) -> None:
         columns={
             "redemption_id": numbered("RD", orders.number[keep]),
             "campaign_id": numbered("CA", at // DAY // 7 * 70),
-            "email": wrong_values(draw, people, person, "email"),
-            "loyalty_no": loyalty_shown(draw, people, person, 0.6),
+            "email": wrong_values(draw, people=people, index=person, column="email"),
+            "loyalty_no": loyalty_shown(draw, people=people, index=person, chance=0.6),
             "coupon_code": numbered("CP", orders.number[keep] % 997, 4),
             "order_id": order_ids(orders.number[keep]),
             "discount_cny": np.round(np.exp(draw.rng.normal(3.4, 0.6, size)), 2),
@@ -163,8 +174,8 @@ def _lists(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     columns: dict[str, object] = {
         "list_outcome_id": numbered("LO", listed.number[keep]),
         "list_id": pa.compute.binary_join_element_wise(month, where(trial, "T", "R"), "-"),
-        "email": wrong_values(draw, people, person, "email"),
-        "loyalty_no": loyalty_shown(draw, people, person, 0.7),
+        "email": wrong_values(draw, people=people, index=person, column="email"),
+        "loyalty_no": loyalty_shown(draw, people=people, index=person, chance=0.7),
         "offer": where(trial, "friendly_call", "fee_waiver"),
         "rule": where(trial, "random_trial", "risk_top_decile"),
         "risk_score": listed.score[keep],

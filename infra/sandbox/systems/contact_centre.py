@@ -56,9 +56,9 @@ def make(journeys: Journeys, crm_person: Ints, crm_ids: Text) -> Shaped:
     out = Shaped(load_contract("contact_centre"))
     draw = journeys.window.draw(50)
     crm_of = _crm_ids(len(journeys.people), crm_person, crm_ids)
-    _contacts(out, draw, journeys, crm_of)
+    _contacts(out, draw=draw, journeys=journeys, crm_of=crm_of)
     _closings(out, draw, journeys)
-    _complaints(out, draw, journeys, crm_of)
+    _complaints(out, draw=draw, journeys=journeys, crm_of=crm_of)
     return out
 
 
@@ -76,10 +76,12 @@ def _crm_ids(people: int, crm_person: Ints, crm_ids: Text) -> Text:
 
 def _phones(draw: Draw, people: People, person: Ints) -> Text:
     shared = draw.flags(len(person), 0.01)
-    return phone_as_typed(draw, where(shared, CALL_CENTRE_PHONE, wrong_values(draw, people, person, "phone")))
+    return phone_as_typed(
+        draw, where(shared, CALL_CENTRE_PHONE, wrong_values(draw, people=people, index=person, column="phone"))
+    )
 
 
-def _contacts(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None:
+def _contacts(out: Shaped, *, draw: Draw, journeys: Journeys, crm_of: Text) -> None:
     people, cases, contacts = journeys.people, journeys.cases, journeys.contacts
     keep = np.flatnonzero(
         journeys.cases_kept()[contacts.case] & journeys.here(cases.person[contacts.case], contacts.at)
@@ -108,7 +110,9 @@ def _contacts(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None
             "contact_id": numbered("CO", contacts.number[keep]),
             "case_id": case_ids(cases.number[case]),
             "phone": only(by_phone | draw.flags(size, 0.6), _phones(draw, people, person)),
-            "email": only((channel == 2) | draw.flags(size, 0.25), wrong_values(draw, people, person, "email")),
+            "email": only(
+                (channel == 2) | draw.flags(size, 0.25), wrong_values(draw, people=people, index=person, column="email")
+            ),
             "caller_name": only(draw.flags(size, 0.9), heard),
             "crm_id": only(draw.flags(size, 0.45), text(crm_of, person)),
             "order_id": only(linked & draw.flags(size, 0.8), order_ids(order)),
@@ -123,10 +127,12 @@ def _contacts(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None
             "event_at": at,
         },
     )
-    _within(out, draw, journeys, keep, at, delivered, channel == 1)
+    _within(out, draw=draw, journeys=journeys, keep=keep, at=at, delivered=delivered, is_chat=channel == 1)
 
 
-def _within(out: Shaped, draw: Draw, journeys: Journeys, keep: Ints, at: Ints, delivered: Ints, is_chat: Ints) -> None:
+def _within(
+    out: Shaped, *, draw: Draw, journeys: Journeys, keep: Ints, at: Ints, delivered: Ints, is_chat: Ints
+) -> None:
     people, cases, contacts = journeys.people, journeys.cases, journeys.contacts
     of = repeat_each(contacts.transfers[keep])
     place = place_in_group(contacts.transfers[keep])
@@ -210,7 +216,7 @@ def _closings(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     )
 
 
-def _complaints(out: Shaped, draw: Draw, journeys: Journeys, crm_of: Text) -> None:
+def _complaints(out: Shaped, *, draw: Draw, journeys: Journeys, crm_of: Text) -> None:
     people, cases, complaints, window = journeys.people, journeys.cases, journeys.complaints, journeys.window
     keep = np.flatnonzero(
         journeys.cases_kept()[complaints.case] & journeys.here(cases.person[complaints.case], complaints.at)

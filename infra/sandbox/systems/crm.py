@@ -40,7 +40,7 @@ def make(journeys: Journeys) -> Shaped:
     made_at = _made_at(window, people, person)
     is_new = (made_at >= window.start) & (made_at < window.end) | ((window.stretch == 0) & (made_at < window.end))
     left = journeys.left_at[person]
-    account_no = _archive_numbers(window, people, person, left)
+    account_no = _archive_numbers(window, people=people, person=person, left=left)
 
     def customers(rows: Ints, at: Ints, delivered: Ints, *, kind: str, closed: bool = False) -> None:
         """Records as CRM has them at a moment: who has moved since the record was made has the new address."""
@@ -74,8 +74,8 @@ def make(journeys: Journeys) -> Shaped:
     closing = np.flatnonzero((left >= window.start) & (left < window.end) & (left > made_at))
     closed = left[closing]
     customers(closing, closed, closed + draw.between(1, 30, len(closing)) * HOUR, kind="update", closed=True)
-    _consents(out, window, people, person, columns, made_at, is_new)
-    _households(out, people, person, columns, made_at, is_new)
+    _consents(out, window=window, people=people, person=person, columns=columns, made_at=made_at, is_new=is_new)
+    _households(out, people=people, person=person, columns=columns, made_at=made_at, is_new=is_new)
     return out
 
 
@@ -89,14 +89,14 @@ def _made_at(window: Window, people: People, person: Ints) -> Ints:
     )
 
 
-def _archive_numbers(window: Window, people: People, person: Ints, left: Ints) -> Ints:
+def _archive_numbers(window: Window, *, people: People, person: Ints, left: Ints) -> Ints:
     """The trap: closed files are numbered from low on in the order of their closing; open files have high numbers."""
     since = (left - window.world_start) // MINUTE
     return np.where(left == NEVER, 0, 100_000 + since * 100 + person % 100)
 
 
 def _consents(
-    out: Shaped, window: Window, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags
+    out: Shaped, *, window: Window, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags
 ) -> None:
     """Service for all, other purposes as people like; some withdraw later."""
     draw = Draw(window.seed, window.block, 21)
@@ -146,7 +146,7 @@ def _consents(
     add(late, withdrawal[late] // HOUR * HOUR + HOUR, "update", False, withdrawal[late], stamps(withdrawal[late]))
 
 
-def _households(out: Shaped, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags) -> None:
+def _households(out: Shaped, *, people: People, person: Ints, columns: pa.Table, made_at: Ints, is_new: Flags) -> None:
     has_household = columns["household_id"].combine_chunks().is_valid().to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(has_household & is_new)
     role = people.role[person[rows]]

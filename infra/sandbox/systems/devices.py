@@ -40,12 +40,29 @@ def make(journeys: Journeys, accounts: Accounts) -> Shaped:
     owned = (fixed.flags(count, 0.22), fixed.flags(count, 0.09))
     registered = np.maximum(people.joined_at, window.world_start - 1) + fixed.between(0, 60 * 24, count) * HOUR
     consents = fixed.flags(count, 0.7)
-    _registrations(out, window, people, accounts, journeys.left_at, owned, registered, consents)
+    _registrations(
+        out,
+        window=window,
+        people=people,
+        accounts=accounts,
+        left_at=journeys.left_at,
+        owned=owned,
+        registered=registered,
+        consents=consents,
+    )
     for kind, per_year in ((0, 14.0), (1, 18.0)):
         person, at = window.happen(draw, people, np.where(owned[kind], per_year, 0.0))
         keep = np.flatnonzero(journeys.here(person, at) & (at > registered[person]) & (consents[person] | (kind == 1)))
         person, at = person[keep], at[keep]
-        _readings(out, draw, window, kind, people.number[person], serials(kind, people.number[person]), at)
+        _readings(
+            out,
+            draw=draw,
+            window=window,
+            kind=kind,
+            person=people.number[person],
+            serial=serials(kind, people.number[person]),
+            at=at,
+        )
     if window.block == 0:
         _branch_readings(out, draw, window)
     return out
@@ -58,6 +75,7 @@ def serials(kind: int, number: Ints) -> Text:
 
 def _registrations(
     out: Shaped,
+    *,
     window: Window,
     people: People,
     accounts: Accounts,
@@ -86,7 +104,7 @@ def _registrations(
         )
 
 
-def _readings(out: Shaped, draw: Draw, window: Window, kind: int, person: Ints, serial: Text, at: Ints) -> None:
+def _readings(out: Shaped, *, draw: Draw, window: Window, kind: int, person: Ints, serial: Text, at: Ints) -> None:
     size = len(at)
     places = [place for place, metric in enumerate(_METRICS) if metric[2] == kind]
     metric = np.array(places, dtype=np.int64)[draw.between(0, len(places), size)]
@@ -115,7 +133,15 @@ def _branch_readings(out: Shaped, draw: Draw, window: Window) -> None:
     branch = np.repeat(np.arange(SENSORS, dtype=np.int64), window.days)
     day = np.tile(np.arange(window.days, dtype=np.int64), SENSORS)
     at = window.start + day * DAY + 16 * HOUR + draw.between(0, 10 * MINUTE, len(day))
-    _readings(out, draw, window, 2, np.full(len(day), -1, dtype=np.int64), serials(2, branch), at)
+    _readings(
+        out,
+        draw=draw,
+        window=window,
+        kind=2,
+        person=np.full(len(day), -1, dtype=np.int64),
+        serial=serials(2, branch),
+        at=at,
+    )
     if window.stretch == 0:
         sensors = np.arange(SENSORS, dtype=np.int64)
         since = np.full(SENSORS, window.world_start + HOUR, dtype=np.int64)

@@ -49,7 +49,7 @@ def employee_ids(number: Ints) -> Text:
     return numbered("E", 100_000 + number)
 
 
-def account_of(journeys: Journeys, accounts: Accounts, person: Ints, at: Ints) -> Ints:
+def account_of(journeys: Journeys, *, accounts: Accounts, person: Ints, at: Ints) -> Ints:
     """Which account a person uses: who has two takes turns; now and then one is borrowed at home."""
     own = np.where((at // DAY) % 2 == 0, accounts.second[person], accounts.of_person[person])
     household = journeys.people.household
@@ -62,8 +62,8 @@ def make(journeys: Journeys, accounts: Accounts) -> Shaped:
     """Rows of the window."""
     out = Shaped(load_contract("orders"))
     draw = journeys.window.draw(30)
-    _orders(out, draw, journeys, accounts)
-    _holdings(out, draw, journeys, accounts)
+    _orders(out, draw=draw, journeys=journeys, accounts=accounts)
+    _holdings(out, draw=draw, journeys=journeys, accounts=accounts)
     return out
 
 
@@ -85,7 +85,7 @@ def _lines(draw: Draw, size: int, is_favour: Flags) -> tuple[Ints, Ints, Ints]:
     return order, product, np.where(cheap, 1 + draw.rng.poisson(0.6, len(order)), 1).astype(np.int64)
 
 
-def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
+def _orders(out: Shaped, *, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
     people, orders = journeys.people, journeys.orders
     line_order, product, quantity = _lines(draw, len(orders.person), orders.is_favour)
     price = np.round(_PRICE[product] * np.exp(draw.rng.normal(0, 0.15, len(product))), 2)
@@ -97,7 +97,7 @@ def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> 
     cancelled = draw.flags(len(orders.person), 0.03)
     keep = np.flatnonzero(journeys.orders_kept())
     person, at = orders.person[keep], orders.at[keep]
-    account = account_of(journeys, accounts, person, at)
+    account = account_of(journeys, accounts=accounts, person=person, at=at)
     staff = np.append(people.number[people.is_employee], -1)
     seller = staff[draw.between(0, len(staff), len(keep))]
     seller = np.where(
@@ -134,11 +134,20 @@ def _orders(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> 
     )
     delivered_all = np.zeros(len(orders.person), dtype=np.int64)
     delivered_all[keep] = delivered
-    _children(out, draw, journeys, keep, delivered_all, total, (line_order, product, quantity, price, line_total))
+    _children(
+        out,
+        draw=draw,
+        journeys=journeys,
+        keep=keep,
+        delivered=delivered_all,
+        total=total,
+        lines=(line_order, product, quantity, price, line_total),
+    )
 
 
 def _children(
     out: Shaped,
+    *,
     draw: Draw,
     journeys: Journeys,
     keep: Ints,
@@ -210,7 +219,7 @@ def _place(group: Ints) -> Ints:
     return place_in_group(np.diff(np.append(starts, len(group))))
 
 
-def _holdings(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
+def _holdings(out: Shaped, *, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
     """A yearly contract for most; at its expiry it is renewed by a new one or lapses."""
     people, window = journeys.people, journeys.window
     fixed = Draw(window.seed, window.block, 31)

@@ -23,8 +23,8 @@ def make(journeys: Journeys, accounts: Accounts) -> Shaped:
     """Rows of the window."""
     out = Shaped(load_contract("service_delivery"))
     draw = journeys.window.draw(40)
-    _deliveries(out, draw, journeys, accounts)
-    _claims(out, draw, journeys, accounts)
+    _deliveries(out, draw=draw, journeys=journeys, accounts=accounts)
+    _claims(out, draw=draw, journeys=journeys, accounts=accounts)
     return out
 
 
@@ -38,12 +38,12 @@ def claim_ids(number: Ints) -> pa.StringArray:
     return numbered("CL", number)
 
 
-def _deliveries(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
+def _deliveries(out: Shaped, *, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
     people, deliveries = journeys.people, journeys.deliveries
     done = np.where(deliveries.is_cancelled, deliveries.promised, deliveries.actual)
     keep = np.flatnonzero(journeys.deliveries_kept() & (done < journeys.left_at[deliveries.person]))
     person = deliveries.person[keep]
-    account = account_of(journeys, accounts, person, journeys.orders.at[deliveries.order[keep]])
+    account = account_of(journeys, accounts=accounts, person=person, at=journeys.orders.at[deliveries.order[keep]])
     cancelled = deliveries.is_cancelled[keep]
     late = deliveries.delay_minutes[keep] > 0
     cause = text(_CAUSES, draw.index(len(keep), [30, 20, 20, 20, 10]))
@@ -84,14 +84,14 @@ def _deliveries(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts)
     )
 
 
-def _claims(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
+def _claims(out: Shaped, *, draw: Draw, journeys: Journeys, accounts: Accounts) -> None:
     people, claims = journeys.people, journeys.claims
     is_kept = journeys.here(claims.person, claims.at)
     linked = claims.delivery != NONE
     is_kept &= ~linked | journeys.deliveries_kept()[claims.delivery]
     keep = np.flatnonzero(is_kept)
     person, at = claims.person[keep], claims.at[keep]
-    account = account_of(journeys, accounts, person, at)
+    account = account_of(journeys, accounts=accounts, person=person, at=at)
     closed = at + (claims.cycle_days[keep] * DAY).astype(np.int64)
     claimed_cny = np.round(np.exp(draw.rng.normal(6.8, 1.0, len(keep))), 2)
     rejected = draw.flags(len(keep), 0.15)

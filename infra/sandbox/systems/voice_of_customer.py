@@ -71,8 +71,8 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     by_email = draw.flags(size, 0.65)
     columns: dict[str, object] = {
         "survey": text(("nps", "csat", "ces"), np.where(trigger == 4, 0, np.where(trigger == 2, 1, 2))),
-        "email": only(by_email, wrong_values(draw, people, person, "email")),
-        "phone": only(~by_email, phone_as_typed(draw, wrong_values(draw, people, person, "phone"))),
+        "email": only(by_email, wrong_values(draw, people=people, index=person, column="email")),
+        "phone": only(~by_email, phone_as_typed(draw, wrong_values(draw, people=people, index=person, column="phone"))),
     }
     invitations: dict[str, object] = {
         **columns,
@@ -184,7 +184,7 @@ def _panel(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     joined = window.world_start + fixed.between(0, 40, len(members)) * DAY + 10 * HOUR
     if window.stretch == 0:
         new = np.flatnonzero((joined < window.end) & (joined < journeys.left_at[members]))
-        _join(out, draw, people, members[new], joined[new])
+        _join(out, draw=draw, people=people, person=members[new], joined=joined[new])
     person, at = window.happen(draw, people, np.where(np.isin(np.arange(len(people)), members), 6.0, 0.0))
     since = np.zeros(len(people), dtype=np.int64)
     since[members] = joined
@@ -211,7 +211,7 @@ def member_ids(people: People, person: Ints) -> Text:
     return numbered("PM", 1_000_000 + people.number[person])
 
 
-def _join(out: Shaped, draw: Draw, people: People, person: Ints, joined: Ints) -> None:
+def _join(out: Shaped, *, draw: Draw, people: People, person: Ints, joined: Ints) -> None:
     out.add(
         "panel_members",
         person=people.number[person],

@@ -54,13 +54,13 @@ def make(journeys: Journeys, accounts: Accounts, digital: Digital) -> Shaped:
     """Rows of the window."""
     out = Shaped(load_contract("web_app"))
     draw = journeys.window.draw(80)
-    sessions = _sessions(out, draw, journeys, accounts, digital)
+    sessions = _sessions(out, draw=draw, journeys=journeys, accounts=accounts, digital=digital)
     _views(out, draw, sessions)
     _logins(out, draw, sessions)
     return out
 
 
-def _sessions(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts, digital: Digital) -> Sessions:
+def _sessions(out: Shaped, *, draw: Draw, journeys: Journeys, accounts: Accounts, digital: Digital) -> Sessions:
     people, window = journeys.people, journeys.window
     person, at = window.happen(draw, people, 3.6 * people.digital)
     keep = np.flatnonzero(journeys.here(person, at))
@@ -79,7 +79,7 @@ def _sessions(out: Shaped, draw: Draw, journeys: Journeys, accounts: Accounts, d
     cookie = where(browser, text(digital.cookies[1], who), text(digital.cookies[0], who))
     cookie = where(is_bot, numbered("ck-", draw.between(2**60, 2**62, size)), cookie)
     logs_in = draw.flags(size, np.where(in_app, 0.6, 0.3)) & ~is_bot
-    account = text(accounts.account_id, account_of(journeys, accounts, who, at))
+    account = text(accounts.account_id, account_of(journeys, accounts=accounts, person=who, at=at))
     pages = np.where(is_bot, 10 + draw.rng.poisson(4, size), 1 + draw.rng.poisson(1.0, size))
     length = np.where(is_bot, 40 * SECOND, pages * (20 * SECOND + draw.exponential(35 * SECOND, size)))
     number = window.numbers(size)

@@ -174,7 +174,7 @@ class RestClient:
             text = body.decode()
         except (orjson.JSONDecodeError, UnicodeDecodeError):
             raise _Passing("does not answer with whole JSON") from None
-        return Answer(url, text, document, _next_link(headers))
+        return Answer(url, body=text, document=document, next_link=_next_link(headers))
 
 
 def _retry_after(headers: httpx.Headers) -> float | None:

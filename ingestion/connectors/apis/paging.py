@@ -126,7 +126,9 @@ class CursorPaging:
         return None
 
     def _request(self, after: str) -> Request:
-        return Request(self.client.url, {"after": after, self.options.limit_parameter: str(self.options.page_rows)})
+        return Request(
+            self.client.url, parameters={"after": after, self.options.limit_parameter: str(self.options.page_rows)}
+        )
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ class NumberPaging(_Rereading):
     def _request(self, number: int, before: int, total: int | None = None) -> Request:
         options = self.options
         page_query = {options.page_parameter: str(number), options.limit_parameter: str(options.page_rows)}
-        return Request(self.client.url, page_query, number, before, total)
+        return Request(self.client.url, parameters=page_query, number=number, before=before, total=total)
 
 
 class LinkPaging(_Rereading):
@@ -197,14 +199,16 @@ class LinkPaging(_Rereading):
     def first(self, cursor: Cursor | None) -> Request:
         path = (cursor or {}).get("path")
         if path is None:
-            return Request(self.client.url, {self.options.limit_parameter: str(self.options.page_rows)})
-        return Request(self.client.same_origin(path, self.client.url), {}, int((cursor or {})["number"]))
+            return Request(self.client.url, parameters={self.options.limit_parameter: str(self.options.page_rows)})
+        return Request(
+            self.client.same_origin(path, self.client.url), parameters={}, number=int((cursor or {})["number"])
+        )
 
     def following(self, page: Page) -> Request | None:
         link = page.answer.next_link
         if link is None:
             return None
-        return Request(self.client.same_origin(link, page.answer.url), {}, page.request.number + 1)
+        return Request(self.client.same_origin(link, page.answer.url), parameters={}, number=page.request.number + 1)
 
     def cursor(self, page: Page) -> dict[str, Any]:
         parts = urlsplit(page.answer.url)

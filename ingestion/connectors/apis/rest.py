@@ -42,10 +42,12 @@ class RestConnector(Indivisible):
         way = server_says.get("paging", "cursor")
         rows = server_says.get("pageRows", PAGE_ROWS)
         if way not in WAYS:
-            raise _unusable(entity, "paging", f"one of {', '.join(WAYS)}", way)
+            raise _unusable(entity, key="paging", expected=f"one of {', '.join(WAYS)}", value=way)
         if not isinstance(rows, int) or not 1 <= rows <= 100_000:
-            raise _unusable(entity, "pageRows", "a whole number from 1 to 100000", rows)
-        access = Access(entity.source, base_url, server_says.get("tokenUrl"), server_says.get("scope"))
+            raise _unusable(entity, key="pageRows", expected="a whole number from 1 to 100000", value=rows)
+        access = Access(
+            entity.source, base_url=base_url, token_url=server_says.get("tokenUrl"), scope=server_says.get("scope")
+        )
         self.client = RestClient(base_url.rstrip("/") + "/" + entity.physical_name.lstrip("/"), access)
         names = {name: server_says[key] for name, key in _PARAMETERS.items() if key in server_says}
         self.paging = WAYS[way](self.client, Options(rows, **names))
@@ -80,7 +82,7 @@ class RestConnector(Indivisible):
                 size += len(page.answer.body)
             if complaint := self.paging.complaint(page):
                 place = f"{self.entity.source}/{self.entity.name}"
-                self._troubles.append(Trouble(place, str(self.client.broken(complaint).args[0]), _MOVED))
+                self._troubles.append(Trouble(place, message=str(self.client.broken(complaint).args[0]), cure=_MOVED))
             if len(bodies) >= BATCH_PAGES or size >= BATCH_BYTES:
                 break
         if not bodies:
@@ -156,7 +158,7 @@ _ROWS = """select unnest(from_json(
     from rest_pages"""
 
 
-def _unusable(entity: Entity, key: str, expected: str, value: object) -> ContractError:
+def _unusable(entity: Entity, *, key: str, expected: str, value: object) -> ContractError:
     return ContractError(
         f"{entity.source}: the server's `{key}` should be {expected}, not {value!r}", cure="correct the contract"
     )

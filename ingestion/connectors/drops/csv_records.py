@@ -91,7 +91,9 @@ class CsvRecords:
                 carry += b"\n"
             taken = 1
             while carry and taken:  # what is not taken may go on in the next block
-                part = self._strict(carry, line, names) or self._one_by_one(carry, line, names, reject, is_end)
+                part = self._strict(carry, line, names) or self._one_by_one(
+                    carry, line=line, names=names, reject=reject, is_end=is_end
+                )
                 taken = part.taken
                 carry, line = carry[taken:], line + part.lines
                 records += len(part.positions) + part.rejected
@@ -144,7 +146,7 @@ class CsvRecords:
             return None
         if records is not None and records.num_rows != len(lines):
             return None
-        return _Part(taken, newlines, records, lines)
+        return _Part(taken, lines=newlines, records=records, positions=lines)
 
     def _is_strict(self, signs: np.ndarray, quotes: np.ndarray) -> bool:
         """Whether every quote stands at the beginning or end of a field, or is doubled."""
@@ -153,7 +155,7 @@ class CsvRecords:
             opening = opening[1:]
         return bool(self._before[signs[opening - 1]].all() and self._after[signs[closing + 1]].all())
 
-    def _one_by_one(self, block: bytes, line: int, names: Sequence[str], reject: Reject, is_end: bool) -> _Part:
+    def _one_by_one(self, block: bytes, *, line: int, names: Sequence[str], reject: Reject, is_end: bool) -> _Part:
         """The records of a block, each on its own, up to one that may go on in the next block."""
         good: list[bytes] = []
         positions: list[int] = []
@@ -188,7 +190,7 @@ class CsvRecords:
                 rejected += 1
             at, line = at + len(raw + end), line + 1
         records = _parsed(pa.py_buffer(b"\n".join(good) + b"\n"), names, self.delimiter) if good else None
-        return _Part(at, line - first, records, positions, rejected)
+        return _Part(at, lines=line - first, records=records, positions=positions, rejected=rejected)
 
     def _count(self, raw: bytes) -> int:
         if b'"' not in raw:

@@ -40,7 +40,7 @@ class FilesConnector:
     is_stream = False
 
     def __init__(
-        self, folder: Folder, entity: Entity, file_format: str, delimiter: str = ",", encoding: str | None = None
+        self, folder: Folder, *, entity: Entity, file_format: str, delimiter: str = ",", encoding: str | None = None
     ) -> None:
         if len(delimiter.encode()) != 1 or delimiter in '"\r\n':
             raise ContractError(
@@ -234,10 +234,10 @@ class FilesConnector:
         place = f"{self.entity.source}/{self.entity.name}, file {name}"
         if isinstance(error, OSError):
             cure = "make the file readable for the lake"
-            self.leave_out(name, Trouble(place, error.strerror or str(error), cure))
+            self.leave_out(name, Trouble(place, message=error.strerror or str(error), cure=cure))
         else:
             state = "blocked" if isinstance(error, DriftError) else "failed"
-            self.leave_out(name, Trouble(place, str(error.args[0]), error.cure, state))
+            self.leave_out(name, Trouble(place, message=str(error.args[0]), cure=error.cure, state=state))
 
 
 def _is_encoding(name: str) -> bool:

@@ -133,7 +133,7 @@ class LocalFolder:
             stat = path.stat()
         except FileNotFoundError:  # somebody took it away meanwhile
             return None
-        return LocalFile(self._name(path), path, stat.st_size, f"{stat.st_mtime_ns}/{stat.st_ctime_ns}")
+        return LocalFile(self._name(path), path=path, size=stat.st_size, stamp=f"{stat.st_mtime_ns}/{stat.st_ctime_ns}")
 
     def _name(self, path: Path) -> str:
         return readable_name(path.relative_to(self.root))

@@ -75,7 +75,9 @@ class TextFiles:
         for file in self.files if files is None else files:
             try:
                 with file.open() as opened:
-                    yield from self._records(file, text_blocks(opened, file.name, file.size, self.encoding))
+                    yield from self._records(
+                        file, text_blocks(opened, name=file.name, size=file.size, encoding=self.encoding)
+                    )
             except (UnreadableFileError, OSError) as error:
                 self.failed[file.name] = error
                 raise
@@ -105,9 +107,9 @@ class JsonLines(TextFiles):
         for batch in json_lines(blocks):
             yield _beside(
                 [batch.column("line"), batch.column("is_escaped")],
-                ["line", "is_escaped"],
-                file.name,
-                batch.column("source_position"),
+                names=["line", "is_escaped"],
+                source_file=file.name,
+                positions=batch.column("source_position"),
             )
 
 
@@ -160,9 +162,9 @@ class CsvFiles(TextFiles):
             nothing = pa.nulls(batch.num_rows, pa.string())
             yield _beside(
                 [columns.get(name, nothing) for name in self.names],
-                [f"c{number}" for number in range(len(self.names))],
-                file.name,
-                pa.array(np.asarray(lines, np.int64)),
+                names=[f"c{number}" for number in range(len(self.names))],
+                source_file=file.name,
+                positions=pa.array(np.asarray(lines, np.int64)),
             )
 
 
@@ -178,7 +180,7 @@ def csv_header(file: DropFile, encoding: str | None, delimiter: str) -> tuple[st
         UnreadableFileError: it has no usable header.
     """
     with file.open() as opened:
-        blocks = text_blocks(opened, file.name, file.size, encoding, is_first_look=True)
+        blocks = text_blocks(opened, name=file.name, size=file.size, encoding=encoding, is_first_look=True)
         return _usable(_grammar(delimiter).header(blocks))
 
 
@@ -220,7 +222,7 @@ def first_look(file: DropFile, encoding: str | None) -> None:
         UnreadableFileError: it is something else.
     """
     with file.open() as opened:
-        next(text_blocks(opened, file.name, file.size, encoding, is_first_look=True), None)
+        next(text_blocks(opened, name=file.name, size=file.size, encoding=encoding, is_first_look=True), None)
 
 
 def parquet(connection: duckdb.DuckDBPyConnection, names: Mapping[str, str]) -> Reading:
@@ -260,6 +262,8 @@ def _usable(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _beside(columns: Sequence[pa.Array], names: Sequence[str], source_file: str, positions: pa.Array) -> pa.RecordBatch:
+def _beside(
+    columns: Sequence[pa.Array], *, names: Sequence[str], source_file: str, positions: pa.Array
+) -> pa.RecordBatch:
     file = pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(positions), np.int32)), pa.array([source_file]))
     return pa.record_batch([*columns, file, positions], names=[*names, *(name for name, _ in _BESIDE)])

@@ -67,7 +67,7 @@ def json_lines(blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
     number, records, unreadable = 1, 0, 0
     try:
         for block, begin, end in _whole_lines(blocks):
-            batch, lines = _plain(block, begin, end, number) or _one_by_one(block[begin:end], number)
+            batch, lines = _plain(block, begin=begin, end=end, number=number) or _one_by_one(block[begin:end], number)
             number += lines
             records += batch.num_rows
             unreadable += batch.column("is_escaped").true_count
@@ -112,7 +112,7 @@ def _whole_lines(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, int, int]]:
         yield carry, 0, len(carry)
 
 
-def _plain(block: bytes, begin: int, end: int, number: int) -> tuple[pa.RecordBatch, int] | None:
+def _plain(block: bytes, *, begin: int, end: int, number: int) -> tuple[pa.RecordBatch, int] | None:
     """Lines of a block of text with LF line ends, as nearly all are; None for any other."""
     if b"\r" in block or b"\0" in block:
         return None

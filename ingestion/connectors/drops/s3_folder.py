@@ -77,7 +77,7 @@ class Spool:
             self._fetched += 1
             path = Path(self._folder.name, str(self._fetched))
             try:
-                objects.fetch(self.access, self.bucket, wanted, path)
+                objects.fetch(self.access, bucket=self.bucket, wanted=wanted, target=path)
             except BucketError as error:
                 if error.status in (objects.PRECONDITION_FAILED, objects.NOT_FOUND):
                     raise OSError("was replaced or removed while it was fetched; it is read in the next run") from None
@@ -90,7 +90,7 @@ class Spool:
 class S3Folder:
     """A source's place in S3 (`s3://bucket/prefix`) and the pattern of one entity's objects below it."""
 
-    def __init__(self, source: str, url: str, pattern: str, access: Access) -> None:
+    def __init__(self, source: str, *, url: str, pattern: str, access: Access) -> None:
         self.source = source
         parts = urlsplit(url)
         self.bucket, self.prefix = parts.netloc, parts.path.strip("/") + "/" if parts.path.strip("/") else ""

@@ -44,7 +44,7 @@ class UnreadableFileError(LakeError):
 
 
 def text_blocks(
-    file: BinaryIO, name: str, size: int, encoding: str | None = None, *, is_first_look: bool = False
+    file: BinaryIO, *, name: str, size: int, encoding: str | None = None, is_first_look: bool = False
 ) -> Iterator[bytes]:
     """The text of a file as UTF-8 in blocks of about 2 MB, without a byte order mark.
 

@@ -238,7 +238,7 @@ class KafkaConnector(Indivisible):
 
     def _note(self, problem: str, cure: str) -> None:
         place = f"{self.entity.source}/{self.entity.name}"
-        self._troubles.append(Trouble(place, f"topic {self.topic} {problem}", cure))
+        self._troubles.append(Trouble(place, message=f"topic {self.topic} {problem}", cure=cure))
 
 
 def _offsets(cursor: Cursor | None) -> dict[int, int] | None:

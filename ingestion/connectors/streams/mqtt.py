@@ -44,9 +44,9 @@ class MqttConnector(Indivisible):
         # One session per lake and entity: two lakes on one broker each get every message.
         self.session = Session(
             parts.hostname or "127.0.0.1",
-            parts.port or 1883,
-            f"customer-lake-{home_name(6)}-{entity.source}-{entity.name}",
-            self.topic,
+            port=parts.port or 1883,
+            client_id=f"customer-lake-{home_name(6)}-{entity.source}-{entity.name}",
+            topic=self.topic,
             login=(unquote(parts.username), unquote(parts.password or "")) if parts.username else None,
             is_secure=parts.scheme == "mqtts",
         )

@@ -55,7 +55,7 @@ class Session:
     """A session by its `client_id`; one process at a time has it, since a second one would throw the first out."""
 
     def __init__(
-        self, host: str, port: int, client_id: str, topic: str, *, login: tuple[str, str | None] | None, is_secure: bool
+        self, host: str, *, port: int, client_id: str, topic: str, login: tuple[str, str | None] | None, is_secure: bool
     ) -> None:
         self.host, self.port, self.client_id, self.topic = host, port, client_id, topic
         self.login, self.is_secure = login, is_secure
