@@ -7,6 +7,7 @@ import sys
 
 from contracts.contract_file import load_contract
 from contracts.errors import LakeError
+from contracts.wording import many
 from ingestion.landing.land import land_source
 
 
@@ -20,8 +21,8 @@ def run(source: str, *, full_refresh: bool) -> int:
         return error.exit_code
     counts = result.counts
     print(
-        f"{source}: {result.state}; {counts.received} received = {counts.landed} landed"
-        f" + {counts.quarantined} quarantined + {counts.doubled} duplicates, in {result.seconds:.1f} s"
+        f"{source}: {result.state}; {counts.received:,} received = {counts.landed:,} landed"
+        f" + {counts.quarantined:,} quarantined + {many(counts.doubled, 'duplicate')}, in {result.seconds:.1f} s"
     )
     for entity in result.entities:
         for trouble in entity.troubles:
