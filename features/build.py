@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
 
+from contracts.catalogue.lookup import temporarily_declared
 from dbt_project.compiled_models import compiled_models_path, write_compiled_models
 from dbt_project.runner import DbtResult, run_dbt
 from features.declarations import MODELS_ROOT, load_declarations
+from features.tables import feature_tables
 
 _MARK = "declarations.sha256"
 
@@ -28,7 +30,8 @@ def build_features(
     """
     hand_over(root)
     select = "path:models/features" if groups is None else list(groups)
-    return run_dbt("run", select=select, full_refresh=full_refresh)
+    with temporarily_declared(*feature_tables(root)):
+        return run_dbt("run", select=select, full_refresh=full_refresh)
 
 
 def hand_over(root: Path = MODELS_ROOT) -> bool:

@@ -1,10 +1,13 @@
 """The catalogue's declarations of the feature tables, derived from the features' own (`features.catalogue`)."""
 
+from pathlib import Path
+
 from contracts.catalogue.declarations import group_owner
 from contracts.catalogue.lookup import derives_tables
 from contracts.catalogue.table import Table, TableColumn
 from contracts.catalogue.zones import FEATURES
 from features.catalogue import Feature, FeatureGroup, load_groups
+from features.declarations import MODELS_ROOT
 
 #: What every feature table has beside its features, by the names that Feast knows.
 _KEYS = (
@@ -20,9 +23,9 @@ _KEYS = (
 
 
 @derives_tables
-def feature_tables() -> list[Table]:
-    """One table per feature group, its features as columns."""
-    return [_table(group) for group in load_groups()]
+def feature_tables(root: Path = MODELS_ROOT) -> list[Table]:
+    """One table per feature group that a folder declares, its features as columns."""
+    return [_table(group) for group in load_groups(root)]
 
 
 def _table(group: FeatureGroup) -> Table:

@@ -7,6 +7,7 @@ function that does so with `derives_tables`, since this room can import nothing 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -18,10 +19,11 @@ from contracts.contract_file import Contract, Entity, UnknownSourceError, load_c
 from contracts.errors import LakeError
 
 Deriver = Callable[[], Iterable[Table]]
+_AnyDeriver = TypeVar("_AnyDeriver", bound=Deriver)
 
 _derivers: list[Deriver] = []
 _made_from: dict[tuple[str, str, str], tuple[Contract, Table]] = {}
-#: Tables that are declared for the body of a `with` (tests of the writer itself).
+#: Tables that are declared for the body of a `with`.
 _temporary: dict[str, Table] = {}
 
 
@@ -33,7 +35,7 @@ class UndeclaredColumnsError(LakeError):
     """Rows that are to be written have other columns than their table's declaration."""
 
 
-def derives_tables(deriver: Deriver) -> Deriver:
+def derives_tables(deriver: _AnyDeriver) -> _AnyDeriver:
     """Mark a function that gives declarations of tables: `@derives_tables`. It is called once, when first needed."""
     _derivers.append(deriver)
     _derived.cache_clear()
@@ -103,7 +105,8 @@ def require_declared(name: str, given: pa.Schema, *, is_part: bool = False) -> N
 
 @contextmanager
 def temporarily_declared(*tables: Table) -> Iterator[None]:
-    """Declare tables for the body of a `with`."""
+    """Declare tables for the body of a `with`, before all other declarations: those of a folder of features that is
+    built, a test's own."""
     before = dict(_temporary)
     _temporary.update({table.name: table for table in tables})
     try:
