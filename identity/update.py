@@ -46,7 +46,7 @@ from lake.tables import open_table, scan, table_version
 from lake.writer import Commit, append, merge, table_lock
 
 #: Raise when rules change, so that lakes resolve again although no record is new.
-MATCHER = "model-2"
+MATCHER = "model-3"
 
 
 @dataclass(frozen=True)
