@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
+from contracts.catalogue.zones import MODEL_ZONES
 from contracts.contract_file import Entity, load_contracts
 from dbt_project.sources import SCHEMA, relation_name
 from lake.sql.connections import create_clock_macro
@@ -15,9 +16,6 @@ from lake.sql.rows import column_types
 from lake.sql.text import quoted
 from lake.sql.types import duckdb_type
 from lake.tables import list_tables, scan, table_exists
-
-#: Zones that dbt models read and write. No model reads quarantine or ops.
-MODEL_ZONES = ("identity", "marts", "features")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from contracts.catalogue.zones import ZONES
 from contracts.contract_file import Contract, Entity, load_contracts
 from contracts.errors import LakeError
 from expectations import contract_suite, history, suite_files
@@ -18,7 +19,7 @@ from expectations.delivery import measure_delivery
 from lake.sql.connections import connect, create_clock_macro
 from lake.sql.rows import column_types
 from lake.sql.text import quoted
-from lake.tables import ZONES, list_tables, scan, table_exists
+from lake.tables import list_tables, scan, table_exists
 
 __all__ = ["CheckResult", "UnknownTableError", "blocking_failures", "failing_first", "run"]
 

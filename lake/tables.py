@@ -1,7 +1,6 @@
 """Delta tables by name: `<zone>/<…>`, as `bronze/crm/customers` or `marts/person_profile`.
 
-Zones and who may read them are in ADR 9: `bronze`, `quarantine` and `identity` are restricted, `marts`,
-`features` and `ops` are open.
+The zones, and who may read them, are in `contracts.catalogue.zones` (ADR 9).
 """
 
 import threading
@@ -13,13 +12,11 @@ from pathlib import Path
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from contracts.catalogue.zones import ZONES, zone_of
 from contracts.settings import load_settings
 from lake.s3 import access
 from lake.sql.text import literal
 
-RESTRICTED_ZONES = ("bronze", "quarantine", "identity")
-OPEN_ZONES = ("marts", "features", "ops")
-ZONES = RESTRICTED_ZONES + OPEN_ZONES
 #: A cached table that was not used for so long may have been replaced, or have lost its old logs.
 _MAX_CACHE_SECONDS = 60.0
 _cache = threading.local()
@@ -27,8 +24,7 @@ _cache = threading.local()
 
 def table_uri(name: str) -> str:
     """Path or URL of a table. `name` is `<zone>/<path>`; an unknown zone is a programming error."""
-    zone = name.partition("/")[0]
-    if zone not in ZONES:
+    if zone_of(name) not in ZONES:
         raise ValueError(f"{name!r} is in no zone of {ZONES}")
     return f"{load_settings().tables_root.rstrip('/')}/{name}"
 

@@ -14,7 +14,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 import features.tables  # noqa: F401  declares the feature tables, which dbt writes
 from contracts.catalogue.lookup import find_table
-from lake.tables import ZONES
+from contracts.catalogue.zones import ZONES
 from orchestration.table_metadata import metadata_of, owners_of, zone_tag
 from runs.fingerprint import fingerprint, manifest_digest
 

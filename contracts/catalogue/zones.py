@@ -11,6 +11,7 @@ RESTRICTED_ZONES = (BRONZE, QUARANTINE, IDENTITY)
 OPEN_ZONES = (MARTS, FEATURES, OPS)
 ZONES = RESTRICTED_ZONES + OPEN_ZONES
 #: Zones whose tables dbt builds from models of the folder of the same name; identity's other tables are Python's.
+#: Models read these zones and bronze, never quarantine or ops.
 MODEL_ZONES = (IDENTITY, MARTS, FEATURES)
 
 

@@ -22,7 +22,7 @@ DERIVED = re.compile(r"(self\.)?entity\.(quarantine_)?table|target\.table")
 LITERAL = re.compile(rf"({'|'.join(zones.ZONES)})/[a-z0-9_]+(/[a-z0-9_]+)?")
 #: Where a table's name may stand: the catalogue, scripts that do without our code to be compared with it, and steps
 #: that name tables as they were.
-HOMES = ("contracts/catalogue/", "benchmarks/references/", "lake/migrations.py")
+HOMES = ("contracts/catalogue/", "benchmarks/references/", "lake/layout/migrations.py")
 NAMES = {value: name for name, value in vars(tables).items() if name.isupper()}
 
 

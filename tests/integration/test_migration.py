@@ -18,7 +18,7 @@ from identity.review.queue import plan_reviews
 from identity.update import update_identity
 from lake import layout
 from lake.landing_state import as_metadata, read_state
-from lake.migrations import CRASH_POINTS
+from lake.layout.migrations import CRASH_POINTS
 from lake.sql.connections import connect
 from lake.tables import list_tables, open_table, table_version
 from lake.writer import Commit, append, overwrite, rename_columns

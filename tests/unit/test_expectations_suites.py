@@ -6,6 +6,7 @@ import duckdb
 import pytest
 
 from contracts.catalogue.lookup import find_table
+from contracts.catalogue.zones import ZONES
 from contracts.contract_file import Contract, Entity, load_contracts
 from contracts.settings import PROJECT_ROOT
 from expectations import contract_suite, suite_files
@@ -13,7 +14,6 @@ from expectations.check import Check
 from expectations.personal_text import rows_with_personal_text
 from expectations.suite_files import SuiteFileError
 from lake.sql.types import duckdb_type
-from lake.tables import ZONES
 
 ENTITIES = [(c, e) for c in load_contracts() for e in c.entities.values()]
 COLUMNS = {"person_id": "VARCHAR", "tags": "VARCHAR[]", "orders_count_7d": "BIGINT", "orders_count_30d": "BIGINT",

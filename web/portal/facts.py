@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
+from contracts.catalogue.zones import OPEN_ZONES
 from contracts.contract_file import Contract, Entity
 from expectations.check import CheckResult
-from lake.tables import OPEN_ZONES
 from web.portal.link_quality import Linkage
 
 

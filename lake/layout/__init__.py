@@ -2,7 +2,7 @@
 
 The version is the only row of `ops/layout`. Whoever writes the lake calls `ensure`, which migrates; whoever only reads
 it calls `require_readable`. Raise `LAYOUT` when a table changes in a way that older code would misread, or that this
-code could not read, and add the step to `lake.migrations`.
+code could not read, and add the step to `lake.layout.migrations`.
 """
 
 import tempfile
@@ -14,7 +14,7 @@ from contracts.errors import LakeError
 from contracts.settings import SettingsError, load_settings
 from lake import writer
 from lake.crash_points import crash_point
-from lake.migrations import MIGRATIONS
+from lake.layout.migrations import MIGRATIONS
 from lake.tables import list_tables, open_table
 
 LAYOUT = 3
