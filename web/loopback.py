@@ -9,6 +9,7 @@ import ipaddress
 import socket
 
 from contracts.errors import LakeError
+from contracts.loopback import is_loopback
 
 
 class HostError(LakeError):
@@ -21,16 +22,6 @@ class PortTakenError(LakeError):
     """A port is in use, or may not be used by this account."""
 
     exit_code = 2
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a name or an address leads to this machine alone; names other than `localhost` are not looked up."""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 def loopback_address(host: str) -> str:

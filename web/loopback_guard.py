@@ -13,8 +13,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from contracts.loopback import is_loopback
 from web.language import COOKIE, LANGUAGES, QUERY, Texts, choose, cookie_of, switch_address, texts
-from web.loopback import is_loopback
 from web.socket_owner import name_of, owner_of
 
 Scope = MutableMapping[str, Any]

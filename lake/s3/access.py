@@ -6,12 +6,12 @@ when they are used, given to the engines, and never logged.
 """
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import pyarrow.fs as arrow_fs
 
+from contracts.loopback import is_loopback
 from contracts.settings import SettingsError, load_settings, s3_secret
 from lake.sql.text import literal
 
@@ -113,7 +113,7 @@ def store_access(endpoint: str | None = None) -> Access:
     place = urlsplit(endpoint or settings.s3_endpoint or "")
     if place.scheme not in ("", "http", "https") or bool(place.scheme) != bool(place.hostname):
         raise SettingsError(f"{named} is no address", cure="give it as https://host or https://host:port, no path")
-    if place.scheme == "http" and not (settings.s3_allow_http or _is_loopback(place.hostname or "")):
+    if place.scheme == "http" and not (settings.s3_allow_http or is_loopback(place.hostname or "")):
         raise SettingsError(
             f"the way to {named} is not encrypted",
             cure="use https://, or set LAKE_S3_ALLOW_HTTP=true where the network itself is trusted",
@@ -147,10 +147,3 @@ def tables_below(uri: str, start: str = "") -> list[str]:
         else:
             folders += below
     return tables
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
