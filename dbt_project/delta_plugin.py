@@ -17,8 +17,8 @@ from contracts.errors import LakeError
 from dbt_project.registry import register_lake, register_table
 from lake import writer
 from lake.sql.connections import prepare
-from lake.sql.rows import column_types, single_row
-from lake.sql.text import literal
+from lake.sql.rows import column_types, column_values, single_row
+from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan, table_version
 
 _BATCH_ROWS = 100_000
@@ -166,7 +166,9 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
     on = " and ".join(f"target.{key} = fresh.{key}" for key in keys)
     existing = column_types(cursor, scan(target.table))
     same = " and ".join(
-        f'target."{name}" is not distinct from fresh."{name}"' if name in existing else f'fresh."{name}" is null'
+        f"target.{quoted(name)} is not distinct from fresh.{quoted(name)}"
+        if name in existing
+        else f"fresh.{quoted(name)} is null"
         for name in column_types(cursor, _ROWS)
     )
     cursor.execute(
@@ -205,10 +207,10 @@ def _replace_partitions(cursor: duckdb.DuckDBPyConnection, target: _Target) -> i
 
 def _in_list(cursor: duckdb.DuckDBPyConnection, column: str) -> str:
     """`column in (…)` over the model's rows, as quoted text: DuckDB and delta-rs both read it in the column's type."""
-    rows = cursor.execute(f'select distinct cast("{column}" as varchar) from {_ROWS} order by 1').fetchall()
-    if any(value is None for (value,) in rows):
+    values = column_values(cursor, f"select distinct cast({quoted(column)} as varchar) from {_ROWS} order by 1")
+    if None in values:
         raise ModelRowsError(f"partition column {column} holds nulls", cure="give every row a partition")
-    return f"{column} in ({', '.join(literal(value) for (value,) in rows)})"
+    return f"{column} in ({', '.join(literal(value) for value in values)})"
 
 
 def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:

@@ -32,7 +32,7 @@ def register_lake(connection: duckdb.DuckDBPyConnection) -> None:
     for contract in load_contracts():
         for entity in contract.entities.values():
             connection.execute(
-                f'create or replace view {SCHEMA}."{relation_name(entity)}" as {_bronze(connection, entity)}'
+                f"create or replace view {SCHEMA}.{quoted(relation_name(entity))} as {_bronze(connection, entity)}"
             )
     for zone in MODEL_ZONES:
         for table in list_tables(zone):
@@ -42,7 +42,7 @@ def register_lake(connection: duckdb.DuckDBPyConnection) -> None:
 def register_table(connection: duckdb.DuckDBPyConnection, table: str) -> None:
     """Create the view `<zone>.<name>` on a Delta table."""
     zone, _, name = table.partition("/")
-    connection.execute(f'create or replace view {zone}."{name}" as select * from {scan(table)}')
+    connection.execute(f"create or replace view {zone}.{quoted(name)} as select * from {scan(table)}")
 
 
 def _bronze(connection: duckdb.DuckDBPyConnection, entity: Entity) -> str:

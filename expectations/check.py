@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["warn", "block"]
-SEVERITIES: tuple[Severity, ...] = ("warn", "block")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
+from lake.sql.text import quoted
+
 DAILY_ROWS = "lake_daily_rows"
 NEWEST_ROWS = "lake_newest_rows"
 UNUSUAL_DAYS = "lake_unusual_days"
@@ -33,13 +35,13 @@ def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str,
         for name in names:
             connection.execute(
                 f"""insert into {DAILY_ROWS}
-                    select ?, cast(known_at as date), count(*) from "{name}"
+                    select ?, cast(known_at as date), count(*) from {quoted(name)}
                     where known_at >= cast(lake_now() as date) - {CHARTED_DAYS + HABIT_DAYS} and known_at <= lake_now()
                     group by 2""",
                 [name],
             )
         newest = " union all ".join(
-            f'select max(known_at) as newest from "{name}" where known_at <= lake_now()' for name in names
+            f"select max(known_at) as newest from {quoted(name)} where known_at <= lake_now()" for name in names
         )
         connection.execute(f"insert into {NEWEST_ROWS} select ?, max(newest) from ({newest})", [source])
     connection.execute(f"create or replace view {UNUSUAL_DAYS} as {_unusual_days()}")

@@ -39,6 +39,7 @@ from great_expectations.validator.v1_validator import Validator
 from sqlalchemy.exc import SQLAlchemyError
 
 from expectations.check import Check
+from lake.sql.text import quoted
 
 #: Kinds of DuckDB errors whose text names columns, tables and functions, but never a value.
 _SPEAKABLE = ("Binder Error", "Catalog Error", "Parser Error")
@@ -122,7 +123,7 @@ class Checker:
 
         Where the common SELECT fails, each check is run alone, so that one wrong expression does not hide the others.
         """
-        batch = self._source.add_query_asset(view, query=f'select * from "{view}"').add_batch_definition("all")
+        batch = self._source.add_query_asset(view, query=f"select * from {quoted(view)}").add_batch_definition("all")
         measures = [check for check in checks if check.expectation is None]
         outcomes = dict(zip(measures, self._run(batch, measures), strict=True))
         for check in checks if any(outcome.error for outcome in outcomes.values()) else ():

@@ -126,7 +126,7 @@ class _Views:
     def make(self, table: str) -> dict[str, str]:
         """Make the view once; returns its columns and DuckDB types. A table that is not there gets no view."""
         if table not in self._columns and table in self._there:
-            self._connection.execute(f'create or replace view "{table}" as select * from {scan(table)}')
+            self._connection.execute(f"create or replace view {quoted(table)} as select * from {scan(table)}")
             self._columns[table] = column_types(self._connection, quoted(table))
         return self._columns.get(table, {})
 

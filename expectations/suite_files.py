@@ -16,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contracts.errors import LakeError
-from expectations.check import Check
+from expectations.check import Check, Severity
 from expectations.personal_text import rows_with_personal_text
 from lake.sql.text import literal, quoted
 
@@ -90,7 +90,7 @@ class CheckLine(_Strict):
 
     name: str | None = None
     column: str | None = None
-    severity: Literal["warn", "block"] = "block"
+    severity: Severity = "block"
     expected: str | None = None
     cure: str | None = None
     tolerated: float = 0

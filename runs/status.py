@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from contracts.catalogue.tables import PERSON_PROFILE, UNRESOLVED_RECORDS
+from contracts.catalogue.zones import zone_of
 from lake.sql.connections import connect
 from lake.tables import list_tables
 from runs import ledger
@@ -83,7 +84,7 @@ def rows_by_zone(facts: Iterable[TableFacts]) -> dict[str, int]:
     order = ("bronze", "quarantine", "identity", "marts", "features")
     sums = dict.fromkeys(order, 0)
     for table in facts:
-        zone = table.name.partition("/")[0]
+        zone = zone_of(table.name)
         if zone in sums:
             sums[zone] += table.rows
     return sums

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import dagster as dg
 
+from contracts.catalogue.zones import zone_of
 from contracts.contract_file import load_contracts
 from expectations.check import CheckResult
 from expectations.suite_files import discover_suites, files_for
@@ -76,7 +77,7 @@ def _due(session: Session, tables: Sequence[str]) -> list[str]:
 def _run(tables: Sequence[str]) -> list[CheckResult]:
     from expectations.runner import run
 
-    zones = groupby(sorted(tables), key=lambda table: table.partition("/")[0])
+    zones = groupby(sorted(tables), key=zone_of)
     return [result for zone, group in zones for result in run(zone, tables=list(group))]
 
 

@@ -18,6 +18,7 @@ from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, NEWEST_ROWS, UNUSUAL
 from lake import clock
 from lake.landing_state import Counted
 from lake.sql.connections import connect, create_clock_macro
+from lake.sql.text import quoted
 from lake.tables import list_tables, scan
 from web.portal.facts import CheckFacts, Day, Page, Past, Rejected, SourceFacts, TableFacts
 from web.portal.link_quality import measure_linkage
@@ -105,7 +106,7 @@ def _sources(
 ) -> tuple[SourceFacts, ...]:
     tables = {c.source: [e.table for e in c.entities.values() if e.table in rows] for c in contracts}
     for name in (name for names in tables.values() for name in names):
-        connection.execute(f'create view "{name}" as select * from {scan(name)}')
+        connection.execute(f"create view {quoted(name)} as select * from {scan(name)}")
     measure_delivery(connection, {source: names for source, names in tables.items() if names})
     newest = dict(connection.execute(f"select source, newest from {NEWEST_ROWS}").fetchall())
     days = _days(connection)

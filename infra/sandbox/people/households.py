@@ -102,7 +102,6 @@ class People:
 
 
 TOWN_REGION = np.array([name_lists.REGIONS.index(region) for _, region, _, _ in name_lists.TOWNS], dtype=np.int64)
-BRANCH_TOWN = np.arange(BRANCHES, dtype=np.int64) % len(name_lists.TOWNS)
 
 
 def branch_ids(branch: Ints) -> Text:
