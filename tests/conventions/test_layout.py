@@ -90,8 +90,9 @@ def test_decisions_are_numbered_once_and_named_by_title(root: Path) -> None:
     names = sorted(path.name for path in (root / "docs" / "adr").glob("*.md"))
     assert names
     assert not [name for name in names if not re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", name)]
-    numbers = [name[:4] for name in names]
+    numbers = [int(name[:4]) for name in names]
     assert len(set(numbers)) == len(numbers), "two decisions share a number"
+    assert numbers == list(range(1, len(numbers) + 1)), "a decision's number is left out"
 
 
 @pytest.fixture(scope="module")
