@@ -11,7 +11,7 @@ export LAKE_HOME ?= $(CURDIR)/.lake-$(WORLD)
 endif
 
 help: ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 setup:
 	@sh infra/setup.sh run
@@ -30,7 +30,7 @@ test: setup-test ## set up, run all tests (about 15 minutes on 2 cores)
 prove: setup-test ## the long tests: fault rounds, large worlds, drills
 	@$(BIN)/python -m pytest -m prove
 
-up: setup ## Dagster UI, quality portal and Feast server, on loopback
+up: setup ## Dagster UI, quality portal, person page and Feast server, on loopback
 	@$(BIN)/lake up
 
 bench: setup ## measure every published figure again and write docs/figures.md
