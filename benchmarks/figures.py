@@ -1,7 +1,7 @@
 """The shape of every benchmark: `.venv/bin/python benchmarks/NAME.py [--quick] [--json]`.
 
 A benchmark file holds one function `measure(quick) -> list[Figure]` and ends with `main(measure)`. A figure is never
-alone: it stands beside a reference measured in the same run on the same input. `ratio` is always how many times the
+alone: it is compared with a reference measured in the same run on the same input. `ratio` is always how many times the
 reference's cost ours is (below 1: ours is cheaper), `goal` the highest ratio we accept.
 """
 

@@ -1,8 +1,8 @@
-"""Identity: who is found, beside the other ways to find them, and what it costs beside bare Splink on the same records.
+"""Identity: who is found and what it costs, against other ways and bare Splink on the same records.
 
 Accuracy is that of one shipped model with one threshold on every set, in one run with our rules alone, plain Splink and
 the best exact-match rule. In the sandbox much of the truth shows in no value: there, recall is of the evident pairs
-(`infra/sandbox/truth/identity_truth.py`), and F1 of all true pairs stands beside that of exactly the evident ones.
+(`infra/sandbox/truth/identity_truth.py`), and F1 of all true pairs is reported with that of exactly the evident ones.
 
 The physical limit of the speed is scoring the pairs and joining them: bare Splink with a trained model, from a Parquet
 file to a Parquet file. Ours does all a run does: read Delta, normalise, match, cluster, ids, links and ledger into the

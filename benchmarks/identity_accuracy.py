@@ -71,7 +71,7 @@ def run(module: str, *arguments: object) -> None:
 
 
 def compare(name: str, folder: Path) -> dict[str, Score]:
-    """All ways on one set. Beside plain Splink stands Splink at whichever of `THRESHOLDS` the truth likes best."""
+    """All ways on one set. Plain Splink comes twice: as it is, and at the best of `THRESHOLDS`."""
     records, truth = pq.read_table(folder / "records.parquet"), pq.read_table(folder / "truth.parquet")
     scores = {}
     for way, options in ((OURS, ()), (RULES, ("--rules",))):
@@ -85,8 +85,8 @@ def compare(name: str, folder: Path) -> dict[str, Score]:
     scores[f"Splink at {best:g}, the best by the truth"] = at[best]
     rule, links = best_rule(records, truth, "evident" if "evident" in truth.column_names else "truth")
     scores[f"best exact rule: {rule}"] = score(links, truth)
-    for way, found in scores.items():
-        say(f"{name:>28}  {way:<46}  {found}")
+    for way, accuracy in scores.items():
+        say(f"{name:>28}  {way:<46}  {accuracy}")
     return scores
 
 

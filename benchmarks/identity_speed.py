@@ -1,4 +1,4 @@
-"""What identity costs: ours end to end beside bare Splink on the same records, and 1 % new records beside all.
+"""What identity costs: ours end to end against bare Splink on the same records, and 1 % new records against all.
 
 Each way is a process of its own, so that seconds, CPU and peak memory are all its own; they take turns.
 """
@@ -27,7 +27,7 @@ class Cost:
 
 
 def speed(name: str, folder: Path, size: int, *, times: int, is_followed: bool) -> list[Figure]:
-    """Ours end to end beside Splink with its model and with training, the best of so many times; then 1 % more records
+    """Ours end to end against Splink with its model and with training, the best of so many times; then 1 % more records
     (`is_followed`)."""
     records, model = folder / "records.parquet", folder / "model.json"
     splink = [sys.executable, "-m", "benchmarks.references.plain_splink", records, folder / "splink.parquet"]

@@ -1,10 +1,11 @@
 """Landing 10 million rows from each kind of source (`--quick`: 2 million), and 100 million from Parquet for memory.
 
-The physical limit is this engine reading the source with its types given and writing Parquet: `bare`, in the same
-run on the same input. Beside it stands `dlt`, which loads the same rows to Delta and checks less. Ours holds every row
-to its contract, refuses one in a thousand into quarantine with its reason, drops exact doubles, and commits rows,
-cursor and counters at once. Costs are CPU seconds, since the machine's other work does not change those much. dlt reads
-with Arrow where it can; JSON Lines pass through Python there, so that of those it gets fewer rows, and so do we then.
+The physical limit is this engine reading the source with its types given and writing Parquet: `bare`, in the same run
+on the same input. The second reference is `dlt`, which loads the same rows to Delta and checks less. Ours validates
+every row against its contract, rejects one in a thousand into quarantine with its reason, drops exact duplicates, and
+commits rows, cursor and counters at once. Costs are CPU seconds, since the machine's other work does not change those
+much. dlt reads with Arrow where it can; JSON Lines pass through Python there, so that of those it gets fewer rows, and
+so do we then.
 """
 
 import json
@@ -63,7 +64,7 @@ def _possible() -> Iterator[str]:
 
 def _beside_dlt(file_format: str, ours: Mapping[str, Any], other: Mapping[str, Any]) -> Figure:
     say(f"{file_format}: dlt {other['cpu']:.1f}, ours {ours['cpu']:.1f} CPU s")
-    return Figure(f"landing {file_format}, beside dlt", "CPU s", ours["cpu"], other["cpu"], "dlt", 0.5)
+    return Figure(f"landing {file_format}, against dlt", "CPU s", ours["cpu"], other["cpu"], "dlt", 0.5)
 
 
 def _memory(of: str, run: Mapping[str, Any]) -> Figure:

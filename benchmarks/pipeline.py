@@ -1,13 +1,13 @@
 """The whole way of a record, for 100,000 persons of the sandbox over 180 days (`--quick`: 5,000).
 
-Rows landed per second, seconds per layer, peak memory, each beside a script written by hand in DuckDB over Parquet
+Rows landed per second, seconds per layer, peak memory, each against a script written by hand in DuckDB over Parquet
 files (`benchmarks/references/by_hand.py`) that does the same work on the same inputs in the same run, with as many
 threads and as much memory. What the script leaves out is what the lake is for: exactly-once, history, drift,
 quarantine with reasons, checks, a second run that redoes only what changed; the ratio is the price of that. Checks and
 the feature store's files are not in either.
 
 A world of a tenth of the persons (`--quick`: a fifth) is run first. From both follows how each layer grows: the
-exponent of its seconds over the persons, beside 1 for a layer that grows as its input does.
+exponent of its seconds over the persons; it is 1 for a layer that grows as its input does.
 
 The physical limit of landing is decompressing and parsing the inputs, which the last figure measures: nothing that
 reads them on this machine with this engine can be faster. For the other layers it is the same engine's own scan, join
@@ -96,7 +96,7 @@ def figures(ours: Mapping[str, Any], hand: Mapping[str, Any]) -> list[Figure]:
     whole = sum(ours["seconds"].values()), sum(hand["seconds"].values()) - limit
     figures.append(Figure("whole run", "s", *whole, BY_HAND, 3.0))
     figures.append(Figure("peak memory", "MB", ours["peak_mb"], hand["peak_mb"], BY_HAND, 3.0))
-    figures.append(Figure("landing, beside its limit", "s", ours["seconds"]["landing"], limit, "parsing alone", 6.0))
+    figures.append(Figure("landing, against its limit", "s", ours["seconds"]["landing"], limit, "parsing alone", 6.0))
     return figures
 
 

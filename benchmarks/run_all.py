@@ -69,7 +69,7 @@ def page(sections: Sequence[str]) -> str:
 
 Written by `make bench`; not edited by hand.
 
-Every figure stands beside a reference measured in the same run on the same input. *Ratio* is how many times the
+Every figure is compared with a reference measured in the same run on the same input. *Ratio* is how many times the
 reference's cost ours is (below 1: ours is cheaper); *goal* is the highest ratio we accept.
 """
     return "\n".join([head, *sections])

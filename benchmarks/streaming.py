@@ -3,7 +3,8 @@
 
 The physical limit of the delay is half the time between two rounds (one second) plus a commit; the reference is a plain
 consumer that appends each second's messages with delta-rs, unchecked, its offsets kept by the broker: what it loses or
-doubles in a crash nobody knows. A row is readable once its commit stands in the table's log: that file's time is taken.
+duplicates after a crash nobody knows. A row is readable once its commit stands in the table's log: the time of that
+file is taken.
 """
 
 import os
@@ -106,15 +107,15 @@ def _our_delays(world: World, broker: str, seconds: float) -> Delays:
     if broker == "Kafka":
         _make_topics(world, [f"{source}.{name}" for name in contract.entities])
     topic = f"{source}.{entity}" if broker == "Kafka" else f"{source}/{entity}"
-    stop, found = threading.Event(), list[streams.Followed]()
-    thread = threading.Thread(target=lambda: found.extend(streams.follow([source], stop=stop)))
+    stop, followed_entities = threading.Event(), list[streams.Followed]()
+    thread = threading.Thread(target=lambda: followed_entities.extend(streams.follow([source], stop=stop)))
     thread.start()
     time.sleep(3.0)  # subscribed
     sent = _send(world.addresses[broker], topic, seconds)
     time.sleep(3 * TICK)
     stop.set()
     thread.join()
-    counts = next(each for each in found if each.entity.name == entity).counts
+    counts = next(each for each in followed_entities if each.entity.name == entity).counts
     if counts.landed != sent or counts.received != sent:
         raise SystemExit(f"{sent} rows sent over {broker}, {counts} came: nothing can be said of the delay")
     table = contract.entities[entity].table
@@ -174,7 +175,7 @@ def _commits(world: World, commits: int) -> list[Figure]:
     _send(world.addresses["Kafka"], "web_app.clicks", commits * BATCH / 10_000, rate=10_000)
     followed = streams.Followed(contract, contract.entities["clicks"])
     taken: list[float] = []
-    kept, kafka.BATCH_MESSAGES = kafka.BATCH_MESSAGES, BATCH
+    default_batch, kafka.BATCH_MESSAGES = kafka.BATCH_MESSAGES, BATCH
     try:
         with connect() as connection, table_cache():
             while len(taken) < commits:
@@ -185,7 +186,7 @@ def _commits(world: World, commits: int) -> list[Figure]:
                 elif followed.trouble is not None:
                     raise SystemExit(str(followed.trouble))
     finally:
-        kafka.BATCH_MESSAGES = kept
+        kafka.BATCH_MESSAGES = default_batch
         followed.close()
     part = max(20, commits // 20)
     first, last = median(taken[5 : 5 + part]), median(taken[-part:])

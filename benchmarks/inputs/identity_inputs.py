@@ -74,9 +74,9 @@ def cut(folder: Path, size: int, to: Path) -> None:
 def write_people(folder: Path, size: int) -> None:
     """`size` records of two thirds as many people, with names and places of FEBRL 4, and their truth.
 
-    What is no name or place is drawn anew, so that a million people can be told apart: house numbers, birth dates and
-    national ids. A double keeps a value in 80 of 100 cases, else it is missing, lacks a letter, has a wrong one or two
-    that changed places; in 3 of 100 the names are swapped. The same size gives the same records.
+    What is no name or place is drawn anew, so that a million people can be distinguished: house numbers, birth dates
+    and national ids. A duplicate keeps a value in 80 of 100 cases, else it is missing, lacks a letter, has a wrong one
+    or two that changed places; in 3 of 100 the names are swapped. The same size gives the same records.
     """
     from infra.worlds import febrl
 

@@ -1,7 +1,7 @@
-"""The inputs of the landing benchmark: page views as files of 1 million rows, and the contract they are held to.
+"""The inputs of the landing benchmark: page views as files of 1 million rows, and their contract.
 
 One row in a thousand breaks its contract, and the last rows, one in ten thousand, are a block sent twice: quarantine
-and doubles have work. `python -m benchmarks.inputs.landing_inputs FOLDER FORMAT ROWS`.
+and duplicates have work. `python -m benchmarks.inputs.landing_inputs FOLDER FORMAT ROWS`.
 """
 
 import sys
@@ -24,8 +24,8 @@ OPTIONS = {"parquet": "format parquet", "csv": "format csv, header", "jsonl": "f
 
 def rows(first: int, total: int) -> str:
     """SQL of the rows of one file, from its first; the last of all repeat those before them."""
-    doubles = total // DOUBLED
-    number = f"case when i >= {total - doubles} then i - {doubles} else i end"
+    duplicates = total // DOUBLED
+    number = f"case when i >= {total - duplicates} then i - {duplicates} else i end"
     return f"""
         select 'PV' || lpad(n::varchar, 10, '0') as page_view_id, 'S' || (n // 7)::varchar as session_id,
             left(md5((n // 40)::varchar), 16) as cookie_id,

@@ -52,7 +52,7 @@ def bare(file_format: str, place: str, to: Path) -> Callable[[], int]:
 
 
 def lake(file_format: str, place: str, to: Path) -> Callable[[], int]:
-    """Ours, with contract, quarantine, doubles and exactly-once."""
+    """Ours, with contract, quarantine, duplicates and exactly-once."""
     import pandas  # noqa: F401  # pyarrow imports it with the first array it makes
 
     from ingestion.landing.land import land_source

@@ -1,9 +1,9 @@
 """The pipeline's work written by hand: one DuckDB connection over Parquet files, what an analyst would write.
 
-It reads the same drops and databases, types them, refuses what breaks the contract, drops exact doubles, takes the
+It reads the same drops and databases, types them, rejects what breaks the contract, drops exact duplicates, takes the
 latest version of every key, ties records to persons by shared keys, and computes the same features at the same
 moments. What it leaves out is what the lake is for: exactly-once, versions and history of the identity graph, drift,
-reasons of refusal, checks, lineage, an incremental second run. It keeps no personal data apart.
+reasons of rejection, checks, lineage, an incremental second run. It keeps no personal data apart.
 
 `python -m benchmarks.references.by_hand SOURCES OUTPUT` prints seconds per step, rows and peak memory as JSON.
 """
@@ -60,7 +60,7 @@ class ByHand:
                     self.sql.execute(f"select {', '.join(f'count({c.name})' for c in entity.columns)} from {raw}")
 
     def land(self) -> None:
-        """Every entity: read as text, type, split by the contract, drop exact doubles, write Parquet."""
+        """Every entity: read as text, type, split by the contract, drop exact duplicates, write Parquet."""
         for contract in load_contracts():
             for entity in contract.entities.values():
                 raw = self._raw(contract, entity)
@@ -176,7 +176,7 @@ class ByHand:
 
     def _group(self, name: str, group: dict[str, Any]) -> None:
         landed_queries = {entity: self.landed.get((group["source"], entity)) for entity in group["entities"]}
-        entities = {entity: found for entity, found in landed_queries.items() if found is not None}
+        entities = {entity: query for entity, query in landed_queries.items() if query is not None}
         if not entities:
             return
         known_at = " union all ".join(f"select known_at from '{self._path('bronze', e)}'" for e in entities.values())

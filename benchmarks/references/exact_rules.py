@@ -32,12 +32,15 @@ def best_rule(records: pa.Table, truth: pa.Table, found_by: str) -> tuple[str, p
             is_complete = " and ".join(f"{name} is not null" for name in rule)
             columns_of = f"{', '.join(rule)}, true_person, to_be_found"
             cells = f"select {columns_of}, count(*) as n from known where {is_complete} group by {columns_of}"
-            claimed, true, found = (
+            linked_pairs, true_pairs, found_pairs = (
                 f"select {_pairs('n')} from (select sum(n) as n from cells group by {', '.join((*rule, *more))})"
                 for more in ((), ("true_person",), ("true_person", "to_be_found"))
             )
-            claims, right, told = _row(con, f"with cells as ({cells}) select ({claimed}), ({true}), ({found})")
-            precision, recall = right / claims if claims else 1.0, told / to_find if to_find else 1.0
+            linked_count, true_count, found_count = _row(
+                con, f"with cells as ({cells}) select ({linked_pairs}), ({true_pairs}), ({found_pairs})"
+            )
+            precision = true_count / linked_count if linked_count else 1.0
+            recall = found_count / to_find if to_find else 1.0
             scored[rule] = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
         best = max(scored, key=lambda rule: (scored[rule], rule))
         key = " || '|' || ".join(best)

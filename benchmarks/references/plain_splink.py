@@ -106,15 +106,15 @@ def _issued(columns: Sequence[str]) -> list[str]:
 
 
 def _blocking(columns: Sequence[str]) -> list[Any]:
-    """Each identifier alone, names together, and each name with what is fairly rare beside it."""
+    """Each identifier alone, names together, and each name with a fairly rare attribute."""
     from splink import block_on
 
-    beside = [name for name in ("birth_date", "street", "postcode", "city") if name in columns]
+    rare = [name for name in ("birth_date", "street", "postcode", "city") if name in columns]
     names = _names(columns)
     rules: list[tuple[str, ...]] = [(name,) for name in _issued(columns)]
     rules += [names] if len(names) > 1 else []
-    rules += [(name, other) for name in names for other in beside]
-    rules += [("birth_date", other) for other in beside if other != "birth_date" and "birth_date" in columns]
+    rules += [(name, other) for name in names for other in rare]
+    rules += [("birth_date", other) for other in rare if other != "birth_date" and "birth_date" in columns]
     return [block_on(*rule) for rule in rules]
 
 
