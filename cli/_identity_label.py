@@ -34,12 +34,12 @@ def label(
 
     left, right = find_pair(pair)
     chosen = WITHDRAWN if judgement is Judgement.withdraw else judgement.value
-    given = give_label(left, right, chosen, note=note)
+    written = give_label(left, right, chosen, note=note)
     if json:
-        print_json({"written": given is not None, "label": outer_document(asdict(given)) if given else None})
+        print_json({"written": written is not None, "label": outer_document(asdict(written)) if written else None})
         return
     left, right = harmless((left, right))
-    if given is None:
+    if written is None:
         print(f"nothing written: {left} and {right} were labelled {chosen} before")
         return
     sentence = {
@@ -47,7 +47,7 @@ def label(
         "different": f"{left} and {right} are two people",
         WITHDRAWN: f"{left} and {right} have no label any more",
     }
-    print(f"{sentence[chosen]}, says {given.labelled_by}\nit takes effect with the next run: lake run")
+    print(f"{sentence[chosen]}, says {written.labelled_by}\nit takes effect with the next run: lake run")
 
 
 def labels(json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:

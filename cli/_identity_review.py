@@ -44,7 +44,7 @@ def review(
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Pairs of records that wait for a judgement, or one of them side by side. Shows personal values."""
-    if sum(asked is not None for asked in (pair, reason, sample)) > 1:
+    if sum(option is not None for option in (pair, reason, sample)) > 1:
         raise ReviewUsageError(
             "a pair, the pairs of a reason and a sample are three questions", cure="give PAIR, --reason or --sample"
         )

@@ -50,9 +50,9 @@ def _head(file: "Profile") -> RenderableType:
     tags = file.facts.get("tags") or []
     if tags:
         line.append("  " + " · ".join(str(tag).replace("_", " ") for tag in tags), style="not bold cyan")
-    known = len(file.sources)
+    systems = len(file.sources)
     line.append(
-        f"\n{many(len(file.records), 'record')} in {known} of {known + len(file.silent_sources)} systems, "
+        f"\n{many(len(file.records), 'record')} in {systems} of {systems + len(file.silent_sources)} systems, "
         f"{many(sum(source['events'] for source in file.sources), 'event')}",
         style="not bold",
     )
@@ -154,13 +154,13 @@ def _identifiers(file: "Profile", is_wide: bool) -> RenderableType | None:
             elif row["persons_count"] > 1:
                 value.append(f" shown by {row['persons_count']} people", style="yellow")
             first, last = when(row["first_seen_at"], False), when(row["last_seen_at"], False)
-            seen = (first, last) if is_wide else (last,)
+            seen_columns = (first, last) if is_wide else (last,)
             rows.append(
                 (
                     kind.replace("_", " ") if number == 0 else "",
                     value,
                     ", ".join(row["sources"]) if is_wide else many(len(row["sources"]), "system"),
-                    *seen,
+                    *seen_columns,
                 )
             )
         if len(values) > _VALUES_PER_KIND:

@@ -45,11 +45,11 @@ def _strongest(person_id: str) -> list["Tie"]:
     """
     from identity.review.explain import ties_of
 
-    seen: dict[tuple[str, str, str], Tie] = {}
+    distinct: dict[tuple[str, str, str], Tie] = {}
     for tie in ties_of(person_id):
         systems = sorted((tie.person_record_id_l.split(":")[0], tie.person_record_id_r.split(":")[0]))
-        seen.setdefault((systems[0], systems[1], tie.match_kind), tie)
-    return sorted(seen.values(), key=lambda tie: -len(tie.comparisons))[:MAX_TIES]
+        distinct.setdefault((systems[0], systems[1], tie.match_kind), tie)
+    return sorted(distinct.values(), key=lambda tie: -len(tie.comparisons))[:MAX_TIES]
 
 
 def _tie_row(tie: "Tie") -> tuple[str, str, str]:

@@ -110,8 +110,8 @@ def _check_token_key() -> Iterator[Finding]:
 
     path = key_path()
     if load_settings().home in path.resolve().parents:
-        found, cure = f"{path} lies in LAKE_HOME", "set LAKE_TOKEN_KEY_FILE to a place outside it"
-        yield Finding(subject="token key", is_ok=False, found=found, cure=cure)
+        problem, cure = f"{path} lies in LAKE_HOME", "set LAKE_TOKEN_KEY_FILE to a place outside it"
+        yield Finding(subject="token key", is_ok=False, found=problem, cure=cure)
     elif not path.exists():
         yield Finding(subject="token key", is_ok=True, found=f"none yet; the first run makes {path}")
     else:

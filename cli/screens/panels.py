@@ -28,7 +28,7 @@ def table(columns: Sequence[str], rows: Sequence[Iterable[RenderableType]]) -> T
     if not rows:
         return None
     is_headed = any(columns)
-    made = Table(
+    rich_table = Table(
         box=box.SIMPLE_HEAD if is_headed else None,
         pad_edge=False,
         show_edge=False,
@@ -37,7 +37,7 @@ def table(columns: Sequence[str], rows: Sequence[Iterable[RenderableType]]) -> T
         padding=(0, 1) if is_headed else (0, 2),
     )
     for column in columns:
-        made.add_column(
+        rich_table.add_column(
             column,
             overflow="fold",
             justify="right" if column in _COUNTS else "left",
@@ -47,8 +47,8 @@ def table(columns: Sequence[str], rows: Sequence[Iterable[RenderableType]]) -> T
         )
     for row in rows:
         # A text is what a source holds, perhaps with rich's markup in it: shown as it is.
-        made.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
-    return made
+        rich_table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    return rich_table
 
 
 def short(words: Sequence[str], maximum: int) -> str:
