@@ -41,7 +41,7 @@ class Countries(Words):
 class Characters(_Declared):
     """Characters, and those that stand for them, at the same places of two texts of one length."""
 
-    given: str = Field(alias="from")
+    written: str = Field(alias="from")
     meant: str = Field(alias="to")
 
 
@@ -102,7 +102,7 @@ class PersonName(_Declared):
 
 
 class ComparableValues(_Declared):
-    """The whole declaration; the meaning of each entry stands beside it in the file."""
+    """The whole declaration; the meaning of each entry is a comment next to it in the file."""
 
     gender: Words
     birth_date: BirthDate

@@ -2,7 +2,7 @@
 
 What a contract says is said nowhere else: Arrow schemas, checks at landing, suites on bronze, PII classes, owners,
 freshness, dbt sources and Dagster metadata are all derived from the objects here. The standard's own Python model
-drops unknown keys without a word; here they are refused, since a typing error would silently delete a rule.
+drops unknown keys without a word; here they are rejected, since a typing error would silently delete a rule.
 """
 
 from datetime import timedelta
@@ -245,10 +245,10 @@ def server_options(server: Server) -> dict[str, Any]:
 
 
 def _custom(properties: list[CustomProperty] | None, where: str, *, allowed: tuple[str, ...]) -> dict[str, Any]:
-    found = {p.property: p.value for p in properties or [] if p.property}
-    for name in sorted(set(found) - set(allowed)):
+    values = {p.property: p.value for p in properties or [] if p.property}
+    for name in sorted(set(values) - set(allowed)):
         _fail(where, f"customProperties.{name}", f"one of {', '.join(allowed)}")
-    return found
+    return values
 
 
 def _refuse_unknown_keys(raw: Any, parsed: Any, where: str) -> None:

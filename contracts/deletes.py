@@ -41,21 +41,21 @@ def parse_deletes(value: Any, types: dict[str, str]) -> Deletes | None:
     Args:
         types: logical types of the entity's columns by name.
     """
-    given: Any = {"mode": value} if isinstance(value, str) else value
-    if not isinstance(given, dict) or given.get("mode") not in MODES:
+    options: Any = {"mode": value} if isinstance(value, str) else value
+    if not isinstance(options, dict) or options.get("mode") not in MODES:
         return None
-    mode = given["mode"]
-    if set(given) - {"mode"} - _OPTIONS[mode]:
+    mode = options["mode"]
+    if set(options) - {"mode"} - _OPTIONS[mode]:
         return None
-    if mode == "soft" and types.get(given.get("column", "")) not in ("boolean", "timestamp", "date"):
+    if mode == "soft" and types.get(options.get("column", "")) not in ("boolean", "timestamp", "date"):
         return None
-    has_own = types.get(IS_DELETED) == "boolean" and given.get("column") == IS_DELETED
+    has_own = types.get(IS_DELETED) == "boolean" and options.get("column") == IS_DELETED
     if mode != "none" and IS_DELETED in types and not has_own:
         return None
-    hours, percent = given.get("everyHours", 0), given.get("mostGonePercent", 20)
+    hours, percent = options.get("everyHours", 0), options.get("mostGonePercent", 20)
     if not (_is_number(hours) and hours >= 0 and _is_number(percent) and 0 < percent <= 100):
         return None
-    return Deletes(mode, column=given.get("column"), every=timedelta(hours=hours), most_gone=percent / 100)
+    return Deletes(mode, column=options.get("column"), every=timedelta(hours=hours), most_gone=percent / 100)
 
 
 def _is_number(value: Any) -> bool:

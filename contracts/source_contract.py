@@ -96,7 +96,7 @@ class Entity:
 
     @property
     def quarantine_table(self) -> str:
-        """Name of the table of refused records."""
+        """Name of the table of rejected records."""
         return quarantine_name(self.source, self.name)
 
     @property

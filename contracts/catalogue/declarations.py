@@ -1,4 +1,4 @@
-"""Declarations of tables as they stand in files: our own (`<zone>/<table>.yaml` beside this module), and dbt's yml.
+"""Declarations of tables as they stand in files: our own (`<zone>/<table>.yaml` in this folder), and dbt's yml.
 
 Read strictly: a key that is not known is an error, since a typing error would silently delete a promise.
 """

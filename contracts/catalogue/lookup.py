@@ -133,10 +133,10 @@ def _contracted(name: str) -> Table | None:
 def _of_entity(derive: Callable[[Contract, Entity], Table], contract: Contract, entity: str) -> Table:
     """The derived table, made once for each contract as it was read: streams commit several times a second."""
     key = (derive.__name__, contract.source, entity)
-    made = _made_from.get(key)
-    if made is None or made[0] is not contract:
-        made = _made_from[key] = contract, derive(contract, contract.entities[entity])
-    return made[1]
+    derived = _made_from.get(key)
+    if derived is None or derived[0] is not contract:
+        derived = _made_from[key] = contract, derive(contract, contract.entities[entity])
+    return derived[1]
 
 
 @lru_cache
