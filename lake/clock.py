@@ -1,6 +1,6 @@
 """The only "now" of the project (ADR 9).
 
-`LAKE_NOW`, else the sandbox's clock (`clock.json` beside its systems, moved by `lake sandbox advance`), else
+`LAKE_NOW`, else the sandbox's clock (`clock.json` next to its systems, moved by `lake sandbox advance`), else
 the machine's UTC clock. Freshness, feature windows, TTL and real data of years ago all use it.
 """
 
@@ -14,8 +14,8 @@ def now() -> datetime:
     """The lake's present moment, timezone-aware UTC."""
     settings = load_settings()
     if settings.now is not None:
-        given = settings.now
-        return given if given.tzinfo else given.replace(tzinfo=UTC)
+        moment = settings.now
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     sandbox_clock = settings.sources_root / "clock.json"
     if sandbox_clock.exists():
         return datetime.fromisoformat(json.loads(sandbox_clock.read_text())["now"]).astimezone(UTC)

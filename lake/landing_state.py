@@ -18,7 +18,7 @@ _LOOK_BACK = (1, 20, None)  # the newest commit nearly always has it; reading th
 
 
 class Counted(Protocol):
-    """What landing counted for an entity since the lake began; received = landed + quarantined + doubled."""
+    """Counts of an entity since the lake began; received = landed + quarantined + doubled (exact duplicates)."""
 
     @property
     def source(self) -> str: ...

@@ -73,8 +73,8 @@ class Access:
         options = {"key_id": self.key_id, "secret": self.key, "session_token": self.token, "region": self.region}
         if self.endpoint:
             options |= {"endpoint": self.endpoint, "url_style": "path"}
-        given = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
-        return f"create or replace temporary secret lake_s3 (type s3, use_ssl {self.is_encrypted}, {given})"
+        credentials = ", ".join(f"{name} {literal(value)}" for name, value in options.items() if value)
+        return f"create or replace temporary secret lake_s3 (type s3, use_ssl {self.is_encrypted}, {credentials})"
 
 
 def bucket_and_key(uri: str) -> tuple[str, str]:

@@ -51,12 +51,12 @@ class _Lease:
 
     def take(self) -> None:
         """Wait until the lease is free, or its holder is dead, and take it."""
-        seen, since = -1, time.monotonic()
+        version, since = -1, time.monotonic()
         while True:
             self._log.update_incremental()
             holder = _holder(self._log)
-            if self._log.version() != seen:
-                seen, since = self._log.version(), time.monotonic()
+            if self._log.version() != version:
+                version, since = self._log.version(), time.monotonic()
             if holder == self.me:
                 break  # taken, though the answer was lost
             # A holder of this machine is dead: its lock file is ours.

@@ -68,17 +68,17 @@ class ScratchTable:
             relation = connection.table(self.name)
         except duckdb.Error:
             return ["is missing"]
-        found = dict(zip(relation.columns, relation.types, strict=True))
+        actual = dict(zip(relation.columns, relation.types, strict=True))
         problems = [
-            f"lacks the column {name}" if name not in found else f"has {name} as {found[name]}, not {kind}"
+            f"lacks the column {name}" if name not in actual else f"has {name} as {actual[name]}, not {kind}"
             for name, kind in self.columns.items()
-            if found.get(name) not in _types(kind)
+            if actual.get(name) not in _types(kind)
         ]
-        for name in found if is_whole else ():
+        for name in actual if is_whole else ():
             if name not in self.columns:
                 kinds = [kind for prefix, kind in self.prefixes.items() if name.startswith(prefix)]
-                if ANY_TYPE not in kinds and not any(found[name] in _types(kind) for kind in kinds):
-                    problems.append(f"has a column {name} of type {found[name]}, which is not declared")
+                if ANY_TYPE not in kinds and not any(actual[name] in _types(kind) for kind in kinds):
+                    problems.append(f"has a column {name} of type {actual[name]}, which is not declared")
         return problems
 
 

@@ -21,9 +21,9 @@ _BLOCK = 64  # bytes, SHA-256
 
 def key_path() -> Path:
     """Where the key is: `LAKE_TOKEN_KEY_FILE`, else the user's configuration folder."""
-    given = load_settings().token_key_file
-    if given is not None:
-        return given
+    configured = load_settings().token_key_file
+    if configured is not None:
+        return configured
     config_home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
     return config_home / "customer-lake" / "token.key"
 
