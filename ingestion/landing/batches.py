@@ -160,15 +160,19 @@ class Batches:
         commit_files(self.entity.table, [], schema, commit=nothing, configuration=CONFIGURATION)
         return replace(commit, made_from=(NO_TABLE if commit.made_from is None else commit.made_from) + 1)
 
-    def _duplicates(self, delivery: Delivery, found: Duplicates, number: int) -> int:
+    def _duplicates(self, delivery: Delivery, duplicates: Duplicates, number: int) -> int:
         """Duplicates to count: rows read again that are here already were counted when they came first."""
-        if delivery.redelivered_of and found.known:
+        if delivery.redelivered_of and duplicates.distinct_known:
             last = [f"{self.connector.stream}-{n:08d}" for n in range(number - delivery.redelivered_of, number)]
-            return found.copies_of_new + found.known - known_in_batches(self.connection, self.entity, last)
+            return (
+                duplicates.copies_of_new
+                + duplicates.distinct_known
+                - known_in_batches(self.connection, self.entity, last)
+            )
         if not delivery.is_reread:
-            return found.rows
+            return duplicates.rows
         before = delivery.duplicates_before
-        return found.copies_of_new + (0 if before is None else max(0, found.copies_of_known - before))
+        return duplicates.copies_of_new + (0 if before is None else max(0, duplicates.copies_of_known - before))
 
     def _stage(self, table: DeltaTable | None, delivery: Delivery, batch_id: str) -> staging.Staged | None:
         """Stage a delivery with the columns beyond the contract that are to be kept; None where it has to be read anew.

@@ -96,7 +96,7 @@ def agreed_columns(entity: Entity, new: Iterable[str]) -> list[str]:
     """The new columns that are to be kept, sorted, as the contract says.
 
     Raises:
-        DriftError: the contract blocks new columns, or these cannot be kept beside the others.
+        DriftError: the contract blocks new columns, or these cannot be kept next to the others.
     """
     names = sorted(new)
     where = f"{entity.source}/{entity.name}"
@@ -111,7 +111,7 @@ def agreed_columns(entity: Entity, new: Iterable[str]) -> list[str]:
     twice = [n for n in names if n.lower() in taken or n.startswith("_") or not n.strip()]
     if twice or len({n.lower() for n in names}) < len(names) or len(names) > MAX_NEW_COLUMNS:
         raise DriftError(
-            f"{len(names)} new column(s) in {where} cannot be kept beside the contract's: "
+            f"{len(names)} new column(s) in {where} cannot be kept next to the contract's: "
             f"{', '.join(repr(n[:40]) for n in (twice or names)[:5])}",
             cure=f"names must differ beyond case, not start with '_', and be {MAX_NEW_COLUMNS} at most; "
             "ask the source's owner, or set `onDrift: ignore`",

@@ -44,13 +44,13 @@ _COUNT_KNOWN = Computation("count the known contents by batch", reads=(_KNOWN_CO
 class Duplicates:
     """Rows that are exact copies: of one another in the batch, or of rows the lake has."""
 
-    known: int  # distinct contents that the lake has already
+    distinct_known: int  # distinct contents that the lake has already
     copies_of_new: int
     copies_of_known: int
 
     def __add__(self, other: "Duplicates") -> "Duplicates":
         return Duplicates(
-            self.known + other.known,
+            self.distinct_known + other.distinct_known,
             self.copies_of_new + other.copies_of_new,
             self.copies_of_known + other.copies_of_known,
         )
@@ -58,7 +58,7 @@ class Duplicates:
     @property
     def rows(self) -> int:
         """Rows to leave out."""
-        return self.known + self.copies_of_new + self.copies_of_known
+        return self.distinct_known + self.copies_of_new + self.copies_of_known
 
 
 def find_duplicates(
@@ -189,12 +189,12 @@ def known_in_batches(connection: duckdb.DuckDBPyConnection, entity: Entity, batc
     """How many of the contents that are known already came with some earlier batches."""
     count, batches = 0, ", ".join(map(literal, batch_ids))
     with _COUNT_KNOWN.on(connection):
-        for table, known in ((entity.table, _KNOWN_CONTENTS), (entity.quarantine_table, _KNOWN_REJECTED)):
+        for table, contents in ((entity.table, _KNOWN_CONTENTS), (entity.quarantine_table, _KNOWN_REJECTED)):
             if table_exists(table):
-                names = ", ".join(known.columns)
+                names = ", ".join(contents.columns)
                 count += single_value(
                     connection,
-                    f"""select count(*) from {known.name} semi join
+                    f"""select count(*) from {contents.name} semi join
                         (select {names} from {scan(table)} where batch_id in ({batches})) using ({names})""",
                 )
     return count

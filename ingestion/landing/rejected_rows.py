@@ -1,11 +1,11 @@
 """Rows set aside while the others stream by: rejected ones, and records with keys nobody knows.
 
 A batch is read once and streams into Parquet; what does not belong there has to leave the stream without a second
-pass. DuckDB's `write_log` is the only function that writes beside a query: evaluated for set-aside rows alone, it
-costs the others nothing (2 million rows, 0.2 % rejected: 0.03 s of CPU; a quarter rejected: 0.2 s; the ways measured
-beside it, `partition_by` and a second pass, 0.5 s and more). The log is a file below `LAKE_HOME/tmp`, so that memory
-stays flat however many rows are rejected; every field is base64, so that no byte of a record can bend it. A sequence
-counts what was set aside, and a log that holds another number fails the batch.
+pass. DuckDB's `write_log` is the only function that writes a file while a query runs: evaluated for set-aside rows
+alone, it costs the others nothing (2 million rows, 0.2 % rejected: 0.03 s of CPU; a quarter rejected: 0.2 s; the other
+ways that were measured, `partition_by` and a second pass, cost 0.5 s and more). The log is a file below
+`LAKE_HOME/tmp`, so that memory stays flat however many rows are rejected; every field is base64, so that no byte of a
+record can bend it. A sequence counts what was set aside, and a log that holds another number fails the batch.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """From raw rows to Parquet in bronze's own folder: typed, checked, hashed, rejected ones set aside; not committed.
 
-A batch streams once from the source into Parquet beside the table's files. What breaks the contract leaves the stream
+A batch streams once from the source into Parquet in the table's folder. What breaks the contract leaves the stream
 into the table `rejected` (`ingestion.landing.rejected_rows`), so that the files hold bronze's rows and nothing else;
 only where some of them are exact duplicates are the files that hold those written again. Memory stays bounded whatever
 the batch.
@@ -28,7 +28,7 @@ from lake.sql.text import literal, quoted
 BOUNDED = ("event_at", "known_at", "landed_at")
 #: Columns of a raw row on its way: why it is rejected, the record whole, where it stood, the keys of its JSON.
 VERDICT, RAW, POSITION, KEYS = "_verdict", "_raw", "_position", "_keys"
-#: Verdicts beside the numbers of the rules: a record that cannot be parsed, and one that is not even text.
+#: Verdicts other than the numbers of the rules: a record that cannot be parsed, and one that is not even text.
 UNREADABLE, ESCAPED = 0, 65535
 #: A document without keys is no record; one that says a thing twice does not say which it means.
 _IS_NO_RECORD = f"(case when _is_usual then false else {KEYS} is null or len(list_distinct({KEYS})) < len({KEYS}) end"
@@ -161,7 +161,7 @@ def _stage(
     verdict = contract_checks.verdict_case(
         blocking, {ESCAPED: "_is_escaped", UNREADABLE: _IS_NO_RECORD} if is_json else {}
     )
-    refuse = rejected_rows.set_aside(
+    reject = rejected_rows.set_aside(
         VERDICT,
         source_file="source_file",
         position=POSITION,
@@ -169,7 +169,7 @@ def _stage(
         keys=f"to_json({KEYS})::varchar" if is_json else "null::varchar",
     )
     column_names = [*(c.name for c in entity.columns), *added]
-    keep = f"case when {VERDICT} is null then true else {refuse} end"
+    keep = f"case when {VERDICT} is null then true else {reject} end"
     if is_json and entity.on_drift is not OnDrift.IGNORE:
         every = [name for c in entity.columns for name in c.names]
         keep += f" and {_notes_unknown_keys([*every, *added])}"

@@ -151,13 +151,13 @@ def follow(
     followed = [Followed(contract, entity) for contract in contracts for entity in contract.entities.values()]
     layout.ensure()
     until = None if seconds is None else time.monotonic() + seconds
-    tell = _Telling(followed, progress or (lambda line: None))
+    report = _ProgressReport(followed, progress or (lambda line: None))
     with engine() as connection, table_cache():
         try:
             while not stop.is_set() and (until is None or time.monotonic() < until):
                 began = time.monotonic()
                 received = _round(followed, connection, stop)
-                tell.now_and_then()
+                report.write_due_lines()
                 if received < FULL_ROUND_ROWS:
                     rest = TICK_SECONDS - (time.monotonic() - began)
                     stop.wait(max(0.0, rest if until is None else min(rest, until - time.monotonic())))
@@ -177,7 +177,7 @@ def _round(followed: Sequence[Followed], connection: duckdb.DuckDBPyConnection, 
 
 
 @dataclass
-class _Telling:
+class _ProgressReport:
     """Lines for a person: what landed since the last line, and troubles when they come and when they go."""
 
     followed: Sequence[Followed]
@@ -187,7 +187,7 @@ class _Telling:
     _troubles: dict[str, str] = field(default_factory=dict)
     _losses: int = 0
 
-    def now_and_then(self) -> None:
+    def write_due_lines(self) -> None:
         for each in self.followed:
             if each.trouble is not None and self._troubles.get(each.name) != each.trouble.message:
                 self._troubles[each.name] = each.trouble.message

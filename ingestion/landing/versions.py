@@ -21,7 +21,7 @@ SINCE_DELETED = "left join buried using (record_id) where buried_at is null or k
 _MICROSECOND = "interval 1 microsecond"
 #: One row per record of bronze with a tombstone: when the newest one is known.
 BURIED = ScratchTable("buried", {"record_id": "varchar", "buried_at": "timestamptz"})
-#: One row per change of the batch, beside the newest version that bronze has of its record.
+#: One row per change of the batch, with the newest version that bronze has of its record.
 _ORDERED = ScratchTable(
     "ordered_changes",
     {

@@ -114,7 +114,9 @@ def _is_finished(state: Mapping[str, Any]) -> str:
     """SQL condition: the record's batch is in bronze; one that a crash cut short is made anew by landing, not here."""
     done = [
         f"batch_id between {literal(stream + '-')} and {literal(f'{stream}-{number:08d}')}"
-        for stream, number in ((stream, int(known["batch"])) for stream, known in state.get("streams", {}).items())
+        for stream, number in (
+            (stream, int(state_of_stream["batch"])) for stream, state_of_stream in state.get("streams", {}).items()
+        )
     ]
     return "(" + " or ".join(done or ["false"]) + ")"
 

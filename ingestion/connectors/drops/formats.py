@@ -135,28 +135,28 @@ class CsvFiles(TextFiles):
         self.grammar = _grammar(delimiter)
         self.headers = headers
         self.names = list(dict.fromkeys(name for file in files for name in headers[file.name])) or [usual]
-        self._refused = RejectedRecords()
+        self._rejected = RejectedRecords()
 
     def reading(self, connection: duckdb.DuckDBPyConnection) -> Reading:
         """The records as one query, and another for those that cannot be read."""
         fields = [*((f"c{number}", pa.string()) for number in range(len(self.names))), *_BESIDE]
         connection.register("drop_records", ArrowStream(pa.schema(fields), self.batches))
-        connection.register("drop_refused", ArrowStream(REJECTED, lambda: self._refused.batches()))
+        connection.register("drop_rejected", ArrowStream(REJECTED, lambda: self._rejected.batches()))
         values = [f"c{number} as {quoted(name)}" for number, name in enumerate(self.names)]
         return Reading(
             f"select {', '.join([*values, 'source_file', 'source_position'])} from drop_records",
             dict.fromkeys(self.names, "VARCHAR"),
-            "select * from drop_refused",
+            "select * from drop_rejected",
         )
 
     def _begin(self) -> None:
-        self._refused = RejectedRecords()
+        self._rejected = RejectedRecords()
 
     def _records(self, file: DropFile, blocks: Iterator[bytes]) -> Iterator[pa.RecordBatch]:
         header = self.headers[file.name]
         if not header:
             return
-        rejected = self._refused
+        rejected = self._rejected
         for batch, lines in self.grammar.rows(blocks, header, lambda raw, line: rejected.add(raw, file.name, line)):
             columns = dict(zip(header, batch.columns, strict=True))
             nothing = pa.nulls(batch.num_rows, pa.string())

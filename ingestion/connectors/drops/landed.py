@@ -42,7 +42,7 @@ class Landed:
 
     def pack(self) -> dict[str, Any]:
         """The cursor."""
-        packed = b"".join(key + known.look + known.content for key, known in sorted(self._entries.items()))
+        packed = b"".join(key + entry.look + entry.content for key, entry in sorted(self._entries.items()))
         return {"files": b64encode(packed).decode()}
 
     def get(self, file: DropFile) -> Known | None:
@@ -57,7 +57,7 @@ class Landed:
     def contents_but(self, files: Mapping[str, DropFile]) -> set[bytes]:
         """Contents of landed files that are there no more under their name."""
         keys = {_key(name) for name in files}
-        return {known.content for key, known in self._entries.items() if key not in keys}
+        return {entry.content for key, entry in self._entries.items() if key not in keys}
 
     def lacks(self, files: Mapping[str, DropFile]) -> bool:
         """Whether one of these files is not known by its name."""
@@ -66,11 +66,11 @@ class Landed:
     def only(self, files: Mapping[str, DropFile]) -> "Landed":
         """What is known of these files."""
         keys = {_key(name) for name in files}
-        return Landed({key: known for key, known in self._entries.items() if key in keys})
+        return Landed({key: entry for key, entry in self._entries.items() if key in keys})
 
-    def add(self, name: str, known: Known) -> None:
+    def add(self, name: str, entry: Known) -> None:
         """Note a file as landed."""
-        self._entries[_key(name)] = known
+        self._entries[_key(name)] = entry
 
 
 def describe(file: DropFile) -> Known:

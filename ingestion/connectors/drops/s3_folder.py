@@ -72,7 +72,7 @@ class Spool:
         if wanted not in self._held:
             if self._folder is None:
                 self._folder = temporary_folder("spool")
-            while self._held and sum(held.size for held in self._held) + wanted.size > SPOOL_BYTES:
+            while self._held and sum(copy.size for copy in self._held) + wanted.size > SPOOL_BYTES:
                 self._held.popitem(last=False)[1].unlink()
             self._fetched += 1
             path = Path(self._folder.name, str(self._fetched))
