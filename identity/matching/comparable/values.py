@@ -170,7 +170,7 @@ def letters_sql(column: str) -> str:
 
 def _narrow_sql(column: str, characters: Characters) -> str:
     """SQL of a text whose full-width characters are the ordinary ones."""
-    return f"translate({column}, '{characters.given}', '{characters.meant}')"
+    return f"translate({column}, '{characters.written}', '{characters.meant}')"
 
 
 def _texts(values: Iterable[str]) -> str:
