@@ -8,8 +8,8 @@ Everything that depends on how Great Expectations 1.24 is built stands here, and
 * All checks are one expectation class over one aggregate metric, since GX folds the aggregate metrics of a table into
   a single SELECT: one scan per table. Its own column expectations cost nine statements per table (some 450 checks of
   39 tables: 8 s against 2 s), give no count without fetching failing values, and some break on DuckDB.
-* GX logs failed statements, and a failed conversion quotes the value: its loggers are silenced, and an error is told by
-  its kind only.
+* GX logs failed statements, and a failed conversion quotes the value: its loggers are silenced, and an error is
+  reported by its kind only.
 """
 
 import logging

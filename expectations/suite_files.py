@@ -252,8 +252,8 @@ def _windows(columns: Mapping[str, str], aggregations: list[str]) -> list[tuple[
     """Pairs of a feature over a window and over the next longer one, found by their names."""
     stems: dict[str, list[int]] = {}
     for column in columns:
-        if found := re.fullmatch(rf"(\w+_(?:{'|'.join(aggregations)}))_(\d+)d", column):
-            stems.setdefault(found.group(1), []).append(int(found.group(2)))
+        if parts := re.fullmatch(rf"(\w+_(?:{'|'.join(aggregations)}))_(\d+)d", column):
+            stems.setdefault(parts.group(1), []).append(int(parts.group(2)))
     return [
         (f"{stem}_{short}d", f"{stem}_{long}d")
         for stem, days in sorted(stems.items())
