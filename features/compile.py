@@ -142,14 +142,14 @@ def _beliefs(entity: DeclaredEntity) -> exp.Select:
     """Every version, the person it was believed to be about, and from when until when."""
     parent = entity.parent
     lives = ["versions", "parents"] if parent else ["versions"]
-    known = ", ".join([*(f"{life}.known_at" for life in lives), "links.valid_from"])
-    replaced = ", ".join([*(f"{life}.replaced_at" for life in lives), "links.valid_to"])
+    begins = ", ".join([*(f"{life}.known_at" for life in lives), "links.valid_from"])
+    ends = ", ".join([*(f"{life}.replaced_at" for life in lives), "links.valid_to"])
     columns = ["versions.*"]
     if parent:
         columns += [f"parents.{column} as parent_{column}" for column in parent.columns]
         if parent.pick:
             columns += ["parents.event_at as parent_event_at", "parents.record_id as parent_record_id"]
-    columns += ["links.person_id", f"greatest({known}) as believed_from", f"least({replaced}) as believed_until"]
+    columns += ["links.person_id", f"greatest({begins}) as believed_from", f"least({ends}) as believed_until"]
     query = _select(*columns, of=f"{entity.name}_versions as versions")
     if parent:
         same_key = f"versions.{parent.key} = parents.{parent.key}"

@@ -9,7 +9,7 @@ from contracts.catalogue.zones import FEATURES
 from features.catalogue import Feature, FeatureGroup, load_groups
 from features.declarations import MODELS_ROOT
 
-#: What every feature table has beside its features, by the names that Feast knows.
+#: The columns of every feature table other than its features, by the names that Feast knows.
 _KEYS = (
     TableColumn("person_id", "string", "The person.", is_required=True),
     TableColumn("event_timestamp", "timestamp", "The snapshot: what was known at this moment (UTC).", is_required=True),
