@@ -63,10 +63,10 @@ def error_classes(modules: Iterable[tuple[str, ast.Module]]) -> list[ErrorClass]
     """All classes that derive from `LakeError`, with the cures of every place that raises them."""
     parsed = list(modules)
     classes = [error for room, tree in parsed for error in _classes(room, tree)]
-    known = {ROOT_ERROR}
-    while missing := {error.name for error in classes if error.base in known} - known:
-        known |= missing
-    errors = [error for error in classes if error.name in known]
+    derived = {ROOT_ERROR}
+    while missing := {error.name for error in classes if error.base in derived} - derived:
+        derived |= missing
+    errors = [error for error in classes if error.name in derived]
     for room, tree in parsed:
         for name, cure in _cures(tree):
             named = [error for error in errors if error.name == name]

@@ -95,10 +95,10 @@ def _packages(names: Sequence[str]) -> list[str]:
 
 
 def _postgresql(folder: Path) -> tuple[str, Process]:
-    """A cluster of its own, with a password, reachable over loopback only. It refuses to run as root."""
+    """A cluster of its own, with a password, reachable over loopback only. It does not run as root."""
     initdb_link = program("initdb")
     assert initdb_link is not None
-    initdb = initdb_link.resolve()  # a link on the path; the server lies beside the real one
+    initdb = initdb_link.resolve()  # a link on the path; the server lies next to the real one
     user = _other_user("postgres")
     data, password, port = folder / "data", secrets.token_hex(16), free_port()
     secret = folder / "password"

@@ -33,10 +33,10 @@ class StandIn:
 
     def watch(self, stop: threading.Event) -> None:
         """Until `stop`: follow the sandbox's clock, and send each last day once somebody has subscribed."""
-        seen, unsent = self._clock(), True
+        last_clock, unsent = self._clock(), True
         while not stop.wait(_POLL_SECONDS):
-            if (now := self._clock()) != seen:
-                seen, unsent = now, True
+            if (now := self._clock()) != last_clock:
+                last_clock, unsent = now, True
                 live.hold_back_last_day(self.root)
                 self.reload()
             if unsent and live.subscriptions(self.services.mqtt or "") > 0:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from contracts.errors import LakeError
 
-#: Told of each step: what is being written.
+#: Called with each step: what is being written.
 Progress = Callable[[str], None]
 
 

@@ -61,11 +61,11 @@ def days(
         {"files": files, "first": first, "end": end},
     ).fetchall()
     keys = ", ".join(quoted(name) for name in entity.primary_key)
-    low, held = None, 0
+    low, rows_so_far = None, 0
     for place, (day, rows) in enumerate(counts):
         low = day if low is None else low
-        held += rows
-        if held >= ROWS_AT_ONCE or place == len(counts) - 1:
+        rows_so_far += rows
+        if rows_so_far >= ROWS_AT_ONCE or place == len(counts) - 1:
             yield (
                 connection.execute(
                     f"""select * from read_parquet($files) where {RELEASED} between $low and $high
@@ -75,7 +75,7 @@ def days(
                 .to_arrow_table()
                 .combine_chunks()
             )
-            low, held = None, 0
+            low, rows_so_far = None, 0
 
 
 def last_versions(

@@ -134,12 +134,12 @@ def _reactions(
         },
     )
     leaving: Flags = draw.flags(len(opened), 0.012)
-    gone, gone_at = opened[leaving], opened_at[leaving] + 2 * MINUTE
+    unsubscribed, unsubscribed_at = opened[leaving], opened_at[leaving] + 2 * MINUTE
     add(
         "unsubscribes",
-        gone,
-        gone_at,
-        {"unsubscribe_id": numbered("SU", number[gone]), "channel": text(_CHANNELS, channel[gone])},
+        unsubscribed,
+        unsubscribed_at,
+        {"unsubscribe_id": numbered("SU", number[unsubscribed]), "channel": text(_CHANNELS, channel[unsubscribed])},
     )
 
 

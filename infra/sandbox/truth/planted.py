@@ -85,13 +85,13 @@ def measured(folder: Path, world: World) -> dict[str, float | None]:
             """,
             {"file": str(folder / "persons.parquet"), "start": world.start},
         ).fetchone()
-    gone, stayed, places = row or (0, 0, None)
-    if not gone or not stayed:
+    left, stayed, places = row or (0, 0, None)
+    if not left or not stayed:
         return {"churn_per_year": None, "best_auc": None}
-    yearly = 1 - (stayed / (gone + stayed)) ** (365 / world.days)
+    yearly = 1 - (stayed / (left + stayed)) ** (365 / world.days)
     return {
         "churn_per_year": round(yearly, 4),
-        "best_auc": round((float(places) - gone * (gone + 1) / 2) / (gone * stayed), 4),
+        "best_auc": round((float(places) - left * (left + 1) / 2) / (left * stayed), 4),
     }
 
 
