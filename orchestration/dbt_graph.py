@@ -160,7 +160,7 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey(path_of(dbt_resource_props))
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """Staging beside its source's bronze, everything else by its first folder."""
+        """Staging in the group of its source's bronze, everything else by its first folder."""
         folders = list(dbt_resource_props["fqn"][1:-1])
         if not folders:
             return None

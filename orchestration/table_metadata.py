@@ -1,4 +1,4 @@
-"""What Dagster shows of a table beside its rows, from the catalogue: columns, place, owner, zone, retention."""
+"""What Dagster shows of a table besides its rows, from the catalogue: columns, place, owner, zone, retention."""
 
 from typing import Any
 

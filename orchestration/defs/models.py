@@ -56,8 +56,8 @@ def _layer(graph: DbtGraph, layer: str) -> dg.AssetsDefinition:
         op_tags={"step": "dbt"},
     )
     def build(context: dg.AssetExecutionContext, session: Session) -> Iterator[AssetEvent]:
-        asked = [i for i, key in keys.items() if key in context.selected_asset_keys]
-        yield from _build(context, session, graph, layer=layer, asked=asked)
+        selected = [i for i, key in keys.items() if key in context.selected_asset_keys]
+        yield from _build(context, session, graph, layer=layer, selected=selected)
 
     return build
 
@@ -68,10 +68,10 @@ def _build(
     graph: DbtGraph,
     *,
     layer: str,
-    asked: list[str],
+    selected: list[str],
 ) -> Iterator[AssetEvent]:
-    due = _due(session, graph, layer=layer, asked=asked)
-    before = {i: _version(graph.models[i]) for i in asked}
+    due = _due(session, graph, layer=layer, selected=selected)
+    before = {i: _version(graph.models[i]) for i in selected}
     outcome = None
     if due:
         from dbt_project.runner import run_dbt
@@ -83,7 +83,7 @@ def _build(
         )
         context.log.info(f"{len(due)} models, {len(outcome.nodes)} nodes in {outcome.seconds:.1f} s")
     nodes = {node.unique_id: node for node in outcome.nodes} if outcome else {}
-    for unique_id in asked:
+    for unique_id in selected:
         node = nodes.get(unique_id)
         if node is None or node.ok:
             yield from _model_events(graph.models[unique_id], before[unique_id], node)
@@ -98,14 +98,14 @@ def _build(
         )
 
 
-def _due(session: Session, graph: DbtGraph, *, layer: str, asked: list[str]) -> list[str]:
+def _due(session: Session, graph: DbtGraph, *, layer: str, selected: list[str]) -> list[str]:
     changes = session.changes()
     is_edited = changes.edits.features if layer == FEATURES else changes.edits.models
     if is_edited or (changes.is_new_day and layer != RECORDS):
-        return asked
-    missing = {table for i in asked if (table := table_of(graph.models[i])) and not table_exists(table)}
+        return selected
+    missing = {table for i in selected if (table := table_of(graph.models[i])) and not table_exists(table)}
     stale = set(stale_models(graph, layer, lambda table: table in missing or changes.is_stale(table)))
-    return [i for i in asked if i in stale]
+    return [i for i in selected if i in stale]
 
 
 def _model_events(model: Mapping[str, Any], before: int | None, node: Any) -> Iterator[AssetEvent]:

@@ -52,8 +52,8 @@ def _check_step(border: str, tables: Sequence[str]) -> dg.AssetChecksDefinition:
         name=f"check_{border}", specs=check_specs(tables), can_subset=True, pool=POOL, op_tags={"step": "quality"}
     )
     def check(context: dg.AssetCheckExecutionContext, session: Session) -> Iterator[dg.AssetCheckResult]:
-        asked = {table_name(key.asset_key) for key in context.selected_asset_check_keys}
-        due = _due(session, [table for table in tables if table in asked])
+        selected = {table_name(key.asset_key) for key in context.selected_asset_check_keys}
+        due = _due(session, [table for table in tables if table in selected])
         if border == "bronze" and not any(table_exists(table) for table in tables):
             raise dg.Failure(
                 "nothing has landed from any source, so there is nothing to build from", allow_retries=False
