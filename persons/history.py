@@ -39,7 +39,7 @@ class LinksOnDay:
 def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date) -> LinksOnDay:
     """The links around a person at the end of a day."""
     moment = datetime.combine(day, time.max, tzinfo=UTC)
-    asked = {"person": person_id, "moment": moment}
+    parameters = {"person": person_id, "moment": moment}
     links = scan(PERSON_LINKS)
     records = rows(
         con,
@@ -48,7 +48,7 @@ def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date)
             select a.person_record_id, a.person_id, a.match_kind, a.match_strength, a.valid_from,
                 n.person_id as person_id_now
             from at_day a left join now_ n using (person_record_id) order by a.person_record_id""",
-        asked,
+        parameters,
     )
     elsewhere = rows(
         con,
@@ -56,7 +56,7 @@ def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date)
             select m.person_record_id, l.person_id as person_id_then
             from mine m left join (select * from {links} where {held_at("$moment")}) l using (person_record_id)
             where l.person_id is distinct from $person order by m.person_record_id""",
-        asked,
+        parameters,
     )
     return LinksOnDay(day, records, elsewhere)
 

@@ -49,15 +49,15 @@ def find_person(
     with connect() if con is None else nullcontext(con) as using:
         if person_id is not None:
             person_ids = _by_id(using, person_id)
-            reason, asked = "person_id", "id"
+            reason, identifier = "person_id", "id"
             cure = "take an id from marts/person_profile, or look up by --email or --phone"
         elif email is not None:
             person_ids = _by_email(using, email)
-            reason, asked = "email", "e-mail"
+            reason, identifier = "email", "e-mail"
             cure = "check its spelling; an address that many share, or a placeholder, leads to nobody"
         else:
             person_ids = _by_phone(using, phone or "")
-            reason, asked = "phone", "phone number"
+            reason, identifier = "phone", "phone number"
             cure = "give it with its country code; a number that many share leads to nobody"
         has_ended = not person_ids and person_id is not None and _was_somebody(using, person_id)
     if not person_ids:
@@ -67,10 +67,10 @@ def find_person(
                 cure=f"see what became of it: the rows of identity/person_events that name {person_id}",
                 reason="ended",
             )
-        raise UnknownPersonError(f"nobody in this lake has that {asked}", cure=cure, reason=reason)
+        raise UnknownPersonError(f"nobody in this lake has that {identifier}", cure=cure, reason=reason)
     if len(person_ids) > 1:
         raise AmbiguousPersonError(
-            f"{len(person_ids)} people show that {asked}",
+            f"{len(person_ids)} people show that {identifier}",
             cure=f"look one of them up by id: {', '.join(person_ids[:5])}",
             person_ids=person_ids,
         )
@@ -134,14 +134,14 @@ def _by_email(con: duckdb.DuckDBPyConnection, email: str) -> list[str]:
 
 
 def _by_phone(con: duckdb.DuckDBPyConnection, phone: str) -> list[str]:
-    asked = e164(phone, None)
-    if asked is None:
+    number = e164(phone, None)
+    if number is None:
         return []
     shown = _SHOWN.format(records=scan(PERSON_RECORDS), kind="phone")
     rows = con.execute(
         f"""select distinct person_id, value, country from ({shown}) join {scan(PERSON_LINKS)} using (person_record_id)
             join (select person_record_id, country from {scan(PERSON_RECORDS)}) using (person_record_id)
             where valid_to is null and right(regexp_replace(value, '[^0-9]', '', 'g'), 7) = ?""",
-        [asked[-7:]],
+        [number[-7:]],
     ).fetchall()
-    return sorted({person for person, value, country in rows if e164(value, country) == asked})
+    return sorted({person for person, value, country in rows if e164(value, country) == number})

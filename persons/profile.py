@@ -27,7 +27,7 @@ from persons.history import read_ledger
 from persons.lookup import former_ids
 from persons.reading import Row, rows, rows_of
 
-#: What a golden attribute's columns are called after its name, beside `_source`.
+#: Suffixes of a golden attribute's columns, besides `_source`.
 _ABOUT = (
     "_updated_at", "_is_valid", "_sources_count", "_decided_by",
     "_runner_up", "_runner_up_source", "_runner_up_updated_at",
@@ -125,7 +125,7 @@ def read_profile(
         identifiers = _identifiers(con, person_id)
         journey = _journey(con, person_id)
         sources = _sources(records, journey)
-        known = {row["source"] for row in sources}
+        sources_of_person = {row["source"] for row in sources}
         return Profile(
             person_id=person_id,
             golden=golden,
@@ -133,7 +133,7 @@ def read_profile(
             identifiers=_by_kind(identifiers),
             identifier_rows=identifiers,
             sources=sources,
-            silent_sources=sorted({name.split("/")[1] for name in list_tables("bronze")} - known),
+            silent_sources=sorted({name.split("/")[1] for name in list_tables("bronze")} - sources_of_person),
             households=_households(con, person_id),
             records=records,
             journey=journey,

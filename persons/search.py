@@ -68,7 +68,7 @@ def search_person(con: duckdb.DuckDBPyConnection, typed: str) -> str | Choice | 
 
 def _persons(con: duckdb.DuckDBPyConnection, person_ids: list[str]) -> list[Row]:
     """The persons with what tells them apart; a person without a contact row has the id alone."""
-    known = rows_of(
+    found_rows = rows_of(
         con,
         tables=(PERSON_CONTACT, PERSON_PROFILE),
         sql=f"""select c.person_id, c.full_name, p.age_band, p.city, p.records_count
@@ -76,5 +76,5 @@ def _persons(con: duckdb.DuckDBPyConnection, person_ids: list[str]) -> list[Row]
             where c.person_id in (select unnest($ids)) order by p.records_count desc, c.person_id""",
         parameters={"ids": person_ids},
     )
-    known_ids = {row["person_id"] for row in known}
-    return known + [{"person_id": person} for person in person_ids if person not in known_ids]
+    known_ids = {row["person_id"] for row in found_rows}
+    return found_rows + [{"person_id": person} for person in person_ids if person not in known_ids]
