@@ -71,8 +71,11 @@ class Guard:
             nonlocal is_begun
             if message["type"] == "http.response.start":
                 is_begun = True
-                given = {name.lower() for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(header for header in extra if header[0] not in given)]
+                own_headers = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in extra if header[0] not in own_headers),
+                ]
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -95,19 +98,19 @@ _RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADE
 def _language(scope: Scope, headers: dict[str, str]) -> tuple[Texts, bool]:
     """The texts of the reader's language, and whether to remember it: where the address itself asks for one."""
     query = scope.get("query_string", b"").decode("latin-1")
-    asked = parse_qs(query).get(QUERY, [""])[-1]
+    requested = parse_qs(query).get(QUERY, [""])[-1]
     try:
         cookies = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         cookies = SimpleCookie()
     remembered = cookies[COOKIE].value if COOKIE in cookies else None
-    spoken = texts(choose(asked, remembered, headers.get("accept-language", "")))
+    spoken = texts(choose(requested, remembered, headers.get("accept-language", "")))
     state = scope.setdefault("state", {})
     state["texts"] = spoken
     # What somebody typed is in the body of a POST: its answer is not repeated in another language, the first page is.
     path, same = (scope["path"], query) if scope["method"] in _SAFE else ("/", "")
     state["switch"] = {code: switch_address(path, same, code) for code in LANGUAGES}
-    return spoken, asked in LANGUAGES
+    return spoken, requested in LANGUAGES
 
 
 def _problem(scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:

@@ -1,6 +1,6 @@
 """What all pages of the product share: the frame (`templates/base.html.j2`), one style sheet, one navigation.
 
-A page of its own room adds its templates and, where it needs one, a style sheet beside `style/product.css`.
+A page of its own room adds its templates and, where it needs one, a style sheet besides `style/product.css`.
 """
 
 from collections.abc import Mapping
@@ -63,7 +63,7 @@ def navigation(
 
 def environment(folder: Path, language: str) -> Environment:
     """The templates of a room and of all pages, in a language, with everything escaped."""
-    made = Environment(
+    templates = Environment(
         loader=FileSystemLoader([folder, _TEMPLATES]),
         autoescape=lambda name: name is not None and not name.endswith((".css", ".js")),
         auto_reload=False,
@@ -72,9 +72,9 @@ def environment(folder: Path, language: str) -> Environment:
         lstrip_blocks=True,
     )
     spoken = texts(language)
-    made.filters.update(Writing(spoken).filters())
-    made.globals.update(t=spoken, languages=LANGUAGES)
-    return made
+    templates.filters.update(Writing(spoken).filters())
+    templates.globals.update(t=spoken, languages=LANGUAGES)
+    return templates
 
 
 def product_bar(here: str, language: str, *, switch: Mapping[str, str], **options: Any) -> Markup:
@@ -97,12 +97,12 @@ def request_bar(here: str, request: Request) -> Markup:
 
 def add_assets(app: FastAPI, more: Mapping[str, tuple[Path, str]] | None = None) -> None:
     """Serve the shared files, and those of a room, below `/assets/`: by name, never by path."""
-    known = {**ASSETS, **(more or {})}
+    assets = {**ASSETS, **(more or {})}
 
     def asset(name: str) -> Response:
-        if name not in known:
+        if name not in assets:
             raise HTTPException(404)
-        path, kind = known[name]
+        path, kind = assets[name]
         return Response(path.read_bytes(), media_type=kind, headers={"Cache-Control": "no-cache"})
 
     app.add_api_route("/assets/{name}", asset, methods=["GET"])

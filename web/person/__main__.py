@@ -17,11 +17,11 @@ def port(text: str) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m web.person")
-    parser.add_argument("--host", default="127.0.0.1", help="a loopback address; others are refused")
+    parser.add_argument("--host", default="127.0.0.1", help="a loopback address; others are rejected")
     parser.add_argument("--port", type=port, default=None, help="default LAKE_PORT_PERSON, else 8090")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        serve(given.host, given.port)
+        serve(arguments.host, arguments.port)
     except LakeError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

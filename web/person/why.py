@@ -1,4 +1,4 @@
-"""Why the records of a person are one: every tie with its waterfall, and the ties as arcs beside the list of records.
+"""Why the records of a person are one: every tie with its waterfall, and the ties as arcs next to the list of records.
 
 The ties are worked out anew by the matcher's own model (`identity.review.explain`) when somebody asks; none of them is
 kept.
@@ -10,8 +10,8 @@ from identity.review.explain import Tie, ties_of
 from persons.records import Record
 from web.person.waterfall import Step, Waterfall, pour
 
-MOST_OTHERS = 40
-MOST_RECORDS = 80
+MAX_OTHERS = 40
+MAX_RECORDS = 80
 #: Pixels: the height of a record's line, and how far the longest arc reaches out.
 LINE, REACH = 30, 104
 
@@ -71,14 +71,14 @@ def explain(ties: list[Tie], records: list[Record]) -> Why:
     """Ties, strongest first, as waterfalls and arcs."""
     needed = _needed(ties)
     explained = [Explained(tie, _waterfall(tie), number in needed) for number, tie in enumerate(ties)]
-    listed = records[:MOST_RECORDS]
+    listed = records[:MAX_RECORDS]
     lines = {record.person_record_id: LINE * (number + 0.5) for number, record in enumerate(listed)}
     arcs = [_arc(one, lines, LINE * len(listed)) for one in explained if _is_listed(one.tie, lines)]
     others = [one for one in explained if not one.is_needed]
     return Why(
         needed=[one for one in explained if one.is_needed],
-        others=others[:MOST_OTHERS],
-        left_out=max(0, len(others) - MOST_OTHERS),
+        others=others[:MAX_OTHERS],
+        left_out=max(0, len(others) - MAX_OTHERS),
         records=listed,
         arcs=arcs,
     )

@@ -21,10 +21,10 @@ _EVENT_KINDS_SHOWN = 5
 
 def environment(language: str) -> Environment:
     """The templates of the page, in a language."""
-    made = pages.environment(_TEMPLATES, language)
+    templates = pages.environment(_TEMPLATES, language)
     words = Words(texts(language))
-    made.filters.update(tie=words.tie)
-    made.globals.update(
+    templates.filters.update(tie=words.tie)
+    templates.globals.update(
         ledger=words.ledger,
         change=words.change,
         about=words.about,
@@ -35,7 +35,7 @@ def environment(language: str) -> Environment:
         waterfall_of=waterfall_of,
         troubles=TROUBLES,
     )
-    return made
+    return templates
 
 
 class Words:
@@ -74,7 +74,7 @@ class Words:
         )
 
     def about(self, event: Row) -> list[str]:
-        """What an event says beside its kind, the shortest first; each part once."""
+        """What an event says besides its kind, the shortest first; each part once."""
         parts = [self._t.name(event[name]) for name in ("detail", "product_category") if event[name] is not None]
         if event["amount_cny"] is not None:
             parts.append(f"{event['amount_cny']:,.2f} CNY")

@@ -179,12 +179,12 @@ class Page:
 
 def worst(results: Iterable[CheckResult]) -> str:
     """The state that a set of results amounts to."""
-    seen = list(results)
-    if any(result.is_blocking for result in seen):
+    listed = list(results)
+    if any(result.is_blocking for result in listed):
         return "blocked"
-    if any(not result.passed for result in seen):
+    if any(not result.passed for result in listed):
         return "warned"
-    return "passed" if seen else "unchecked"
+    return "passed" if listed else "unchecked"
 
 
 def is_open(zone: str) -> bool:

@@ -76,9 +76,9 @@ def _failing_since(past: Sequence[Past]) -> datetime | None:
 
 
 def _tables(rows: Mapping[str, int], checks: Mapping[str, list[CheckFacts]]) -> tuple[TableFacts, ...]:
-    there = {name for name in rows if zone_of(name) not in (QUARANTINE, OPS)}
+    existing = {name for name in rows if zone_of(name) not in (QUARANTINE, OPS)}
     # A table that was renamed leaves results behind; only one that a suite still asks for is missed.
-    shown = sorted(there | (set(checks) & set(suite_files.discover_suites())))
+    shown = sorted(existing | (set(checks) & set(suite_files.discover_suites())))
     return tuple(_facts(name, rows.get(name, 0), checks.get(name, ())) for name in shown)
 
 

@@ -117,14 +117,14 @@ def _policy(style: str, script: str) -> str:
 
 
 def _environment(spoken: Texts) -> Environment:
-    made = pages.environment(_HERE / "templates", spoken.language)
+    templates = pages.environment(_HERE / "templates", spoken.language)
     words = _Words(spoken)
-    made.filters.update(
+    templates.filters.update(
         age=words.age, layer=words.layer, sentence=words.sentence, prose=words.prose,
         share=_share, figure=_figure, anchor=_anchor, words=_searchable,
     )  # fmt: skip
-    made.globals["responsible"] = words.responsible
-    return made
+    templates.globals["responsible"] = words.responsible
+    return templates
 
 
 class _Words:
