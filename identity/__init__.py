@@ -25,10 +25,12 @@ The way of a record through this room (the guide is docs/identity.md). Each fold
 
 `links/`: people -> ids that last, and only what is new
 
+    tables               the scratch tables that the steps of an incremental resolution hand on to each other
     person_ids           people -> ids, carried over from the previous links
     new_links            records -> links: the matcher, and an id for every person
     person_index         what is kept of every record, so that a run looks only at what new records can affect
     affected_records     the neighbourhoods that new, changed and deleted records reach
+    part_of_lake         a part of the lake's records in the matcher; the neighbourhoods that ties reach
     incremental          everything anew, or those neighbourhoods only; the result is the same
     link_history         links with validity; births, merges, splits, moves and ends of persons
     matcher_columns      the id of a person record under its two names, the lake's and the matcher's

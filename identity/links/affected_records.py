@@ -4,41 +4,48 @@ A record bears on others by a value that both show, by a tie, or by making a key
 So the new records' keys are counted among all, their candidates are judged, and the neighbourhoods that they reach are
 resolved again (`neighbourhoods` says why the result is that of a full run; a property test checks it).
 
-Tables read: `held` (the index's columns `LIGHT`), `fresh` (the same of records that are new or changed, and
-`value_keys`, `loose_keys`), `gone` (ids that are no longer as they were). Made: `shown` (the keys in question, see
-`keys_of`), `sizes_before`, `sizes_after` of them, `crossed` (keys that passed a limit), `reached` (neighbourhood).
+The tables are those of `identity.links.tables`.
 """
 
 import duckdb
 
+from identity.links.tables import FRESH, GONE, HELD, REACHED, SHOWN, SIZES_AFTER
 from identity.matching.engine import short_hash
 from identity.matching.pairs import rules
 from identity.matching.pairs.blocking import MAX_LOOSE, MAX_PROFILES
+from lake.sql.scratch import Computation, ScratchTable
 
+#: Keys of the records that changed, in their old and in their new form.
+_ASKED = ScratchTable("asked", {"key": "BIGINT"})
+#: Sizes of the keys in question as the index has them.
+_SIZES_BEFORE = ScratchTable("sizes_before", dict(SIZES_AFTER.columns))
+#: Keys that passed a limit, in either direction.
+_CROSSED = ScratchTable("crossed", {"key": "BIGINT"})
+_FIND_REACHED = Computation(
+    "find the neighbourhoods that changes reach",
+    reads=(HELD, FRESH, GONE),
+    makes=(SHOWN, SIZES_AFTER, REACHED),
+    inner=(_ASKED, _SIZES_BEFORE, _CROSSED),
+)
 _LIMITS = sorted(set(rules.MAX_RECORDS.values()))
 
 
-def keys_of(con: duckdb.DuckDBPyConnection, name: str, wanted: str) -> None:
-    """Table `name`: one row per key of `wanted` and record, held (`is_held`, with its neighbourhood) or fresh.
-
-    `is_staying`: whether the held record is as it was. Everything else reads this instead of all keys of all records.
-    """
+def _shown_sql() -> str:
+    """SQL of the rows of `SHOWN`. Everything else reads these instead of all keys of all records."""
     columns = "person_record_id, name, profile, is_somebody, key"
-    con.execute(
-        f"""create table {name} as
-            select {columns}, neighbourhood, true as is_held,
-                   person_record_id not in (select person_record_id from gone) as is_staying
-            from (select *, unnest(keys) as key from held) semi join (select key from {wanted}) using (key)
-            union all by name
-            select {columns}, cast(null as bigint) as neighbourhood, false as is_held, true as is_staying
-            from (select *, unnest(keys) as key from fresh) semi join (select key from {wanted}) using (key)"""
-    )
-
-
-def sizes_sql(shown: str, condition: str) -> str:
-    """SQL: key, records, names, profiles of the keys in a table of `keys_of`; also of each crowded key by name."""
     return f"""
-        with chosen as (select * from {shown} where {condition}),
+        select {columns}, neighbourhood, true as is_held,
+               person_record_id not in (select person_record_id from gone) as is_staying
+        from (select *, unnest(keys) as key from held) semi join (select key from asked) using (key)
+        union all by name
+        select {columns}, cast(null as bigint) as neighbourhood, false as is_held, true as is_staying
+        from (select *, unnest(keys) as key from fresh) semi join (select key from asked) using (key)"""
+
+
+def _sizes_sql(condition: str) -> str:
+    """SQL: key, records, names, profiles of the keys in `SHOWN`; also of each crowded key by name."""
+    return f"""
+        with chosen as (select * from shown where {condition}),
         whole as (
             select key, count(*) as records, count(distinct name) as names,
                    count(distinct profile) filter (is_somebody) as profiles
@@ -52,15 +59,7 @@ def sizes_sql(shown: str, condition: str) -> str:
 
 
 def find_reached(con: duckdb.DuckDBPyConnection) -> None:
-    """Tables `shown`, `sizes_after` and `reached`, but for what ties reach (`candidates_sql` are judged for that)."""
-    con.execute(
-        """create table asked as
-           select distinct unnest(keys) as key from fresh
-           union select distinct unnest(keys) from held semi join gone using (person_record_id)"""
-    )
-    keys_of(con, "shown", "asked")
-    con.execute(f"create table sizes_before as {sizes_sql('shown', 'is_held')}")
-    con.execute(f"create table sizes_after as {sizes_sql('shown', 'is_staying')}")
+    """Make `SHOWN`, `SIZES_AFTER` and `REACHED`, but for what ties reach (`candidates_sql` are judged for that)."""
     crossed = " or ".join(
         [f"(coalesce(b.names, 0) > {rules.MAX_NAMES}) <> (coalesce(a.names, 0) > {rules.MAX_NAMES})"]
         + [f"(coalesce(b.records, 0) > {most}) <> (coalesce(a.records, 0) > {most})" for most in _LIMITS]
@@ -69,26 +68,33 @@ def find_reached(con: duckdb.DuckDBPyConnection) -> None:
             for most in (MAX_LOOSE, MAX_PROFILES)
         ]
     )
-    con.execute(
-        f"create table crossed as select key from sizes_before b full join sizes_after a using (key) where {crossed}"
-    )
-    con.execute(
-        f"""create table reached as
-            select neighbourhood from held semi join gone using (person_record_id)
-            union
-            -- a key that became crowded, or is so no longer
-            select neighbourhood from shown where is_held
-                and (key in (from crossed) or {short_hash("key", "name")} in (from crossed))
-            union
-            -- whoever shows a value that a fresh record shows, unless too many do
-            select neighbourhood from shown where is_held and key in (
-                select key from (select distinct unnest(value_keys) as key from fresh) join sizes_after using (key)
-                where names <= {rules.MAX_NAMES} and records <= {_LIMITS[-1]})"""
-    )
+    with _FIND_REACHED.on(con) as step:
+        step.make(
+            _ASKED,
+            """select distinct unnest(keys) as key from fresh
+               union select distinct unnest(keys) from held semi join gone using (person_record_id)""",
+        )
+        step.make(SHOWN, _shown_sql())
+        step.make(_SIZES_BEFORE, _sizes_sql("is_held"))
+        step.make(SIZES_AFTER, _sizes_sql("is_staying"))
+        step.make(_CROSSED, f"select key from sizes_before b full join sizes_after a using (key) where {crossed}")
+        step.make(
+            REACHED,
+            f"""select neighbourhood from held semi join gone using (person_record_id)
+                union
+                -- a key that became crowded, or is so no longer
+                select neighbourhood from shown where is_held
+                    and (key in (from crossed) or {short_hash("key", "name")} in (from crossed))
+                union
+                -- whoever shows a value that a fresh record shows, unless too many do
+                select neighbourhood from shown where is_held and key in (
+                    select key from (select distinct unnest(value_keys) as key from fresh) join sizes_after using (key)
+                    where names <= {rules.MAX_NAMES} and records <= {_LIMITS[-1]})""",
+        )
 
 
 def candidates_sql() -> str:
-    """SQL: fresh, held: ids of records to be compared for ties, of neighbourhoods not yet reached."""
+    """SQL of the rows of `CANDIDATES`: ids of records to be compared for ties, of neighbourhoods not yet reached."""
     return f"""
         with loose as (select distinct unnest(loose_keys) as key from fresh),
         open_keys as (

@@ -14,28 +14,34 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.catalogue.tables import PERSON_INDEX, PERSON_STATISTICS
+from identity.links.tables import GONE, HASHES, HELD, LABEL_HASHES, NOTED, PART, PEOPLE_COLUMNS
 from identity.matching.comparable.statistics import Statistics
-from identity.matching.engine import put, short_hash
+from identity.matching.engine import short_hash
 from identity.matching.groups.components import Ints
 from identity.matching.pairs.blocking import personal_keys_sql
+from identity.matching.tables import FILLED, GUARDED, HOLDINGS, PEOPLE, PROFILE_OF, VALUE_KEYS
 from lake.data_files import DataFile, copy_into, table_folder
+from lake.sql.scratch import Computation, ScratchTable
 from lake.tables import open_table, scan
 
 #: No value of anybody in Delta's log.
 CONFIGURATION = {"delta.dataSkippingStatsColumns": "run"}
-#: Columns of the table `people` that the matcher reads, beside rid and record_id.
-PEOPLE = (
-    "source", "is_somebody", "is_labelled", "name_key", "given", "family", "hanzi", "hanzi_once", "pet", "pet_letters",
-    "nicknames", "generation", "parts", "birth", "birth_year", "birth_text", "gender", "email", "phone",
-    "national_id", "id_is_checked", "street", "house", "city", "postcode", "issued",
-)  # fmt: skip
 #: Columns that say which records a run must look at, without their values.
-LIGHT = ("person_record_id", "row_hash", "label_hash", "neighbourhood", "profile", "name", "is_somebody", "keys")
+LIGHT = tuple(HELD.columns)
 #: Columns that make up a record for the matcher.
-HEAVY = ("person_record_id", *PEOPLE, "holdings", "crowded", "guarded")
+HEAVY = tuple(PART.columns)
 #: A hash of the columns: an index with other columns cannot be continued.
 LAYOUT = hashlib.blake2b(" ".join((*LIGHT, *HEAVY)).encode(), digest_size=4).hexdigest()
 _RECORDS_AT_A_TIME = 200_000
+#: What `formed_sql` reads.
+FORMED = (PEOPLE, HOLDINGS, VALUE_KEYS, PROFILE_OF)
+_PLACED = ScratchTable("placed", {"rid": "BIGINT", "first": "BIGINT"})
+_WRITE_FILES = Computation(
+    "write the files of the index",
+    reads=(*FORMED, GUARDED, FILLED, HASHES, LABEL_HASHES, GONE),
+    makes=(NOTED,),
+    inner=(_PLACED,),
+)
 
 
 @dataclass(frozen=True)
@@ -74,13 +80,13 @@ def read_statistics() -> Statistics | None:
 
 
 def formed_sql(rids: str = "true") -> str:
-    """SQL: rid, person_record_id, the columns `PEOPLE`, holdings, keys, name and profile of the records of a scratch
-    connection, after `blocking.create_keys`.
+    """SQL: rid, person_record_id, `PEOPLE_COLUMNS`, holdings, keys, name and profile of the records of a scratch
+    connection. Reads the tables `FORMED`.
 
     Args:
         rids: condition on rid.
     """
-    columns = ", ".join(f"p.{column}" for column in PEOPLE)
+    columns = ", ".join(f"p.{column}" for column in PEOPLE_COLUMNS)
     return f"""
         select rid, p.record_id as person_record_id, {columns}, h.holdings,
                list_concat({personal_keys_sql()}, v.keys) as keys,
@@ -95,25 +101,24 @@ def formed_sql(rids: str = "true") -> str:
 
 def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int) -> IndexFiles:
     """Files of the index with the rows of all records of a scratch connection, after `resolve.match_people`; no commit
-    names them yet.
+    names them yet. Makes `NOTED`.
 
-    Some records at a time: rows as wide as these, with their lists, are not held in memory for all. Reads beside the
-    matcher's the tables `hashes` (person_record_id, row_hash), `label_hashes` (person_record_id, label_hash) and `gone`
-    (person_record_id).
+    Some records at a time: rows as wide as these, with their lists, are not held in memory for all.
     """
-    put(con, "placed", pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
-    con.execute(
-        f"""create table noted as
-            select p.rid, {short_hash("first.record_id")} as neighbourhood, r.row_hash, l.label_hash
-            from people p join placed using (rid) join people first on first.rid = placed.first
-            join hashes r on r.person_record_id = p.record_id
-            left join label_hashes l on l.person_record_id = p.record_id"""
-    )
-    folder, files = table_folder(PERSON_INDEX), []
-    for start in range(0, max(len(neighbourhood), 1), _RECORDS_AT_A_TIME):
-        rows = _rows_sql(f"rid >= {start} and rid < {start + _RECORDS_AT_A_TIME}", run, is_first=start == 0)
-        files += copy_into(con, rows, folder, has_floats=False)
-    schema = con.sql(f"from ({rows}) limit 0").to_arrow_table().schema
+    with _WRITE_FILES.on(con) as step:
+        step.put(_PLACED, pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
+        step.make(
+            NOTED,
+            f"""select p.rid, {short_hash("first.record_id")} as neighbourhood, r.row_hash, l.label_hash
+                from people p join placed using (rid) join people first on first.rid = placed.first
+                join hashes r on r.person_record_id = p.record_id
+                left join label_hashes l on l.person_record_id = p.record_id""",
+        )
+        folder, files = table_folder(PERSON_INDEX), []
+        for start in range(0, max(len(neighbourhood), 1), _RECORDS_AT_A_TIME):
+            rows = _rows_sql(f"rid >= {start} and rid < {start + _RECORDS_AT_A_TIME}", run, is_first=start == 0)
+            files += copy_into(con, rows, folder, has_floats=False)
+        schema = con.sql(f"from ({rows}) limit 0").to_arrow_table().schema
     return IndexFiles(files, schema, run)
 
 
