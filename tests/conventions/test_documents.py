@@ -1,4 +1,4 @@
-"""Every guide that the front page links has a Chinese page of the same shape, and each links the other."""
+"""Documents name files and modules that exist; every guide has a Chinese page of the same shape."""
 
 import re
 from itertools import zip_longest
@@ -12,6 +12,9 @@ FRONT, CHINESE_FRONT = "README.md", "README.zh-CN.md"
 GENERATED = {"docs/settings.md", "docs/errors.md", "docs/tables.md", "docs/figures.md"}
 LINK = re.compile(r"\]\(([^)\s#]+\.md)[^)\s]*\)")
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+#: `lake/clock.py`, `ingestion.landing.land`: a file or a module, named in a text. Generated pages are tested elsewhere.
+FILE = re.compile(r"`([a-z_]+(?:/[\w.-]+)+\.(?:py|sql|ya?ml|json|csv|md))`(?!:\n)")
+MODULE = re.compile(r"`(?:python -m )?([a-z_]+(?:\.[a-z_]+)+)(?<!\.parquet)(?:\([^`]*\))?`")
 
 
 def linked(page: Path) -> set[str]:
@@ -43,6 +46,44 @@ def differences(english: str, translation: str) -> list[str]:
         if here != there:
             problems.append(f"{what}: {len(here)} in English, {len(there)} in Chinese, or of other levels")
     return problems
+
+
+def missing_names(text: str, root: Path = ROOT) -> list[str]:
+    """Files and modules of our folders that a text names and that are not there; placeholders (NNNN) are no names."""
+    ours = {path.name for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    text = CODE.sub("", text)
+    files = [name for name in FILE.findall(text) if name.partition("/")[0] in ours and "NNNN" not in name]
+    modules = [name for name in MODULE.findall(text) if name.partition(".")[0] in ours]
+    return [name for name in files if not (root / name).exists()] + [
+        name for name in modules if not is_module(name, root) and not (root / name).exists()
+    ]
+
+
+def is_module(name: str, root: Path) -> bool:
+    """Whether a dotted name is a package or a module, or stands in one."""
+    folder = root
+    for part in name.split("."):
+        if (folder / f"{part}.py").exists():
+            return True
+        if not (folder / part).is_dir():
+            package = folder / "__init__.py"
+            return package.exists() and re.search(rf"\b{part}\b", package.read_text(encoding="utf-8")) is not None
+        folder /= part
+    return True
+
+
+def test_files_and_modules_named_in_documents_exist(documents: list[Path]) -> None:
+    wrong = {
+        f"{document.relative_to(ROOT)}: {name}"
+        for document in documents
+        for name in missing_names(document.read_text(encoding="utf-8"))
+    }
+    assert not wrong, "\n".join(sorted(wrong))
+
+
+@pytest.mark.parametrize("name", ["lake/no_clock.py", "ingestion.no_landing.land", "python -m infra.no_pictures"])
+def test_planted_name_of_no_file_is_found(name: str) -> None:
+    assert missing_names(f"See `{name}`, `lake/clock.py`, `lake.clock.now()` and `docs/adr/NNNN-title.md`.")
 
 
 def test_front_page_links_guides() -> None:
