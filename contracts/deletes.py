@@ -1,4 +1,4 @@
-"""What a contract says of rows that a source deletes (`deletes`), read and held strictly.
+"""What a contract says of rows that a source deletes (`deletes`), read and validated strictly.
 
 `none` (the default): nothing; bronze keeps the last version as living. `soft`: a column of the row says it. `compare`:
 the keys of the source are compared with those that live in bronze; with logical replication the log says it instead.

@@ -2,7 +2,7 @@
 
 The way of a record through this room (the guide is docs/identity.md). Each folder imports only what stands above it:
 
-`matching/`: records -> people, pure: no lake, no clock, no state
+`matching/`: records -> people, without the lake's tables, its clock or a state; DuckDB of its own
 
     engine               the scratch DuckDB that a resolution runs in
     person_records       the shape of `person_records`, into which any Arrow table is read
@@ -54,5 +54,6 @@ The way of a record through this room (the guide is docs/identity.md). Each fold
 
 `update`: `update_identity()`, from the lake's tables to the lake's tables
 
-Only `links/`, `review/`, `quality/` and `update` know the lake; nothing here knows Dagster, dbt or Feast.
+Only `links/`, `review/`, `quality/` and `update` read and write tables of the lake; nothing here imports Dagster,
+dbt or Feast.
 """

@@ -1,7 +1,8 @@
-"""The only "now" of the project (ADR 9).
+"""The "now" of everything that is computed from data (ADR 9).
 
 `LAKE_NOW`, else the sandbox's clock (`clock.json` next to its systems, moved by `lake sandbox advance`), else
 the machine's UTC clock. Freshness, feature windows, TTL and real data of years ago all use it.
+What is recorded of the work itself (when a run ended, when somebody looked at a file) is by the machine's clock.
 """
 
 import json

@@ -82,7 +82,7 @@ def staging_folder(name: str) -> Path:
     return load_settings().home / "tmp" / "staged" / name
 
 
-#: A file is closed after so many row groups of 122,880 rows: where some of its rows turn out to be exact doubles, no
+#: A file is closed after so many row groups of 122,880 rows: where some of its rows turn out to be exact duplicates, no
 #: more than this is written again.
 _FILE_ROW_GROUPS = 8
 #: How DuckDB writes Parquet. A dictionary is given up as soon as a column shows more values than this: building those

@@ -2,7 +2,7 @@
 
 One JSON document under one metadata key rides in the same commit as the rows it describes, so that a crash can
 never part the two. The newest commit that carries the key holds; commits without it (compaction, erasure) are
-looked past, and maintenance writes it again before old logs are cleaned away.
+passed over, and maintenance writes it again before old logs are cleaned away.
 """
 
 import json

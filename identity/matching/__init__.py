@@ -1,1 +1,1 @@
-"""Records to people, as pure functions: no lake, no clock, no state."""
+"""Records to people, without the lake's tables, its clock or a state; `engine` gives the DuckDB for it."""

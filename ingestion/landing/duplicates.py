@@ -1,7 +1,7 @@
 """Exact duplicates: the same record with the same content, within a batch or against what the lake has.
 
 They are dropped and counted. Content is compared by its hash, and hashes that occur twice by key as well. Since an
-exact duplicates has the same times, only those files of bronze are read whose times meet the batch's.
+exact duplicate has the same times, only those files of bronze are read whose times meet the batch's.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Tables and drops in S3, or in a store that speaks as S3 does: how delta-rs, DuckDB and Arrow reach it.
+"""Tables and drops in S3, or in a store with the same protocol: how delta-rs, DuckDB and Arrow reach it.
 
 `LAKE_DELTA_ROOT=s3://bucket/prefix` puts the tables there. The keys are those of the usual variables
 (`AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`) or ours (`LAKE_S3_ACCESS_KEY_ID`, …); they are read

@@ -1,1 +1,1 @@
-"""DuckDB as the compute engine of the lake: connections and tokens."""
+"""DuckDB as the compute engine of the lake: connections, text, rows, types, scratch tables and tokens."""

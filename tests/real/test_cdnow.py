@@ -65,7 +65,7 @@ def test_every_purchase_lands_and_none_is_refused_or_doubled(cdnow: Any) -> None
 
 
 def test_purchases_that_look_alike_are_not_taken_for_doubles(cdnow: Any) -> None:
-    """255 purchases repeat customer, day, number and price of another: they are purchases, not exact doubles."""
+    """255 purchases repeat customer, day, number and price of another: they are purchases, not exact duplicates."""
     with cdnow.open(), connect() as connection:
         (repeated,) = connection.execute(
             f"""select sum(n - 1) from (

@@ -1,4 +1,4 @@
-"""One stretch of the world: block by block, people live through it, and their rows go to the spool."""
+"""One stretch of the world: block by block, people live through it, and their rows wait for their day."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The people behind the records: households, name_lists, numbers, habits and hidden inclinations. This is the truth.
+"""The people behind the records: households, names, numbers, habits and hidden inclinations. This is the truth.
 
 A block of people is a pure function of (seed, block): it is made again, not stored, whenever time passes. How a
 system sees them (typing errors, duplicates) is in `system_views.py`.

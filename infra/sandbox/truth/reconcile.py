@@ -1,4 +1,4 @@
-"""Hold what a lake counted against what the systems really produced. Plain functions; they read `truth/` only.
+"""Compare what a lake counted with what the systems really produced. Plain functions; they read `truth/` only.
 
     produced = landed + quarantined + exact duplicates, for every source and entity
 

@@ -1,4 +1,4 @@
-"""Hold the people that a lake found against the people there are. Plain functions; they read `truth/` only.
+"""Compare the people that a lake found with the people there are. Plain functions; they read `truth/` only.
 
 What the figures mean, and how they are counted, is `identity.quality.evaluate`.
 """
