@@ -10,8 +10,9 @@ import duckdb
 
 from contracts.catalogue.tables import PERSON_EVENTS, PERSON_LINKS
 from identity.links.as_of import held_at
+from lake.sql.rows import as_dicts
 from lake.tables import scan
-from persons.reading import Row, rows, rows_of
+from persons.reading import Row, rows_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date)
     moment = datetime.combine(day, time.max, tzinfo=UTC)
     parameters = {"person": person_id, "moment": moment}
     links = scan(PERSON_LINKS)
-    records = rows(
+    records = as_dicts(
         con,
         f"""with at_day as (select * from {links} where person_id = $person and {held_at("$moment")}),
                  now_ as (select person_record_id, person_id from {links} where valid_to is null)
@@ -50,7 +51,7 @@ def read_links_on_day(con: duckdb.DuckDBPyConnection, person_id: str, day: date)
             from at_day a left join now_ n using (person_record_id) order by a.person_record_id""",
         parameters,
     )
-    elsewhere = rows(
+    elsewhere = as_dicts(
         con,
         f"""with mine as (select person_record_id from {links} where person_id = $person and valid_to is null)
             select m.person_record_id, l.person_id as person_id_then

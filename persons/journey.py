@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import duckdb
 
 from contracts.catalogue.tables import JOURNEY_EVENTS
+from lake.sql.rows import as_dicts
 from lake.tables import scan, table_exists
-from persons.reading import Row, rows
+from persons.reading import Row
 
 PAGE_ROWS = 25
 #: Events at which a front line looks first: somebody was let down, or left.
@@ -69,7 +70,7 @@ def read_journey(
             from {scan(JOURNEY_EVENTS)} where person_id = ?""",
         [person_id],
     )
-    hours = rows(
+    hours = as_dicts(
         con,
         """select source, event_type, date_trunc('hour', event_at) as event_at, count(*) as events,
                min(event_at) as first_at, max(event_at) as last_at
@@ -80,10 +81,10 @@ def read_journey(
 
 def _read_page(con: duckdb.DuckDBPyConnection, source: str | None, number: int) -> EventPage:
     of_source = "from journey where $source is null or source = $source"
-    events = rows(con, f"select count(*) as events {of_source}", {"source": source})[0]["events"]
+    events = as_dicts(con, f"select count(*) as events {of_source}", {"source": source})[0]["events"]
     pages = max(1, -(-events // PAGE_ROWS))
     number = min(max(1, number), pages)
-    shown = rows(
+    shown = as_dicts(
         con,
         f"""select * {of_source} order by event_at desc, event_id
             limit {PAGE_ROWS} offset {(number - 1) * PAGE_ROWS}""",

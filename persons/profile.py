@@ -22,10 +22,11 @@ from contracts.catalogue.tables import (
     PERSON_RECORDS,
 )
 from lake.sql.connections import connect
+from lake.sql.rows import as_dicts
 from lake.tables import list_tables, scan, table_exists
 from persons.history import read_ledger
 from persons.lookup import former_ids
-from persons.reading import Row, rows, rows_of
+from persons.reading import Row, rows_of
 
 #: Suffixes of a golden attribute's columns, besides `_source`.
 _ABOUT = (
@@ -113,7 +114,7 @@ def read_profile(
     """
     with connect() if con is None else nullcontext(con) as con:
         golden, facts = _golden(con, person_id)
-        records = rows(
+        records = as_dicts(
             con,
             f"""select r.person_record_id as record_id, r.source, l.match_kind, l.match_strength, l.valid_from,
                     l.is_backfilled, r.updated_at
@@ -150,7 +151,7 @@ def _golden(con: duckdb.DuckDBPyConnection, person_id: str) -> tuple[list[Golden
     for table in (PERSON_CONTACT, PERSON_PROFILE):
         if not table_exists(table):
             continue
-        for row in rows(con, f"select * from {scan(table)} where person_id = $person", {"person": person_id}):
+        for row in as_dicts(con, f"select * from {scan(table)} where person_id = $person", {"person": person_id}):
             attributes, rest = group_golden(row)
             for item in attributes:
                 first = golden.setdefault(item.attribute, item)
@@ -227,7 +228,7 @@ def _households(con: duckdb.DuckDBPyConnection, person_id: str) -> list[Row]:
     )
     if not households:
         return []
-    others = rows(
+    others = as_dicts(
         con,
         f"""with them as (
                 select distinct household_id, person_id, role from {scan(PERSON_HOUSEHOLDS)}

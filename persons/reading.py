@@ -35,13 +35,8 @@ def _engine(home: Path) -> duckdb.DuckDBPyConnection:
     return connect()
 
 
-def rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, Any] | None = None) -> list[Row]:
-    """What a query finds, as one dictionary per row."""
-    return as_dicts(con, sql, parameters or {})
-
-
 def rows_of(
     con: duckdb.DuckDBPyConnection, *, tables: tuple[str, ...], sql: str, parameters: dict[str, Any] | None = None
 ) -> list[Row]:
-    """The same where all of `tables` have been made, else nothing: a young lake lacks some."""
-    return rows(con, sql, parameters) if all(table_exists(name) for name in tables) else []
+    """The rows of a query where all of `tables` have been made, else none: a young lake lacks some."""
+    return as_dicts(con, sql, parameters) if all(table_exists(name) for name in tables) else []

@@ -342,12 +342,13 @@ def test_head_is_answered_like_get_without_a_body(visitor: httpx.Client) -> None
 
 def test_pipelines_own_lake_is_shown_and_agrees_with_its_marts(small_lake: SmallLake) -> None:
     from governance.consent import read_consents
+    from lake.sql.rows import as_dicts
     from lake.tables import scan
     from persons.person_file import View, read_person_file
-    from persons.reading import reader, rows
+    from persons.reading import reader
 
     with small_lake.opened(), reader() as con:
-        profiles = rows(
+        profiles = as_dicts(
             con,
             f"""select person_id, consents, events_count, records_count from {scan("marts/person_profile")}
                 order by sources_count desc, person_id limit 40""",
