@@ -1,8 +1,8 @@
-"""A source's declaration, read from its `contract.odcs.yaml` (Open Data Contract Standard v3) and held strictly.
+"""A source's declaration, read from its `contract.odcs.yaml` (Open Data Contract Standard v3) and validated strictly.
 
-What a contract says is said nowhere else: Arrow schemas, checks at landing, suites on bronze, PII classes, owners,
-freshness, dbt sources and Dagster metadata are all derived from the objects here. The standard's own Python model
-drops unknown keys without a word; here they are rejected, since a typing error would silently delete a rule.
+Arrow schemas, checks at landing, suites on bronze, PII classes, owners, freshness, dbt sources and Dagster metadata are
+all derived from what is read here (`contracts.source_contract`). The standard's own Python model ignores unknown keys;
+here they are an error, since a typing error would silently delete a rule.
 """
 
 from datetime import timedelta
