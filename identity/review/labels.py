@@ -119,7 +119,7 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
             _reject_contradiction(in_force, left=left, right=right, label=label)
             if before is not None and before.label == label and note in (None, before.note):
                 return None
-        given = Label(left, right, label, clock.now(), _who(), note)
+        given = Label(left, right, label, labelled_at=clock.now(), labelled_by=_who(), note=note)
         row = {"number": _last_number() + 1, **vars(given)}
         append(PERSON_LABELS, pa.Table.from_pylist([row], schema=SCHEMA), configuration=_CONFIGURATION)
         return given

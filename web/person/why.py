@@ -104,7 +104,8 @@ def _needed(ties: list[Tie]) -> set[int]:
 
 def _waterfall(tie: Tie) -> Waterfall:
     compared = sorted(tie.comparisons, key=lambda comparison: -comparison.weight_bits)
-    return pour([Step(c.name, c.weight_bits, c.level, c.value_l, c.value_r) for c in compared], tie.match_strength)
+    steps = [Step(c.name, c.weight_bits, level=c.level, value_l=c.value_l, value_r=c.value_r) for c in compared]
+    return pour(steps, tie.match_strength)
 
 
 def _is_listed(tie: Tie, lines: dict[str, float]) -> bool:

@@ -118,8 +118,7 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
     answered = np.flatnonzero(first | second)
     late = second[answered]
     replied = at[answered] + np.where(late, 3 * DAY, 0) + draw.exponential(9 * HOUR, len(answered)) + 5 * MINUTE
-    mood_class = np.where(felt[answered] > 0.4, 0, np.where(felt[answered] > -0.6, 1, 2))
-    comments = [draw.pick(lines, len(answered)) for lines in _COMMENTS]
+    comments = _comments(draw, felt[answered])
     out.add(
         "responses",
         person=people.number[person[answered]],
@@ -132,12 +131,16 @@ def _surveys(out: Shaped, draw: Draw, journeys: Journeys) -> None:
             ),
             "score": scores(felt[answered]),
             "event_at": replied,
-            "comment": only(
-                draw.flags(len(answered), 0.55),
-                where(mood_class == 0, comments[0], where(mood_class == 1, comments[1], comments[2])),
-            ),
+            "comment": only(draw.flags(len(answered), 0.55), comments),
         },
     )
+
+
+def _comments(draw: Draw, felt: Floats) -> Text:
+    """A comment for every answer, as glad or as angry as the person is."""
+    mood = np.where(felt > 0.4, 0, np.where(felt > -0.6, 1, 2))
+    glad, neutral, angry = (draw.pick(lines, len(felt)) for lines in _COMMENTS)
+    return where(mood == 0, glad, where(mood == 1, neutral, angry))
 
 
 def invitation_ids(number: Ints, reminder: int) -> Text:
