@@ -10,7 +10,9 @@ import pytest
 from contracts.settings import reset_settings
 from dbt_project.delta_plugin import ModelRowsError, Write, _Target, _write
 from lake.sql.connections import connect
+from lake.sql.rows import column_types
 from lake.tables import open_table, scan, table_version
+from tests.declared_tables import own_table
 
 TABLE = "marts/sample"
 
@@ -26,9 +28,16 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[duckdb.Duc
 
 
 def write(lake: duckdb.DuckDBPyConnection, mode: str, query: str, **options: Any) -> Write:
-    lake.execute(f"create or replace view query as {query}")
+    lake.execute(f"create or replace view given as {query}")
+    # Whole numbers are bigint in every table.
+    columns = (
+        f'cast("{name}" as bigint) as "{name}"' if data_type == "INTEGER" else f'"{name}"'
+        for name, data_type in column_types(lake, "given").items()
+    )
+    lake.execute(f"create or replace view query as select {', '.join(columns)} from given")
     target = {"unique_key": (), "partition_by": (), "not_null": (), "personal": ()} | options
-    return _write(lake, _Target(table=TABLE, query="query", **target), mode)
+    with own_table(TABLE, lake.sql("select * from query limit 0").to_arrow_table().schema):
+        return _write(lake, _Target(table=TABLE, query="query", **target), mode)
 
 
 def rows(lake: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
