@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
-import pyarrow as pa
 
 from contracts.settings import load_settings
 
@@ -43,13 +42,6 @@ def scratch() -> Iterator[duckdb.DuckDBPyConnection]:
 def _half(size: str) -> str:
     """Half of an amount of memory as DuckDB writes it (`4GB`, `80%`)."""
     return re.sub(r"[0-9]*\.?[0-9]+", lambda number: f"{float(number[0]) / 2:g}", size, count=1)
-
-
-def put(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
-    """Make a table of an Arrow table, in place of one of that name."""
-    con.register("registered", table)
-    con.execute(f"create or replace table {name} as select * from registered")
-    con.unregister("registered")
 
 
 def short_hash(*values: str) -> str:

@@ -15,7 +15,7 @@ Where nothing is linked nothing is wrong: precision is 1. Where no two records b
 """
 
 import math
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -26,10 +26,24 @@ from contracts.errors import LakeError
 from identity.matching.engine import scratch
 from identity.matching.person_records import WRITE_AS_UTF_8, is_sound
 from lake.sql.rows import single_row
+from lake.sql.scratch import ANY_TYPE, Computation, ScratchTable
 
 #: A column with more values than this does not group people: bands of age do, ages in days do not.
 MAX_GROUPS = 200
 _NINETY_FIVE_PER_CENT = 1.959964
+
+_LINKS = ScratchTable("links", {"record_id": "VARCHAR", "person_id": "VARCHAR"})
+_TRUTH = ScratchTable("truth", {"record_id": "VARCHAR", "truth": "VARCHAR"})
+#: The groups of a record, by their numbers (`_place`).
+_GROUPS = ScratchTable("groups", {"record_id": "VARCHAR"})
+#: Records that both have; `record_id` only where there are groups.
+_SHARED = ScratchTable("shared", {"person_id": "VARCHAR", "truth": "VARCHAR"}, prefixes={"record_id": "VARCHAR"})
+_BOTH_SIDES = ScratchTable("both_sides", dict(_SHARED.columns), prefixes=dict(_SHARED.prefixes))
+_COMPARE = Computation("compare links with the truth", reads=(_LINKS, _TRUTH), inner=(_BOTH_SIDES, _SHARED))
+#: Records by cell and value; ids and values have the types of the query that is measured.
+_PARTS = ScratchTable("parts", {"g": "BIGINT"}, prefixes=dict.fromkeys(("person_id", "truth", "value"), ANY_TYPE))
+_MEASURE = Computation("measure links", inner=(_PARTS,))
+_COMPARE_GROUPS = replace(_COMPARE, name="compare links with the truth by group", reads=(_LINKS, _TRUTH, _GROUPS))
 
 
 class EvaluationError(LakeError):
@@ -124,28 +138,29 @@ def evaluate(links: pa.Table, truth: pa.Table, groups: pa.Table | None = None) -
         _take(con, name="links", table=links, wanted=["person_id"])
         _take(con, name="truth", table=truth, wanted=["truth"])
         columns = _take(con, name="groups", table=groups, wanted=None) if groups is not None else []
-        con.execute(
-            f"""create temp table shared as
-                select {"record_id," if columns else ""} person_id, truth from links join truth using (record_id)"""
-        )
-        shared, unresolved, unknown = single_row(
-            con,
-            "select count(*), count(*) filter (person_id is null), count(*) filter (truth is null) from shared",
-        )
-        if not shared:
-            raise EvaluationError(
-                "links and truth have no record_id in common",
-                cure="give the truth of the same records: the record_id of both files must be written alike",
+        with (_COMPARE_GROUPS if columns else _COMPARE).on(con) as step:
+            step.make(
+                _SHARED,
+                f"select {'record_id,' if columns else ''} person_id, truth from links join truth using (record_id)",
             )
-        con.execute("create view both_sides as from shared where person_id is not null and truth is not null")
-        return Evaluation(
-            all=figures(con, "both_sides"),
-            unresolved=unresolved,
-            truth_unknown=unknown,
-            links_without_truth=links.num_rows - shared,
-            truth_without_links=truth.num_rows - shared,
-            groups={column: _by_group(con, column, _place(number)) for number, column in enumerate(columns)},
-        )
+            shared, unresolved, unknown = single_row(
+                con,
+                "select count(*), count(*) filter (person_id is null), count(*) filter (truth is null) from shared",
+            )
+            if not shared:
+                raise EvaluationError(
+                    "links and truth have no record_id in common",
+                    cure="give the truth of the same records: the record_id of both files must be written alike",
+                )
+            step.make_view(_BOTH_SIDES, "from shared where person_id is not null and truth is not null")
+            return Evaluation(
+                all=figures(con, "both_sides"),
+                unresolved=unresolved,
+                truth_unknown=unknown,
+                links_without_truth=links.num_rows - shared,
+                truth_without_links=truth.num_rows - shared,
+                groups={column: _by_group(con, column, _place(number)) for number, column in enumerate(columns)},
+            )
 
 
 def figures(con: duckdb.DuckDBPyConnection, relation: str) -> Figures:
@@ -185,46 +200,47 @@ def _measure(con: duckdb.DuckDBPyConnection, valued: str, column: str) -> dict[A
     n: records of a cell, person or truth; g: those of them in the group. Of n records with g in the group,
     n (n - 1) / 2 - (n - g) (n - g - 1) / 2 = g (2 n - g - 1) / 2 pairs have at least one record in it.
     """
-    con.execute(
-        f"""create temp table parts as
-            select person_id, truth, value, count(*) as g from ({valued}) group by person_id, truth, value"""
-    )
-    (values,) = single_row(con, "select count(distinct value) from parts")
-    if values > MAX_GROUPS:
-        raise EvaluationError(
-            f"group column {column} has {values:,} values, which is no group",
-            cure=f"give at most {MAX_GROUPS} values: bands instead of numbers, years instead of days",
+    with _MEASURE.on(con) as step:
+        step.make(
+            _PARTS,
+            f"select person_id, truth, value, count(*) as g from ({valued}) group by person_id, truth, value",
         )
-    rows = con.execute(
-        """with cells as (select person_id, truth, sum(g)::bigint as n from parts group by 1, 2),
-                persons as (select person_id, sum(n)::bigint as n, count(*) as cells from cells group by 1),
-                truths as (select truth, sum(n)::bigint as n, count(*) as cells from cells group by 1),
-                whole_cells as (
-                    select c.person_id, c.truth, c.n, p.n as of_person, t.n as of_truth
-                    from cells c join persons p using (person_id) join truths t using (truth)),
-                of_cells as (
-                    select value, sum(g) as records, sum(g * (2 * n - g - 1) // 2) as together,
-                           sum(g * n / of_person) as b_precision, sum(g * n / of_truth) as b_recall,
-                           count(*) filter (n = of_person and n = of_truth) as exact
-                    from parts join whole_cells using (person_id, truth) group by value),
-                of_persons as (
-                    select value, count(*) as persons, count(*) filter (cells > 1) as over_merged,
-                           sum(g * (2 * n - g - 1) // 2) as linked
-                    from (select person_id, value, sum(g)::bigint as g from parts group by 1, 2)
-                        join persons using (person_id)
-                    group by value),
-                of_truths as (
-                    select value, count(*) as persons, count(*) filter (cells > 1) as split,
-                           sum(g * (2 * n - g - 1) // 2) as pairs
-                    from (select truth, value, sum(g)::bigint as g from parts group by 1, 2) join truths using (truth)
-                    group by value)
-           select c.value, records, together, b_precision, b_recall, exact, p.persons, over_merged, linked,
-                  t.persons, split, pairs
-           from of_cells c join of_persons p on c.value is not distinct from p.value
-               join of_truths t on c.value is not distinct from t.value
-           order by records desc, c.value"""
-    ).fetchall()
-    con.execute("drop table parts")
+        (values,) = single_row(con, "select count(distinct value) from parts")
+        if values > MAX_GROUPS:
+            raise EvaluationError(
+                f"group column {column} has {values:,} values, which is no group",
+                cure=f"give at most {MAX_GROUPS} values: bands instead of numbers, years instead of days",
+            )
+        rows = con.execute(
+            """with cells as (select person_id, truth, sum(g)::bigint as n from parts group by 1, 2),
+                    persons as (select person_id, sum(n)::bigint as n, count(*) as cells from cells group by 1),
+                    truths as (select truth, sum(n)::bigint as n, count(*) as cells from cells group by 1),
+                    whole_cells as (
+                        select c.person_id, c.truth, c.n, p.n as of_person, t.n as of_truth
+                        from cells c join persons p using (person_id) join truths t using (truth)),
+                    of_cells as (
+                        select value, sum(g) as records, sum(g * (2 * n - g - 1) // 2) as together,
+                               sum(g * n / of_person) as b_precision, sum(g * n / of_truth) as b_recall,
+                               count(*) filter (n = of_person and n = of_truth) as exact
+                        from parts join whole_cells using (person_id, truth) group by value),
+                    of_persons as (
+                        select value, count(*) as persons, count(*) filter (cells > 1) as over_merged,
+                               sum(g * (2 * n - g - 1) // 2) as linked
+                        from (select person_id, value, sum(g)::bigint as g from parts group by 1, 2)
+                            join persons using (person_id)
+                        group by value),
+                    of_truths as (
+                        select value, count(*) as persons, count(*) filter (cells > 1) as split,
+                               sum(g * (2 * n - g - 1) // 2) as pairs
+                        from (select truth, value, sum(g)::bigint as g from parts group by 1, 2)
+                            join truths using (truth)
+                        group by value)
+               select c.value, records, together, b_precision, b_recall, exact, p.persons, over_merged, linked,
+                      t.persons, split, pairs
+               from of_cells c join of_persons p on c.value is not distinct from p.value
+                   join of_truths t on c.value is not distinct from t.value
+               order by records desc, c.value"""
+        ).fetchall()
     names = (
         "records", "together", "b_precision", "b_recall", "exact", "persons", "over_merged", "linked", "true_persons",
         "split", "pairs",

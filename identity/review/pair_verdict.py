@@ -17,14 +17,17 @@ from identity.links.matcher_columns import to_matcher
 from identity.links.person_index import current_sql
 from identity.matching.comparable.normalise import normalise
 from identity.matching.comparable.statistics import Statistics
-from identity.matching.engine import put, scratch
+from identity.matching.engine import scratch
 from identity.matching.pairs import rules
 from identity.matching.pairs.blocking import create_pairs
 from identity.matching.pairs.person_model import PersonModel, score
 from identity.matching.pairs.ties import contradicts, judge
 from identity.matching.person_records import read_records
 from identity.matching.resolve import prepare
+from identity.matching.tables import JUDGED, LAKE_SIZES, PAIRS, PEOPLE, SCORED
 from lake.sql.connections import connect
+from lake.sql.rows import single_value
+from lake.sql.scratch import Computation, ScratchTable
 from lake.tables import table_exists
 
 #: What each column of a record is in comparable form, as columns of `people`.
@@ -33,6 +36,13 @@ _COMPARABLE = {
     "gender": "gender", "email": "email", "phone": "phone", "national_id": "national_id", "street": "street",
     "city": "city", "postcode": "postcode",
 }  # fmt: skip
+
+_READ_PEOPLE = Computation("read the two records", reads=(PEOPLE,))
+_PAIR_ANYWAY = Computation("pair the two records in any case", changes=(PAIRS,))
+_READ_STRENGTH = Computation("read the strength", drops=(SCORED,))
+_READ_VERDICT = Computation("read the verdict", reads=(JUDGED,))
+_GUARDED_KEYS = ScratchTable("guarded_keys", {"key": "BIGINT"})
+_LEAVE_OUT = Computation("leave out values that many share", makes=(LAKE_SIZES,), inner=(_GUARDED_KEYS,))
 
 
 @dataclass(frozen=True)
@@ -63,20 +73,25 @@ def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) ->
     """
     with scratch() as con:
         normalise(con, read_records(to_matcher(records)), statistics)
-        left, right = con.sql(f"select {', '.join(_COMPARABLE.values())} from people order by rid").fetchall()
+        with _READ_PEOPLE.on(con):
+            left, right = con.sql(f"select {', '.join(_COMPARABLE.values())} from people order by rid").fetchall()
+            is_nobody = bool(con.sql("select 1 from people where not is_somebody").fetchall())
         same = [name for name, a, b in zip(_COMPARABLE, left, right, strict=True) if a is not None and a == b]
-        if con.sql("select 1 from people where not is_somebody").fetchall():
+        if is_nobody:
             return Opinion(same)
         _leave_out_guarded(con, records["person_record_id"].to_pylist())
         kinds = prepare(con, model=model, statistics=statistics, is_each_alone=True, is_part=True)
         create_pairs(con, kinds, is_part=True)
         # Where they share no key, or a crowded one, they were never candidates: held against each other all the same.
-        con.execute("insert into pairs select 0, 1, 0 where not exists (from pairs)")
+        with _PAIR_ANYWAY.on(con) as step:
+            step.insert(PAIRS, "select 0 as l, 1 as r, 0 as keys where not exists (from pairs)")
         score(con, model, population=statistics.population)
-        strength = con.sql("select weight from scored").fetchall()[0][0]  # before rules and contradictions are heard
-        con.execute("drop table scored")
+        with _READ_STRENGTH.on(con):
+            strength = single_value(con, "select weight from scored")  # before rules and contradictions are heard
         judge(con, model, kinds, population=statistics.population)
-        (judged,) = con.sql("from judged").to_arrow_table().to_pylist()
+        with _READ_VERDICT.on(con):
+            (judged,) = con.sql("from judged").to_arrow_table().to_pylist()
+            contradictions = [name for name, holds in _contradictions(con, model) if holds]
         return Opinion(
             same,
             match_strength=strength,
@@ -84,12 +99,12 @@ def opinion(records: pa.Table, *, model: PersonModel, statistics: Statistics) ->
                 name: judged[f"weight_{name}"] for name in model.comparisons if judged[f"weight_{name}"] is not None
             },
             tied_by=judged["kind"] if judged["is_tie"] else None,
-            contradictions=[name for name, holds in _contradictions(con, model) if holds],
+            contradictions=contradictions,
         )
 
 
 def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]) -> None:
-    """Values that too many records share say nothing of these two either: table `lake_sizes`, as for a part."""
+    """Values that too many records share say nothing of these two either: makes `LAKE_SIZES`, as for a part."""
     guarded: list[Any] = []
     if table_exists(PERSON_INDEX):
         with connect() as lake:
@@ -99,12 +114,14 @@ def _leave_out_guarded(con: duckdb.DuckDBPyConnection, record_ids: Iterable[str]
                 [list(record_ids)],
             ).fetchall()
     keys = pa.array([key for (key,) in guarded], pa.int64())
-    put(con, "guarded_keys", pa.table({"key": keys}))
-    con.execute(
-        f"""create table lake_sizes as
-            select distinct key, {rules.MAX_NAMES + 1}::bigint as names, 0::bigint as records, 0::bigint as profiles
-            from guarded_keys"""
-    )
+    with _LEAVE_OUT.on(con) as step:
+        step.put(_GUARDED_KEYS, pa.table({"key": keys}))
+        step.make(
+            LAKE_SIZES,
+            f"""select distinct key, {rules.MAX_NAMES + 1}::bigint as names, 0::bigint as records,
+                       0::bigint as profiles
+                from guarded_keys""",
+        )
 
 
 def _contradictions(con: duckdb.DuckDBPyConnection, model: PersonModel) -> list[tuple[str, bool]]:

@@ -14,9 +14,11 @@ import pyarrow as pa
 
 from contracts.catalogue.tables import PERSON_LINKS, PERSON_REVIEWS
 from contracts.logical_types import TIMESTAMP
-from identity.review.labels import LabelError, labels_in_force, read_labels, unknown_records
+from identity.review.labels import IN_FORCE, LabelError, labels_in_force, read_labels, unknown_records
 from identity.review.trained_models import lake_model
 from lake.sql.connections import connect
+from lake.sql.rows import single_value
+from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.types import typed_null
 from lake.tables import scan, table_exists
 from lake.writer import merge
@@ -43,6 +45,16 @@ _WEIGHT = "weight_"
 _NAME_A_PAIR = "take one from `lake identity review`, or name two records: RECORD_ID,RECORD_ID"
 #: Characters of what somebody typed that an error repeats.
 _MAX_REPEATED = 120
+
+_GIVEN = ScratchTable("given", dict.fromkeys(("person_record_id_l", "person_record_id_r", "reason"), "VARCHAR"))
+_LABELS = ScratchTable.of_schema("labels", IN_FORCE)
+#: The queue as it is.
+_QUEUED = ScratchTable.of_schema("queued", SCHEMA)
+#: The pairs that the matcher is unsure of.
+_UNSURE = ScratchTable.of_schema("unsure", pa.schema(list(SCHEMA)[:6]))
+_AMONG = ScratchTable("among", {"person_record_id": "VARCHAR"})
+_CHANGES = ScratchTable.of_schema("changes", SCHEMA)
+_PLAN = Computation("plan the reviews", reads=(_GIVEN, _LABELS), inner=(_QUEUED, _UNSURE, _AMONG, _CHANGES))
 
 
 @dataclass(frozen=True)
@@ -96,19 +108,22 @@ def plan_reviews(
     with connect() as con:
         con.register("given", reviews)
         con.register("labels", read_labels())
-        con.execute(f"create temp table held as {_held_sql()}")
-        con.execute(f"create temp table found as {_found_sql(reviews.column_names)}")
-        looked_at = "true"
-        if among is not None:
-            con.register("among", pa.table({"person_record_id": among}))
-            looked_at = "(person_record_id_l in (from among) or person_record_id_r in (from among))"
-        changes = con.execute(_changes_sql(looked_at), {"at": at, "run": run}).to_arrow_table()
-        con.register("changes", changes)
-        row = con.execute(
-            """select count(*) filter (state = 'open') from (
-                   select state from held anti join changes using (pair_id) union all select state from changes)"""
-        ).fetchone()
-    return Queue(changes.cast(SCHEMA), int(row[0]) if row else 0)
+        with _PLAN.on(con) as step:
+            step.make(_QUEUED, _queued_sql())
+            step.make(_UNSURE, _unsure_sql(reviews.column_names))
+            looked_at = "true"
+            if among is not None:
+                step.put(_AMONG, pa.table({"person_record_id": among}))
+                looked_at = "(person_record_id_l in (from among) or person_record_id_r in (from among))"
+            changes = con.execute(_changes_sql(looked_at), {"at": at, "run": run}).to_arrow_table().cast(SCHEMA)
+            step.put(_CHANGES, changes)
+            open_pairs = single_value(
+                con,
+                """select count(*) filter (state = 'open') from (
+                       select state from queued anti join changes using (pair_id)
+                       union all select state from changes)""",
+            )
+    return Queue(changes, int(open_pairs))
 
 
 def open_reviews(*, reason: str | None = None, maximum: int | None = None) -> list[Review]:
@@ -246,7 +261,7 @@ def _pair_id_sql(left: str, right: str) -> str:
     return f"'q-' || left(md5({left} || chr(31) || {right}), 10)"
 
 
-def _held_sql() -> str:
+def _queued_sql() -> str:
     columns = ", ".join(SCHEMA.names)
     if table_exists(PERSON_REVIEWS):
         return f"select {columns} from {scan(PERSON_REVIEWS)}"
@@ -258,7 +273,7 @@ def _nothing_sql() -> str:
     return f"select {', '.join(columns)} where false"
 
 
-def _found_sql(columns: Iterable[str]) -> str:
+def _unsure_sql(columns: Iterable[str]) -> str:
     """One row per pair, its strongest reason, in the order of its records; hundredths of bits are no change."""
     weights = ", ".join(
         f"{{'comparison': '{name.removeprefix(_WEIGHT)}', 'weight_bits': round(\"{name}\"::double, 2)}}"
@@ -285,13 +300,14 @@ def _changes_sql(looked_at: str) -> str:
     return f"""
         select f.pair_id, f.person_record_id_l, f.person_record_id_r, f.reason, f.match_strength, f.weights,
                coalesce(h.first_seen_at, $at) as first_seen_at, '{OPEN}' as state, null as closed_by, $run as run
-        from found f anti join labels using (person_record_id_l, person_record_id_r) left join held h using (pair_id)
+        from unsure f anti join labels using (person_record_id_l, person_record_id_r)
+            left join queued h using (pair_id)
         where h.pair_id is null or h.state <> '{OPEN}' or h.reason <> f.reason
            or h.match_strength is distinct from f.match_strength or h.weights is distinct from f.weights
         union all
         select pair_id, person_record_id_l, person_record_id_r, reason, match_strength, weights, first_seen_at,
                '{CLOSED}', case when label is null then 'no_longer_found' else 'label' end, $run
-        from held left join labels using (person_record_id_l, person_record_id_r)
+        from queued left join labels using (person_record_id_l, person_record_id_r)
         where state = '{OPEN}' and (label is not null
-            or (pair_id not in (select pair_id from found) and {looked_at}))
+            or (pair_id not in (select pair_id from unsure) and {looked_at}))
         order by pair_id"""
