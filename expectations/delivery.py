@@ -8,11 +8,19 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
+from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import quoted
 
 DAILY_ROWS = "lake_daily_rows"
 NEWEST_ROWS = "lake_newest_rows"
 UNUSUAL_DAYS = "lake_unusual_days"
+_DAILY = ScratchTable(DAILY_ROWS, {"table_name": "VARCHAR", "day": "DATE", "rows": "BIGINT"}, is_temporary=False)
+_NEWEST = ScratchTable(NEWEST_ROWS, {"source": "VARCHAR", "newest": "TIMESTAMP WITH TIME ZONE"}, is_temporary=False)
+_UNUSUAL = ScratchTable(
+    UNUSUAL_DAYS, {**_DAILY.columns, "usual": "DOUBLE", "is_watched": "BOOLEAN"}, is_temporary=False
+)
+#: What it makes, Great Expectations reads through cursors; what it reads are tables of the lake, not of the connection.
+_MEASURE = Computation("measure deliveries", makes=(_DAILY, _NEWEST, _UNUSUAL))
 
 CHARTED_DAYS = 180  # the days judged and drawn
 WATCHED_DAYS = 7  # the newest of them, whose unusual days are a warning
@@ -29,22 +37,24 @@ def measure_delivery(connection: duckdb.DuckDBPyConnection, tables: Mapping[str,
     A row dated after now (a skewed clock) counts for neither: it would hide that its source is silent.
     `tables` gives each source its bronze tables, of which views exist under their own names. Needs `lake_now()`.
     """
-    connection.execute(f"create or replace table {DAILY_ROWS} (table_name varchar, day date, rows bigint)")
-    connection.execute(f"create or replace table {NEWEST_ROWS} (source varchar, newest timestamptz)")
-    for source, names in tables.items():
-        for name in names:
-            connection.execute(
-                f"""insert into {DAILY_ROWS}
-                    select ?, cast(known_at as date), count(*) from {quoted(name)}
-                    where known_at >= cast(lake_now() as date) - {CHARTED_DAYS + HABIT_DAYS} and known_at <= lake_now()
-                    group by 2""",
-                [name],
+    with _MEASURE.on(connection) as step:
+        step.make_empty(_DAILY)
+        step.make_empty(_NEWEST)
+        for source, names in tables.items():
+            for name in names:
+                step.insert(
+                    _DAILY,
+                    f"""select ? as table_name, cast(known_at as date) as day, count(*) as rows from {quoted(name)}
+                        where known_at >= cast(lake_now() as date) - {CHARTED_DAYS + HABIT_DAYS}
+                            and known_at <= lake_now()
+                        group by 2""",
+                    [name],
+                )
+            newest = " union all ".join(
+                f"select max(known_at) as newest from {quoted(name)} where known_at <= lake_now()" for name in names
             )
-        newest = " union all ".join(
-            f"select max(known_at) as newest from {quoted(name)} where known_at <= lake_now()" for name in names
-        )
-        connection.execute(f"insert into {NEWEST_ROWS} select ?, max(newest) from ({newest})", [source])
-    connection.execute(f"create or replace view {UNUSUAL_DAYS} as {_unusual_days()}")
+            step.insert(_NEWEST, f"select ? as source, max(newest) as newest from ({newest})", [source])
+        step.make_view(_UNUSUAL, _unusual_days())
 
 
 def _unusual_days() -> str:
