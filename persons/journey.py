@@ -10,6 +10,7 @@ import duckdb
 
 from contracts.catalogue.tables import JOURNEY_EVENTS
 from lake.sql.rows import as_dicts
+from lake.sql.scratch import Computation, ScratchTable
 from lake.tables import scan, table_exists
 from persons.reading import Row
 
@@ -21,7 +22,18 @@ TROUBLES = frozenset(
         "service_cancelled", "supervisor_requested",
     }
 )  # fmt: skip
-_SHOWN = "amount_cny, branch_id, campaign_id, case_id, delay_minutes, duration_ms, order_id, product_category, score"
+_TIME = "TIMESTAMP WITH TIME ZONE"
+#: The events of a person.
+_JOURNEY = ScratchTable(
+    "journey",
+    {
+        "event_id": "VARCHAR", "event_at": _TIME, "known_at": _TIME, "source": "VARCHAR", "event_type": "VARCHAR",
+        "channel": "VARCHAR", "detail": "VARCHAR", "amount_cny": "DOUBLE", "branch_id": "VARCHAR",
+        "campaign_id": "VARCHAR", "case_id": "VARCHAR", "delay_minutes": "DOUBLE", "duration_ms": "BIGINT",
+        "order_id": "VARCHAR", "product_category": "VARCHAR", "score": "DOUBLE",
+    },
+)  # fmt: skip
+_READ = Computation("read a journey", inner=(_JOURNEY,))
 
 
 @dataclass(frozen=True)
@@ -64,19 +76,19 @@ def read_journey(
     """
     if not table_exists(JOURNEY_EVENTS):
         return Journey([], EventPage(source, number=1, pages=1, events=0, rows=[]))
-    con.execute(
-        f"""create or replace temp table journey as
-            select event_id, event_at, known_at, source, event_type, channel, detail, {_SHOWN}
-            from {scan(JOURNEY_EVENTS)} where person_id = ?""",
-        [person_id],
-    )
-    hours = as_dicts(
-        con,
-        """select source, event_type, date_trunc('hour', event_at) as event_at, count(*) as events,
-               min(event_at) as first_at, max(event_at) as last_at
-           from journey group by all order by source""",
-    )
-    return Journey(hours, _read_page(con, source, number))
+    with _READ.on(con) as step:
+        step.make(
+            _JOURNEY,
+            f"select {', '.join(_JOURNEY.columns)} from {scan(JOURNEY_EVENTS)} where person_id = ?",
+            [person_id],
+        )
+        hours = as_dicts(
+            con,
+            """select source, event_type, date_trunc('hour', event_at) as event_at, count(*) as events,
+                   min(event_at) as first_at, max(event_at) as last_at
+               from journey group by all order by source""",
+        )
+        return Journey(hours, _read_page(con, source, number))
 
 
 def _read_page(con: duckdb.DuckDBPyConnection, source: str | None, number: int) -> EventPage:
