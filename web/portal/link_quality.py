@@ -10,9 +10,24 @@ import duckdb
 
 from contracts.catalogue.tables import IDENTITY_QUALITY
 from contracts.settings import load_settings
+from lake.sql.scratch import Computation, ScratchTable
 from lake.tables import scan, table_exists
 
 RUNS_SHOWN = 30
+
+_FIGURES = {
+    "labelled_pairs": "BIGINT",
+    **dict.fromkeys(("precision", "precision_low", "precision_high", "recall", "recall_low", "recall_high"), "DOUBLE"),
+}
+#: The figures of all runs; `age` 1 is the newest run.
+_MEASURED = ScratchTable(
+    "measured",
+    {
+        **_FIGURES, "ran_at": "TIMESTAMP WITH TIME ZONE", "state": "VARCHAR", "persons": "BIGINT",
+        "open_reviews": "BIGINT", "group_name": "VARCHAR", "group_value": "VARCHAR", "age": "BIGINT",
+    },
+)  # fmt: skip
+_READ_MEASURED = Computation("read how good the links were", inner=(_MEASURED,))
 
 
 @dataclass(frozen=True)
@@ -81,19 +96,22 @@ def measure_linkage(connection: duckdb.DuckDBPyConnection) -> Linkage | None:
     """The figures of the newest runs; None where no run has measured any."""
     if not table_exists(IDENTITY_QUALITY):
         return None
-    figures = "labelled_pairs, precision, precision_low, precision_high, recall, recall_low, recall_high"
-    connection.execute(
-        f"""create or replace temp table measured as
-            select *, dense_rank() over (order by measured_id desc) as age from {scan(IDENTITY_QUALITY)}"""
-    )
-    runs = connection.execute(
-        f"""select {figures}, ran_at, state, persons, open_reviews from measured
-            where group_name = 'all' and age <= {RUNS_SHOWN} order by age desc"""
-    ).fetchall()
-    groups = connection.execute(
-        f"""select {figures}, group_name, group_value from measured
-            where group_name <> 'all' and age = 1 order by group_name, group_value nulls last"""
-    ).fetchall()
+    figures = ", ".join(_FIGURES)
+    with _READ_MEASURED.on(connection) as step:
+        step.make(
+            _MEASURED,
+            f"""select {figures}, ran_at, state, persons, open_reviews, group_name, group_value,
+                       dense_rank() over (order by measured_id desc) as age
+                from {scan(IDENTITY_QUALITY)}""",
+        )
+        runs = connection.execute(
+            f"""select {figures}, ran_at, state, persons, open_reviews from measured
+                where group_name = 'all' and age <= {RUNS_SHOWN} order by age desc"""
+        ).fetchall()
+        groups = connection.execute(
+            f"""select {figures}, group_name, group_value from measured
+                where group_name <> 'all' and age = 1 order by group_name, group_value nulls last"""
+        ).fetchall()
     settings = load_settings()
     return Linkage(
         agreed=settings.identity_precision,
