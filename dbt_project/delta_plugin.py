@@ -18,12 +18,19 @@ from dbt_project.registry import register_lake, register_table
 from lake import writer
 from lake.sql.connections import prepare
 from lake.sql.rows import column_types, column_values, single_row
+from lake.sql.scratch import ANY_TYPE, Computation, ScratchTable
 from lake.sql.text import literal, quoted
 from lake.tables import open_table, scan, table_version
 
 _BATCH_ROWS = 100_000
-#: A DuckDB table of the plugin's own cursor: the rows of the model being written.
 _ROWS = "model_rows"
+#: The rows of the model being written, on the plugin's own cursor, which is closed after the model; their columns are
+#: the model's.
+_MODEL_ROWS = ScratchTable(_ROWS, {}, prefixes={"": ANY_TYPE})
+#: Those of them that are new or differ.
+_CHANGED_ROWS = ScratchTable("changed_rows", {"is_update": "BOOLEAN"}, prefixes=dict(_MODEL_ROWS.prefixes))
+_MATERIALISE = Computation("materialise a model", makes=(_MODEL_ROWS,))
+_COMPARE = Computation("compare a model with its table", reads=(_MODEL_ROWS,), makes=(_CHANGED_ROWS,))
 
 
 @dataclass(frozen=True)
@@ -171,12 +178,13 @@ def _merge(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
         else f"fresh.{quoted(name)} is null"
         for name in column_types(cursor, _ROWS)
     )
-    cursor.execute(
-        f"""create or replace temp table changed_rows as
-            select fresh.*, target.{keys[0]} is not null as is_update
-            from {_ROWS} as fresh left join {scan(target.table)} as target on {on}
-            where target.{keys[0]} is null or not ({same})"""
-    )
+    with _COMPARE.on(cursor) as step:
+        step.make(
+            _CHANGED_ROWS,
+            f"""select fresh.*, target.{keys[0]} is not null as is_update
+                from {_ROWS} as fresh left join {scan(target.table)} as target on {on}
+                where target.{keys[0]} is null or not ({same})""",
+        )
     changed, updated = single_row(cursor, "select count(*), count(*) filter (where is_update) from changed_rows")
     if changed:
         reader = _reader(cursor, sql="select * exclude (is_update) from changed_rows", target=target)
@@ -214,7 +222,8 @@ def _in_list(cursor: duckdb.DuckDBPyConnection, column: str) -> str:
 
 
 def _materialise(cursor: duckdb.DuckDBPyConnection, target: _Target) -> int:
-    cursor.execute(f"create or replace temp table {_ROWS} as select * from {target.query}")
+    with _MATERIALISE.on(cursor) as step:
+        step.make(_MODEL_ROWS, f"select * from {target.query}")
     (total,) = single_row(cursor, f"select count(*) from {_ROWS}")
     return int(total)
 
