@@ -20,12 +20,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from contracts.contract_file import Contract, Entity, load_contracts
+from contracts.contract_file import Contract, Entity
 from contracts.errors import LakeError
 from infra.sandbox.life.simulate import Progress, World, live, pending
 from infra.sandbox.rows import waiting_rows, writers
 from infra.sandbox.rows.draw import DAY
 from infra.sandbox.rows.troubles import plan
+from infra.sandbox.systems import simulated_contracts
 from infra.sandbox.truth import planted, write
 from lake.crash_points import crash_point
 
@@ -66,7 +67,7 @@ def create(root: Path, persons: int = 2000, days: int = 180, seed: int = 7, prog
     live(world, root=temporary, stretch=0, planned=planned, progress=progress)
     first = world.start // DAY
     with _workshop(temporary) as connection, write.Ledger(temporary / "truth") as ledger:
-        for place, contract in enumerate(load_contracts()):
+        for place, contract in enumerate(simulated_contracts()):
             if progress:
                 progress(f"{contract.source} is written", place / 9)
             if contract.server("embedded").format == "sqlite":
@@ -133,7 +134,7 @@ def _release(root: Path, *, world: World, day: int, since: int) -> None:
     with _workshop(root) as connection, write.Ledger(root / "truth") as ledger:
         for earlier_records in write.earlier_records(root / "truth", databases_before=since, others_before=day):
             ledger.add(earlier_records)
-        for place, contract in enumerate(load_contracts()):
+        for place, contract in enumerate(simulated_contracts()):
             if place == 5:
                 crash_point("sandbox.half_delivered")
             if contract.server("embedded").format == "sqlite":

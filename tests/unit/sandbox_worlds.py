@@ -13,7 +13,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from contracts.contract_file import Contract, Entity, load_contracts
+from contracts.contract_file import Contract, Entity
+from infra.sandbox.systems import simulated_contracts
 from infra.sandbox.world import create
 
 PERSONS, DAYS, SEED = 250, 60, 7
@@ -29,7 +30,7 @@ def make(folder: Path, *, persons: int = PERSONS, days: int = DAYS, seed: int = 
 
 def entities() -> Iterator[tuple[Contract, Entity]]:
     """All entities of all systems."""
-    for contract in load_contracts():
+    for contract in simulated_contracts():
         for entity in contract.entities.values():
             yield contract, entity
 

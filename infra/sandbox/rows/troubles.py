@@ -10,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from contracts.contract_file import Column, Contract, Entity, load_contracts
+from contracts.contract_file import Column, Contract, Entity
 from infra.sandbox.life.calendar import Window
 from infra.sandbox.rows.contract_rows import KIND, RAW, REASON, RELEASED, is_database, microseconds, replaced
 from infra.sandbox.rows.draw import DAY, HOUR, MINUTE, Draw, Ints, constant
+from infra.sandbox.systems import simulated_contracts
 
 LATE_SHARE, DOUBLE_SHARE, CORRECTION_SHARE, SKEW_SHARE = 0.02, 0.003, 0.004, 0.005
 SILENT_SOURCE, SILENT_DAYS = "campaigns", 2
@@ -64,7 +65,7 @@ def plan(seed: int, start: int, end: int) -> Plan:
     def day(share: float) -> int:
         return int(first + min(max(int(days * share), 1), max(days - 4, 0)))
 
-    contracts = load_contracts()
+    contracts = simulated_contracts()
     return Plan(
         silent_day=day(0.2),
         drop_day=day(0.3),

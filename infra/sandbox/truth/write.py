@@ -19,9 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from contracts.contract_file import Entity, load_contracts
+from contracts.contract_file import Entity
 from infra.sandbox.rows.contract_rows import KIND, PERSON, REASON, RELEASED, is_database
 from infra.sandbox.rows.draw import Ints, numbered, only
+from infra.sandbox.systems import simulated_contracts
 
 RECORDS = pa.schema(
     [
@@ -126,7 +127,7 @@ def earlier_records(folder: Path, *, databases_before: int, others_before: int) 
 
     Yields tables in the shape of `as_records`; what comes later is left out, so that a day may be written again.
     """
-    databases = [c.source for c in load_contracts() if all(is_database(e) for e in c.entities.values())]
+    databases = [c.source for c in simulated_contracts() if all(is_database(e) for e in c.entities.values())]
     with duckdb.connect() as connection:
         reader = connection.execute(
             """
