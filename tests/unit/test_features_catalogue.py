@@ -12,6 +12,7 @@ from features.aggregations import AGGREGATIONS
 from features.catalogue import Feature, FeatureGroup, list_features, load_groups, load_services
 from features.declarations import MODELS_ROOT
 from features.errors import CatalogError
+from infra.sandbox.systems import simulated_contracts
 
 WINDOWS = (7, 30, 90, 365)
 
@@ -26,8 +27,10 @@ def features(groups: list[FeatureGroup]) -> list[Feature]:
     return [feature for group in groups for feature in group.features]
 
 
-def test_every_source_has_one_group(groups: list[FeatureGroup]) -> None:
-    assert sorted(group.source for group in groups) == discover_sources()
+def test_every_simulated_source_has_one_group_and_no_source_has_two(groups: list[FeatureGroup]) -> None:
+    sources = [group.source for group in groups]
+    assert len(set(sources)) == len(sources)
+    assert {contract.source for contract in simulated_contracts()} <= set(sources) <= set(discover_sources())
 
 
 def test_there_are_at_least_150_features(features: list[Feature]) -> None:
