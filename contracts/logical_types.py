@@ -1,6 +1,6 @@
 """The types that a contract and the catalogue may name, and the Arrow type of each in the lake's tables.
 
-What an engine calls them (DuckDB, Spark, dbt's yml) is `lake.sql.types`.
+DuckDB's names are in `lake.sql.types`; those of the catalogue, of dbt's yml and of Spark in `catalogue.column_types`.
 """
 
 import pyarrow as pa

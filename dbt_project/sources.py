@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
+from contracts.catalogue.column_types import OF_LOGICAL_TYPE
 from contracts.contract_file import Column, Contract, Entity, load_contracts
 from contracts.version_order import version_order
 from dbt_project.derived_files import write_derived_files
-from lake.sql.types import dbt_type
 
 SCHEMA = "bronze"
 LANDED = (
@@ -97,7 +97,7 @@ def _column(column: Column) -> dict[str, Any]:
         meta["identifier_kind"] = column.identifier_kind
     return {
         "name": column.name,
-        "data_type": dbt_type(column.logical_type),
+        "data_type": OF_LOGICAL_TYPE[column.logical_type],
         "description": column.description,
         "config": {"meta": meta},
     }

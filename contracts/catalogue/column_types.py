@@ -1,4 +1,4 @@
-"""The types of columns in the words of the catalogue, which are dbt's too, and what Arrow calls them."""
+"""The types of columns in the words of the catalogue, which are dbt's and Spark's too, and what Arrow calls them."""
 
 import re
 from functools import lru_cache

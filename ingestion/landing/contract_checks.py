@@ -16,7 +16,7 @@ from contracts.errors import LakeError
 from lake.sql.connections import connect
 from lake.sql.rows import single_value
 from lake.sql.text import literal, quoted
-from lake.sql.types import ENGINE_TYPES, duckdb_type
+from lake.sql.types import DUCKDB_TYPES, duckdb_type
 
 #: Reason codes of rejected rows, and what each says.
 REASONS: dict[str, str] = {
@@ -41,7 +41,7 @@ _INTEGER = r"[+-]?[0-9]{1,19}(\.0*)?"
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 #: Raw types that are the contract's type as they are: the type itself, and for numbers the narrower ones.
-_EXACT = {kind: {types.duckdb} for kind, types in ENGINE_TYPES.items()}
+_EXACT = {kind: {name} for kind, name in DUCKDB_TYPES.items()}
 _EXACT["integer"] |= {"TINYINT", "SMALLINT", "INTEGER"}
 _EXACT["number"] |= {"FLOAT"}
 #: One value of each type, and the XOR of their hashes as DuckDB 1.5.5 makes them.

@@ -10,11 +10,12 @@ import jinja2
 import pyarrow as pa
 import pytest
 
+from contracts.catalogue.column_types import type_word
 from contracts.logical_types import ARROW_TYPES, TIMESTAMP, logical_type
 from contracts.settings import PROJECT_ROOT
 from lake.sql import rows
 from lake.sql.text import literal, quoted
-from lake.sql.types import ENGINE_TYPES, dbt_type, duckdb_type, typed_null
+from lake.sql.types import DUCKDB_TYPES, duckdb_type, typed_null
 
 AT = datetime(2026, 7, 1, 12, 30, 0, 123456, UTC)
 
@@ -107,7 +108,7 @@ def test_one_column_is_a_list_of_values(connection: duckdb.DuckDBPyConnection) -
 
 @pytest.mark.parametrize("name", list(ARROW_TYPES))
 def test_every_logical_type_is_one_type_in_arrow_and_duckdb(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    assert set(ENGINE_TYPES) == set(ARROW_TYPES)
+    assert set(DUCKDB_TYPES) == set(ARROW_TYPES)
     table = connection.sql(f"select {typed_null(name)} as c").to_arrow_table()
     assert table.schema.field("c").type == ARROW_TYPES[name]
     assert logical_type(ARROW_TYPES[name]) == name
@@ -120,14 +121,14 @@ NESTED = pa.list_(pa.struct([("comparison", pa.string()), ("weight_bits", pa.flo
 
 def test_nested_types_have_names_in_both_engines(connection: duckdb.DuckDBPyConnection) -> None:
     assert connection.sql(f"select {typed_null(NESTED)} as c").to_arrow_table().schema.field("c").type == NESTED
-    assert dbt_type(NESTED) == "array<struct<comparison:string,weight_bits:double,first_seen_at:timestamp>>"
+    assert type_word(NESTED) == "array<struct<comparison:string,weight_bits:double,first_seen_at:timestamp>>"
 
 
 def test_a_type_that_no_table_has_is_an_error() -> None:
     with pytest.raises(ValueError, match="month_day"):
         duckdb_type(pa.month_day_nano_interval())
     with pytest.raises(ValueError, match="text"):
-        dbt_type("text")
+        duckdb_type("text")
     with pytest.raises(ValueError, match="int32"):
         logical_type(pa.int32())
 
@@ -152,4 +153,4 @@ def test_dbts_macro_turns_sparks_words_into_duckdbs() -> None:
     environment.globals |= {"return": leave, "engine_type": engine_type}
     macro = environment.from_string(only).module.duckdb__engine_type
     for kind in (*ARROW_TYPES.values(), NESTED, pa.list_(pa.string())):
-        assert duckdb.sqltype(engine_type(dbt_type(kind))) == duckdb.sqltype(duckdb_type(kind))
+        assert duckdb.sqltype(engine_type(type_word(kind))) == duckdb.sqltype(duckdb_type(kind))
