@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from contracts.contract_file import Contract, Entity, load_contract
+from contracts.errors import LakeError
 
 STAGING = Path(__file__).resolve().parent / "models" / "staging"
 
@@ -116,10 +117,21 @@ def _model(contract: Contract, entity: Entity, key_owner: dict[str, Entity]) -> 
 
 
 def main() -> int:
-    """`python -m dbt_project.scaffold <source>…`"""
-    for source in sys.argv[1:]:
-        for path in write_staging(load_contract(source)):
-            print(path)
+    """`python -m dbt_project.scaffold <source>…`: prints what it wrote. Returns the exit code."""
+    if not sys.argv[1:]:
+        print("usage: python -m dbt_project.scaffold SOURCE...", file=sys.stderr)
+        return 2
+    try:
+        contracts = [load_contract(source) for source in sys.argv[1:]]
+    except LakeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    for contract in contracts:
+        written = write_staging(contract)
+        for path in written:
+            print(f"wrote {path}")
+        if not written:
+            print(f"{contract.source}: every file of its staging folder is there already; nothing was written")
     return 0
 
 

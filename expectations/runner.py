@@ -1,11 +1,12 @@
 """Runs the checks of a layer in one process and one Great Expectations context, and keeps what came of them.
 
-`python -m expectations.runner marts` runs a layer by hand. What to do with a failure (stop, report) is the caller's.
+`python -m expectations.runner marts bronze/crm/customers` runs layers and tables by hand. What to do with a failure
+(stop, report) is the caller's.
 """
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from pathlib import Path
 
 import duckdb
@@ -13,6 +14,7 @@ import duckdb
 from contracts.catalogue.zones import ZONES
 from contracts.contract_file import Contract, Entity, load_contracts
 from contracts.errors import LakeError
+from contracts.wording import many
 from expectations import contract_suite, history, suite_files
 from expectations.check import Check, CheckResult, blocking_failures, failing_first
 from expectations.delivery import measure_delivery
@@ -45,14 +47,17 @@ def run(
 
     Raises:
         UnknownTableError: there is no such layer, or a named table has neither rows nor a suite.
+        SuiteFileError: a suite file cannot be used, or one of bronze is named after no entity of a contract.
     """
     if layer not in ZONES:
         raise UnknownTableError(f"unknown layer {layer!r}", cure=f"use one of: {', '.join(ZONES)}")
     existing = set(list_tables(layer))
+    entities = {e.table: (c, e) for c in load_contracts() for e in c.entities.values()} if layer == "bronze" else {}
+    if layer == "bronze":
+        _require_entities(suites, existing | entities.keys())
     wanted = _wanted(layer, tables=tables, there=existing, suites=suites)
     if not wanted:
         return []
-    entities = {e.table: (c, e) for c in load_contracts() for e in c.entities.values()} if layer == "bronze" else {}
     with connect() as connection:
         results = _run(connection, layer=layer, wanted=wanted, there=existing, entities=entities, suites=suites)
     if keep:
@@ -69,6 +74,16 @@ def _wanted(layer: str, *, tables: Iterable[str] | None, there: set[str], suites
     if unknown := sorted(named - there - declared):
         raise UnknownTableError(f"no table {', '.join(unknown)}", cure="see `lake status` for the tables there are")
     return sorted(named)
+
+
+def _require_entities(suites: Path, landed: Set[str]) -> None:
+    """Reject a suite of bronze that no contract has an entity for: its checks would never run."""
+    for name in suite_files.discover_suites(suites):
+        if name.startswith("bronze/") and name not in landed:
+            raise suite_files.SuiteFileError(
+                f"{suites / name}.yaml: no contract has the entity of {name}",
+                cure="rename it to bronze/SOURCE/ENTITY.yaml, named as the contract names them, or delete it",
+            )
 
 
 def _run(
@@ -173,10 +188,25 @@ def _amount(number: float, unit: str) -> str:
     return f"{number:,.{places}f} {unit}"
 
 
-if __name__ == "__main__":
-    results = run(sys.argv[1] if len(sys.argv) > 1 else "bronze", keep=False)
+def main(arguments: Sequence[str]) -> int:
+    """Check the named layers and tables (`marts`, `bronze/crm/customers`; by default bronze) and print failures.
+
+    Returns the exit code: 0 nothing that blocks failed, 1 something did, 2 wrong usage.
+    """
+    results: list[CheckResult] = []
+    try:
+        for name in arguments or ["bronze"]:
+            layer, _, table = name.partition("/")
+            results += run(layer, [name] if table else None, keep=False)
+    except LakeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     for result in failing_first(results):
         if not result.passed:
             print(f"{result.severity:5}  {result.message}\n       cure: {result.cure}")
-    print(f"{sum(r.passed for r in results)} of {len(results)} checks passed")
-    sys.exit(1 if blocking_failures(results) else 0)
+    print(f"{sum(r.passed for r in results)} of {many(len(results), 'check')} passed")
+    return 1 if blocking_failures(results) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -24,6 +24,7 @@ from functools import lru_cache
 from sqlglot import exp, parse_one
 from sqlglot.errors import ErrorLevel, SqlglotError
 
+from contracts.errors import LakeError
 from features.aggregations import Aggregation
 from features.declarations import DURATION_UNITS, Declaration, DeclaredEntity, FeatureColumn, load_declarations
 from features.errors import CatalogError
@@ -316,12 +317,17 @@ def _indented(text: str) -> str:
 
 def main() -> int:
     """`python -m features.compile GROUP [duckdb|spark]` prints the query of a declared group."""
-    group, engine = sys.argv[1], (sys.argv[2:] or [DIALECT])[0]
-    declarations = {declaration.name: declaration for declaration in load_declarations()}
-    if group not in declarations or engine not in ENGINES:
-        print(f"a group ({', '.join(declarations)}), then an engine ({', '.join(ENGINES)})", file=sys.stderr)
-        return 2
-    print(compile_group(declarations[group], engine), end="")
+    try:
+        declarations = {declaration.name: declaration for declaration in load_declarations()}
+        group, engine = (*sys.argv[1:3], DIALECT)[:2] if sys.argv[1:] else ("", DIALECT)
+        if group not in declarations or engine not in ENGINES or len(sys.argv) > 3:
+            print(f"usage: python -m features.compile GROUP [{'|'.join(ENGINES)}]", file=sys.stderr)
+            print(f"groups: {', '.join(declarations)}", file=sys.stderr)
+            return 2
+        print(compile_group(declarations[group], engine), end="")
+    except LakeError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     return 0
 
 

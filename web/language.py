@@ -19,6 +19,8 @@ from urllib.parse import parse_qsl, urlencode
 import yaml
 from markupsafe import Markup, escape
 
+from contracts.errors import LakeError
+
 #: Code -> the `lang` attribute and the language's own name. The first is used where nothing else was asked for.
 LANGUAGES = {"en": ("en", "English"), "zh": ("zh-Hans", "简体中文")}
 DEFAULT = "en"
@@ -28,6 +30,10 @@ TEXTS_ROOT = Path(__file__).parent / "texts"
 _NAMES, _PHRASES = "names", "phrases"
 _YEAR_SECONDS = 365 * 24 * 3600
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+
+
+class MissingTextError(LakeError):
+    """A page asks for a text that no file of `web/texts` has."""
 
 
 class Texts:
@@ -41,21 +47,17 @@ class Texts:
 
     def __call__(self, key: str, n: int | None = None, /, **values: Any) -> Markup:
         """The text of a key; `n` is a count, which chooses singular or plural and stands at `{n}`."""
-        text = self._texts[key]
-        if isinstance(text, Mapping):
-            text = text["one" if n == 1 else "other"]
+        text = self._text(key, n)
         if n is not None:
             values = {"n": f"{n:,}", **values}
         return _marked(text).format(**values)
 
     def plain(self, key: str, n: int | None = None, /, **values: Any) -> str:
         """The same without any markup, for a title or an attribute."""
-        text = self._texts[key]
-        if isinstance(text, Mapping):
-            text = text["one" if n == 1 else "other"]
+        text = self._text(key, n)
         if n is not None:
             values = {"n": f"{n:,}", **values}
-        return str(text).replace("`", "").format(**values)
+        return text.replace("`", "").format(**values)
 
     def has(self, key: str) -> bool:
         """Whether there is a text of that key."""
@@ -84,6 +86,16 @@ class Texts:
             if match:
                 return translated.format(**{name: self._part(value) for name, value in match.groupdict().items()})
         return sentence
+
+    def _text(self, key: str, n: int | None) -> str:
+        if key not in self._texts:
+            room, _, name = key.partition(".")
+            raise MissingTextError(
+                f"web/texts/{room}.yaml has no `{name}` in {LANGUAGES[self.language][1]}",
+                cure="add the key with its `en` and `zh`, or correct its spelling where it is asked for",
+            )
+        text = self._texts[key]
+        return str(text["one" if n == 1 else "other"] if isinstance(text, Mapping) else text)
 
     def _part(self, value: str) -> str:
         return str(self._texts.get(f"{_NAMES}.{value}", value))
