@@ -23,7 +23,7 @@ def list_features(as_json: Annotated[bool, typer.Option("--json", help="One JSON
     if as_json:
         print_json(document)
         return
-    columns = ["name", "group", "unit", "purpose", "description"]
+    columns = ["name", "group", "unit", "owner", "purpose", "description"]
     print_table(
         many(len(document["features"]), "feature"),
         columns,

@@ -102,7 +102,9 @@ def product(rooms: dict[str, list[Any]]) -> list[Any]:
 
 
 def test_every_name_is_declared_and_every_declaration_has_a_name() -> None:
-    assert set(NAMES) == named_tables()
+    undeclared, unnamed = sorted(set(NAMES) - named_tables()), sorted(named_tables() - set(NAMES))
+    assert not unnamed, f"add a constant for {', '.join(unnamed)} to contracts/catalogue/tables.py"
+    assert not undeclared, f"declare {', '.join(undeclared)} in contracts/catalogue/<zone>/ or in its model's yml"
 
 
 def test_every_table_that_is_written_is_declared_and_every_declared_one_is_written(

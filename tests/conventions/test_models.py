@@ -110,7 +110,8 @@ def test_every_column_of_a_mart_is_described(
 def test_every_entity_of_every_contract_has_a_staging_model(models: list[Path]) -> None:
     wanted = {f"stg_{contract.source}__{entity}" for contract in load_contracts() for entity in contract.entities}
     staged = {model.stem for model in models if model.stem.startswith("stg_")}
-    assert wanted == staged, f"missing: {sorted(wanted - staged)}; of no contract: {sorted(staged - wanted)}"
+    cure = "run `.venv/bin/python -m dbt_project.scaffold <source>` for what is missing; delete what has no contract"
+    assert wanted == staged, f"missing: {sorted(wanted - staged)}; of no contract: {sorted(staged - wanted)}; {cure}"
 
 
 def test_staging_joins_nothing(root: Path, models: list[Path]) -> None:

@@ -9,6 +9,7 @@ import sqlglot
 import yaml
 from sqlglot import exp
 
+from contracts.contract_file import load_contract
 from contracts.settings import PROJECT_ROOT
 from features.aggregations import AGGREGATIONS
 from features.catalogue import load_groups
@@ -120,10 +121,12 @@ def test_guide_adds_a_feature_with_one_line_and_names_every_aggregate(tmp_path: 
     (line,) = re.findall(r"```yaml\n(.*)\n```", guide)
     ((name, measure),) = yaml.safe_load(line).items()
     declaration = write(tmp_path, **{"value": None, **measure})
-    assert name == "late_orders"
+    assert name == "completed_orders"
+    (status,) = re.findall(r"order_status = '(\w+)'", measure["where"])
+    assert status in load_contract("orders").entities["orders"].column("order_status").allowed
     for window in (30, 90):
         assert f"`{name}_count_{window}d`" in guide
-        assert f"event_at >= start_{window}d AND (order_status = 'late')" in compile_group(declaration)
+        assert f"event_at >= start_{window}d AND (order_status = 'completed')" in compile_group(declaration)
     (aggregates,) = re.findall(r"\| `aggregates` \| (.*) \|", guide)
     assert re.findall(r"`(\w+)`(?! is true)", aggregates) == list(AGGREGATIONS)
 
