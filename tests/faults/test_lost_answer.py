@@ -8,8 +8,7 @@ import pytest
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from ingestion.landing import batches
-from ingestion.landing.land import land
+from ingestion.landing import batches, land
 from lake import commits, layout, writer
 from lake.tables import open_table, table_version
 from lake.writer import Commit, ConflictError, append
@@ -18,7 +17,7 @@ from tests.faults.test_landing_crash import BRONZE, deliver
 from tests.landing_lake import Shop
 
 Write = Callable[..., Any]
-#: The calls of delta-rs that commit: the first batch of a table, a later one, refused rows.
+#: The calls of delta-rs that commit: the first batch of a table, a later one, rejected rows.
 COMMITS = ("create_table_with_add_actions", "create_write_transaction", "write_deltalake")
 
 
@@ -55,7 +54,7 @@ def test_commit_that_reached_the_table_counts_though_its_answer_is_lost(
         assert reconcile(shop, delivered).is_sound
     assert set(failed) == set(COMMITS)
     assert table_version(BRONZE) == 3
-    print(f"{len(failed)} answers lost after the commit: 0 rows lost, 0 doubled, every batch one version")
+    print(f"{len(failed)} answers lost after the commit: 0 rows lost, 0 duplicated, every batch one version")
 
 
 def test_commit_that_did_not_reach_the_table_is_made_by_the_next_run(
@@ -105,7 +104,7 @@ def test_batch_that_came_second_is_read_anew_behind_the_first(
     crash_point, overtaken = batches.crash_point, []
 
     def overtake(reached: str) -> None:
-        if reached == "land.staged" and len(overtaken) < 2:
+        if reached == "landing.staged" and len(overtaken) < 2:
             overtaken.append(reached)
             deliver(shop, delivered, 1 + len(overtaken))
             assert shop.land().error is None  # the other one, which finds more, and is quicker
