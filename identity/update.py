@@ -186,8 +186,8 @@ def _known(looked_at: pa.Array | None) -> pa.Table:
     """When each record was known (`known_at` where the table has it, else `updated_at`)."""
     records = open_table(PERSON_RECORDS)
     assert records is not None
-    known = "known_at" if "known_at" in {field.name for field in records.schema().fields} else "updated_at"
-    moments = _among(looked_at, f"select person_record_id, {known} as known_at from {scan(PERSON_RECORDS)}")
+    known_column = "known_at" if "known_at" in {field.name for field in records.schema().fields} else "updated_at"
+    moments = _among(looked_at, f"select person_record_id, {known_column} as known_at from {scan(PERSON_RECORDS)}")
     return moments.cast(pa.schema([("person_record_id", pa.string()), ("known_at", TIMESTAMP)]))
 
 

@@ -160,17 +160,17 @@ def _create_changes(con: duckdb.DuckDBPyConnection) -> bool:
                where person_record_id in (from fresh_ids)
                   or person_record_id not in (select person_record_id from now)""",
         )
-        fresh, held = con.sql("select (select count(*) from fresh_ids), (select count(*) from held)").fetchall()[0]
-    return bool(held) and fresh <= MAX_NEW_SHARE * held
+        fresh, indexed = con.sql("select (select count(*) from fresh_ids), (select count(*) from held)").fetchall()[0]
+    return bool(indexed) and fresh <= MAX_NEW_SHARE * indexed
 
 
 def _resolve_all(
     con: duckdb.DuckDBPyConnection, records: str, *, labels: pa.Table, model: PersonModel, made_by: str
 ) -> Resolved:
-    given = read_records(to_matcher(con.sql(records).to_arrow_table()))
+    input_records = read_records(to_matcher(con.sql(records).to_arrow_table()))
     with scratch() as matcher:
-        normalise(matcher, given)
-        del given
+        normalise(matcher, input_records)
+        del input_records
         matching = match_people(matcher, labels=to_matcher(labels), model=model)
         with _DELETE_NOTHING.on(con) as step:
             step.make_empty(GONE)
@@ -221,9 +221,9 @@ def _resolve_part(
 
 def _normalised(con: duckdb.DuckDBPyConnection, *, records: str, labels: pa.Table, statistics: Statistics) -> pa.Table:
     """The fresh records in comparable form with their keys: the rows of `FRESH_ROWS`."""
-    given = con.sql(f"select * from ({records}) semi join fresh_ids using (person_record_id)").to_arrow_table()
+    fresh_records = con.sql(f"select * from ({records}) semi join fresh_ids using (person_record_id)").to_arrow_table()
     with scratch() as matcher:
-        normalise(matcher, read_records(to_matcher(given)), statistics)
+        normalise(matcher, read_records(to_matcher(fresh_records)), statistics)
         take_labels(matcher, to_matcher(labels))
         create_keys(matcher)
         with _READ_FRESH.on(matcher):

@@ -65,8 +65,8 @@ def assign_ids(
         with scratch() as con:
             for label, person_id in _inherit(con, record_ids=record_ids, place=place, previous=previous):
                 ids[label] = person_id
-        known = previous["person_id"].combine_chunks()
-        taken = known if taken is None else pa.concat_arrays([taken.cast(pa.string()), known])
+        previous_ids = previous["person_id"].combine_chunks()
+        taken = previous_ids if taken is None else pa.concat_arrays([taken.cast(pa.string()), previous_ids])
     orphans = np.flatnonzero(ids == None)  # noqa: E711  (element-wise)
     ids[orphans] = mint.draw(len(orphans), taken).to_numpy(zero_copy_only=False)
     return pa.array(ids, pa.string()).take(pa.array(place))

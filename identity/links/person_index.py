@@ -103,7 +103,7 @@ def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int
     """Files of the index with the rows of all records of a scratch connection, after `resolve.match_people`; no commit
     names them yet. Makes `NOTED`.
 
-    Some records at a time: rows as wide as these, with their lists, are not held in memory for all.
+    Some records at a time: rows as wide as these, with their lists, are not kept in memory for all.
     """
     with _WRITE_FILES.on(con) as step:
         step.put(_PLACED, pa.table({"rid": np.arange(len(neighbourhood)), "first": neighbourhood}))
@@ -124,7 +124,9 @@ def write_files(con: duckdb.DuckDBPyConnection, neighbourhood: Ints, *, run: int
 
 def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
     """SQL of the index's rows of some records; with the first of them, those that were deleted."""
-    gone = f"union all by name select person_record_id, true as is_gone, {run} as run from gone" if is_first else ""
+    deleted_rows = (
+        f"union all by name select person_record_id, true as is_gone, {run} as run from gone" if is_first else ""
+    )
     return f"""
         with values_guarded as (
             select rid, list(key) as guarded from value_keys
@@ -134,4 +136,4 @@ def _rows_sql(rids: str, run: int, *, is_first: bool) -> str:
         select f.* exclude (rid), g.guarded, b.crowded, n.row_hash, n.label_hash, n.neighbourhood,
                false as is_gone, {run}::bigint as run
         from ({formed_sql(rids)}) f join (from noted where {rids}) n using (rid)
-        left join full_blocks b using (rid) left join values_guarded g using (rid) {gone}"""
+        left join full_blocks b using (rid) left join values_guarded g using (rid) {deleted_rows}"""

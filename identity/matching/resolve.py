@@ -21,7 +21,7 @@ from identity.matching.pairs.blocking import create_guarded, create_keys, create
 from identity.matching.pairs.person_model import PersonModel, create_frequencies, load_model
 from identity.matching.pairs.ties import find_ties
 from identity.matching.person_records import read_records
-from identity.matching.tables import EDGES, GUARDED, JUDGED, LABELLED, PEOPLE, PROFILE_OF, REFUSED
+from identity.matching.tables import EDGES, GUARDED, JUDGED, LABELLED, PEOPLE, PROFILE_OF, REJECTED
 from lake.sql.rows import single_value
 from lake.sql.scratch import Computation, ScratchTable
 from lake.sql.text import literal
@@ -40,7 +40,7 @@ _TAKE_LABELS = Computation("take labels", changes=(PEOPLE,), makes=(LABELLED,), 
 _SEPARATE = Computation("make every record a profile of its own", changes=(PROFILE_OF,))
 _PLACED = ScratchTable("placed_nodes", {"node": "BIGINT", "component": "BIGINT"})
 _COLLECT_EDGES = Computation("collect ties", reads=(JUDGED, PROFILE_OF), makes=(EDGES,), inner=(_PLACED,))
-_READ_RESULT = Computation("read the result", reads=(PEOPLE, JUDGED, REFUSED, EDGES, GUARDED))
+_READ_RESULT = Computation("read the result", reads=(PEOPLE, JUDGED, REJECTED, EDGES, GUARDED))
 
 
 @dataclass(frozen=True)
@@ -240,7 +240,7 @@ def _reviews_sql(model: PersonModel) -> str:
     weights = ", ".join(f"weight_{name}" for name in model.comparisons)
     return f"""
         with doubtful as (
-            select l, r, reason from refused
+            select l, r, reason from rejected
             union all
             select l, r, 'NEAR_THRESHOLD' from judged
             where not is_tie and not is_contradiction and says_more

@@ -78,7 +78,7 @@ JUDGED = ScratchTable(
     prefixes=dict(SCORED.prefixes),
 )  # fmt: skip
 #: Ties that were not followed, and why.
-REFUSED = ScratchTable("refused", {"l": "BIGINT", "r": "BIGINT", "reason": "VARCHAR"})
+REJECTED = ScratchTable("rejected", {"l": "BIGINT", "r": "BIGINT", "reason": "VARCHAR"})
 #: The ties that hold each person together.
 EDGES = ScratchTable(
     "edges",

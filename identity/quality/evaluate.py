@@ -303,8 +303,8 @@ def _take(con: duckdb.DuckDBPyConnection, *, name: str, table: pa.Table, wanted:
         raise EvaluationError(f"the table of {name} is empty", cure="give at least one record")
     # A group may have any name, also one that a table here has, or an empty one.
     places = ["record_id", *(columns if wanted else map(_place, range(len(columns))))]
-    given = [_readable(table[column], column, name) for column in ("record_id", *columns)]
-    con.register(f"given_{name}", pa.table(given, names=places))
+    readable = [_readable(table[column], column, name) for column in ("record_id", *columns)]
+    con.register(f"given_{name}", pa.table(readable, names=places))
     con.execute(f"create view {name} as select cast(columns(*) as varchar) from given_{name}")
     # Hashes first, at half the cost: as many of them as rows prove that no id is a duplicate.
     empty, hashes = single_row(con, f"select count(*) - count(record_id), count(distinct hash(record_id)) from {name}")

@@ -119,10 +119,10 @@ def give_label(person_record_id: str, other_record_id: str, label: str, *, note:
             _reject_contradiction(in_force, left=left, right=right, label=label)
             if before is not None and before.label == label and note in (None, before.note):
                 return None
-        given = Label(left, right, label, labelled_at=clock.now(), labelled_by=_who(), note=note)
-        row = {"number": _last_number() + 1, **vars(given)}
+        new_label = Label(left, right, label, labelled_at=clock.now(), labelled_by=_who(), note=note)
+        row = {"number": _last_number() + 1, **vars(new_label)}
         append(PERSON_LABELS, pa.Table.from_pylist([row], schema=SCHEMA), configuration=_CONFIGURATION)
-        return given
+        return new_label
 
 
 def contradiction(in_force: Iterable[Label], *, left: str, right: str, label: str) -> list[Label]:
@@ -152,14 +152,15 @@ def contradiction(in_force: Iterable[Label], *, left: str, right: str, label: st
 
 def unknown_records(record_ids: Iterable[str]) -> list[str]:
     """Those of the record_ids that the lake does not have."""
-    asked = sorted(set(record_ids))
+    distinct_ids = sorted(set(record_ids))
     if not table_exists(PERSON_RECORDS):
         raise LabelError("this lake knows no records of anybody yet", cure="fill it first: lake run")
     with connect() as con:
         rows = con.execute(
-            f"select person_record_id from {scan(PERSON_RECORDS)} where list_contains(?, person_record_id)", [asked]
+            f"select person_record_id from {scan(PERSON_RECORDS)} where list_contains(?, person_record_id)",
+            [distinct_ids],
         ).fetchall()
-    return sorted(set(asked) - {row[0] for row in rows})
+    return sorted(set(distinct_ids) - {row[0] for row in rows})
 
 
 def _chains(ties: dict[str, list[tuple[str, Label]]], start: str) -> dict[str, list[Label]]:

@@ -227,18 +227,18 @@ def _named_records(text: str) -> tuple[str, str]:
     splits = [(",".join(parts[:at]).strip(), ",".join(parts[at:]).strip()) for at in range(1, len(parts))]
     labelled = {name for one in labels_in_force() for name in one.pair}
     unknown = set(unknown_records({name for split in splits for name in split})) - labelled
-    known = [split for split in splits if not unknown & set(split)]
-    if not known:
+    known_splits = [split for split in splits if not unknown & set(split)]
+    if not known_splits:
         left, right = splits[0] if len(splits) == 1 else (text, "")
         missing = [name for name in (left, right) if name and (name in unknown or len(splits) > 1)]
         raise LabelError(
             f"this lake has no record {' nor '.join(map(_cut, missing)) or _cut(text)}",
             cure="take record_ids from `lake identity review`, `lake profile` or identity/person_records",
         )
-    left, right = known[0]
+    left, right = known_splits[0]
     if left == right:
         raise LabelError(f"{left} was given twice", cure="name two records")
-    return known[0]
+    return known_splits[0]
 
 
 def _cut(text: str) -> str:
@@ -280,13 +280,13 @@ def _unsure_sql(columns: Iterable[str]) -> str:
         for name in columns
         if name.startswith(_WEIGHT)
     )
-    made = f"list_filter([{weights}], x -> x.weight_bits is not null)" if weights else "[]"
+    weights_sql = f"list_filter([{weights}], x -> x.weight_bits is not null)" if weights else "[]"
     return f"""
         with pairs as (
             select least(person_record_id_l, person_record_id_r) as person_record_id_l,
                    greatest(person_record_id_l, person_record_id_r) as person_record_id_r,
                    reason, round(match_strength::double, 2) as match_strength,
-                   {made}::struct(comparison varchar, weight_bits double)[] as weights
+                   {weights_sql}::struct(comparison varchar, weight_bits double)[] as weights
             from given where person_record_id_l <> person_record_id_r)
         select {_pair_id_sql("person_record_id_l", "person_record_id_r")} as pair_id,
                person_record_id_l, person_record_id_r,

@@ -39,8 +39,8 @@ class SideBySide:
         fields: name, value of the left record, value of the right one; fields that both lack are left out.
         same: names of fields in which both say the same in comparable form, however they are written.
         steps: the waterfall, strongest first; they add up to `match_strength`. Empty where one of the two tells too
-            little of somebody to be held against another, or nothing was counted yet.
-        tied_by, contradictions: what decides beside the bits (`identity.review.pair_verdict`).
+            little of somebody to be compared with another, or nothing was counted yet.
+        tied_by, contradictions: what decides besides the bits (`identity.review.pair_verdict`).
         reason: why the pair is in the queue; None where it is not.
         label: what was judged of it; None where nothing was.
     """
@@ -155,7 +155,7 @@ def _identifiers(record: dict[str, Any]) -> dict[str, str]:
 
 
 def _steps(weights: dict[str, float], strength: float | None) -> list[Step]:
-    """The weights, after what is in the strength beside them: how likely any two records are one person."""
+    """The weights, after what is in the strength besides them: how likely any two records are one person."""
     if strength is None or not weights:
         return []
     compared = {name: bits for name, bits in weights.items() if name != PRIOR}

@@ -41,7 +41,7 @@ class Waterfall:
 
 
 def prior_bits(weights: Sequence[float], strength: float) -> float | None:
-    """What a strength holds beside its weights, in bits; None where nothing was compared or nothing is left."""
+    """What a strength holds besides its weights, in bits; None where nothing was compared or nothing is left."""
     rest = strength - sum(weights)
     return rest if weights and abs(rest) >= MIN_PRIOR_BITS else None
 

@@ -112,8 +112,8 @@ def _create_names(step: Scratch) -> None:
 
 def _parsed_names(spelled: list[Name | None]) -> pa.Table:
     """The rows of `_NAMES`; a spelling that is no name has none."""
-    known = [(number, name) for number, name in enumerate(spelled) if name is not None]
-    names = [name for _, name in known]
+    parsed = [(number, name) for number, name in enumerate(spelled) if name is not None]
+    names = [name for _, name in parsed]
     parts = [name.parts for name in names]
     texts = {
         "name_key": [name.key for name in names],
@@ -126,7 +126,7 @@ def _parsed_names(spelled: list[Name | None]) -> pa.Table:
         "generation": [name.generation or None for name in names],
     }
     others = {
-        "spelling_id": pa.array([number for number, _ in known], pa.int64()),
+        "spelling_id": pa.array([number for number, _ in parsed], pa.int64()),
         "is_full": pa.array([name.is_full for name in names], pa.bool_()),
         "nicknames": pa.array([name.nicknames or None for name in names], pa.list_(pa.int64())),
         "parts": pa.array([name.tokens if name.is_full else None for name in names], pa.list_(pa.string())),
@@ -286,7 +286,7 @@ def _create_people(step: Scratch) -> None:
                        {gender_sql("raw.gender")} as gender, s.email, s.phone, s.national_id, s.id_is_checked,
                        p.street, p.city, p.postcode, i.issued,
                        -- A family name and a telephone are a household; a full name, or a birth date or an address
-                       -- beside what there is of a name, are somebody.
+                       -- with what there is of a name, are somebody.
                        coalesce(n.is_full, false) or ((n.name_key is not null or s.national_id is not null)
                            and (d.birth is not null or p.street is not null)) as is_somebody
                 from raw left join names_of_records n using (rid) join dates d using (rid) join sure s using (rid)

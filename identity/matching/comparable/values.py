@@ -83,9 +83,9 @@ def placeholder_phone_sql(phone: str) -> str:
 def country_sql(column: str) -> str:
     """SQL of a country as ISO 3166 alpha-2; the default where it is unknown."""
     upper = f"upper(trim({column}))"
-    known = " ".join(f"when '{name}' then '{code}'" for name, code in _DECLARED.country.meanings.items())
+    names = " ".join(f"when '{name}' then '{code}'" for name, code in _DECLARED.country.meanings.items())
     return (
-        f"coalesce(case {upper} {known} else case when regexp_full_match({upper}, '[A-Z]{{2}}') then {upper} end end, "
+        f"coalesce(case {upper} {names} else case when regexp_full_match({upper}, '[A-Z]{{2}}') then {upper} end end, "
         f"'{DEFAULT_COUNTRY}')"
     )
 

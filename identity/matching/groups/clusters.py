@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from identity.matching.groups.components import Ints, connected_components, ints
-from identity.matching.tables import JUDGED, PAIRS, PROFILES, REFUSED
+from identity.matching.tables import JUDGED, PAIRS, PROFILES, REJECTED
 from lake.sql.rows import single_value
 from lake.sql.scratch import Computation, ScratchTable
 
@@ -34,7 +34,7 @@ CERTAIN_BITS = 10_000.0
 LABEL_BITS = 1_000_000.0
 #: l, r, evidence, weight, is_tie, parts_bits.
 _Pair = tuple[int, int, float, float, bool, float]
-_REFUSED_ROWS = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
+_REJECTED_ROWS = pa.schema([("l", pa.int64()), ("r", pa.int64()), ("reason", pa.string())])
 #: The component of each node by its ties.
 _COMPONENTS = ScratchTable("components", {"node": "BIGINT", "component": "BIGINT"})
 #: Components in which not all pairs agree.
@@ -43,7 +43,7 @@ _FIND_INCOMPLETE = Computation(
     "find pairs that no block proposed", reads=(PROFILES, JUDGED), changes=(PAIRS,), inner=(_COMPONENTS,)
 )
 _FIND_TIES = Computation("read the ties", reads=(JUDGED,))
-_JOIN_PARTS = Computation("join parts", reads=(PROFILES, JUDGED), makes=(REFUSED,), inner=(_COMPONENTS, _SUSPECTS))
+_JOIN_PARTS = Computation("join parts", reads=(PROFILES, JUDGED), makes=(REJECTED,), inner=(_COMPONENTS, _SUSPECTS))
 
 
 def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
@@ -72,9 +72,9 @@ def incomplete_pairs(con: duckdb.DuckDBPyConnection, component: Ints) -> int:
 
 
 def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
-    """The person of each node: components of ties, taken apart where they contradict themselves. Makes `REFUSED`."""
+    """The person of each node: components of ties, taken apart where they contradict themselves. Makes `REJECTED`."""
     result = component.copy()
-    refused: list[tuple[int, int, str]] = []
+    rejected: list[tuple[int, int, str]] = []
     with _JOIN_PARTS.on(con) as step:
         step.put(_COMPONENTS, _component_rows(component))
         step.make(_SUSPECTS, _SUSPECTS_SQL)
@@ -89,10 +89,10 @@ def join_parts(con: duckdb.DuckDBPyConnection, component: Ints) -> Ints:
         columns = [rows[name].tolist() for name in ("l", "r", "evidence", "weight", "is_tie", "parts_bits")]
         for start, end in pairwise(bounds):
             pairs = list(zip(*(column[start:end] for column in columns), strict=True))
-            for members in _people(pairs, refused):
+            for members in _people(pairs, rejected):
                 result[members] = min(members)
-        refused_columns = zip(*sorted(set(refused)), strict=True) if refused else ((), (), ())
-        step.put(REFUSED, pa.table([pa.array(column) for column in refused_columns], schema=_REFUSED_ROWS))
+        rejected_columns = zip(*sorted(set(rejected)), strict=True) if rejected else ((), (), ())
+        step.put(REJECTED, pa.table([pa.array(column) for column in rejected_columns], schema=_REJECTED_ROWS))
     return result
 
 
@@ -107,7 +107,7 @@ _SUSPECTS_SQL = """
     where agreeing < size * (size - 1) / 2"""
 
 
-def _people(pairs: list[_Pair], refused: list[tuple[int, int, str]]) -> list[list[int]]:
+def _people(pairs: list[_Pair], rejected: list[tuple[int, int, str]]) -> list[list[int]]:
     """One component's profiles as people; `pairs` strongest first."""
     cross: dict[int, dict[int, float]] = defaultdict(dict)
     own: dict[int, dict[int, float]] = defaultdict(dict)
@@ -123,14 +123,14 @@ def _people(pairs: list[_Pair], refused: list[tuple[int, int, str]]) -> list[lis
         if not is_tie or a == b:
             continue
         if len(parts[a]) + len(parts[b]) > MAX_PROFILES_PER_PERSON:
-            refused.append((left, right, "TOO_LARGE"))
+            rejected.append((left, right, "TOO_LARGE"))
         elif _between(parts[a], parts[b], compared=sums[a].get(b), cross=cross) <= 0 or _are_namesakes(
             parts[a], parts[b], own
         ):
-            refused.append((left, right, "CUT_BRIDGE"))
+            rejected.append((left, right, "CUT_BRIDGE"))
         else:
             _merge(a, b, parts=parts, part_of=part_of, sums=sums)
-    ambiguous = _ambiguous(pairs, part_of, refused)
+    ambiguous = _ambiguous(pairs, part_of, rejected)
     people = [[node for node in members if node not in ambiguous] for members in parts.values()]
     return [members for members in people if members] + [[node] for node in sorted(ambiguous)]
 
@@ -147,8 +147,8 @@ def _between(a: list[int], b: list[int], *, compared: float | None, cross: dict[
     if len(a) * len(b) == 1:
         return compared
     small, large = sorted((a, b), key=len)
-    seen = sum(1 for node in small for other in large if other in cross[node])
-    return compared + UNSEEN_BITS * (len(a) * len(b) - seen)
+    compared_pairs = sum(1 for node in small for other in large if other in cross[node])
+    return compared + UNSEEN_BITS * (len(a) * len(b) - compared_pairs)
 
 
 def _are_namesakes(a: list[int], b: list[int], own: dict[int, dict[int, float]]) -> bool:
@@ -174,7 +174,7 @@ def _merge(
             sums[other].pop(b, None)
 
 
-def _ambiguous(pairs: list[_Pair], part_of: dict[int, int], refused: list[tuple[int, int, str]]) -> set[int]:
+def _ambiguous(pairs: list[_Pair], part_of: dict[int, int], rejected: list[tuple[int, int, str]]) -> set[int]:
     """Profiles whose best tie outside their part is nearly as good as their best tie inside it."""
     inside: dict[int, float] = {}
     outside: dict[int, tuple[float, int]] = {}
@@ -189,7 +189,7 @@ def _ambiguous(pairs: list[_Pair], part_of: dict[int, int], refused: list[tuple[
         if node in inside and inside[node] < CERTAIN_BITS / 2 and inside[node] - weight < AMBIGUOUS_BITS:
             # Of two that fit each other by mistake only the one in doubt leaves; its partner has better ties.
             ambiguous.add(node)
-            refused.append((min(node, other), max(node, other), "AMBIGUOUS"))
+            rejected.append((min(node, other), max(node, other), "AMBIGUOUS"))
     return ambiguous
 
 

@@ -118,13 +118,13 @@ def model_text(model: PersonModel, *, version: str, splink: dict[str, Any], hous
 
 def parse_model(text: str) -> PersonModel:
     """A model from its JSON."""
-    given = json.loads(text)
-    prior = given["housemates"]["probability_two_records_match"]
+    document = json.loads(text)
+    prior = document["housemates"]["probability_two_records_match"]
     return PersonModel(
-        version=given["version"],
-        threshold_bits=given["threshold_bits"],
-        splink=given["splink"],
-        housemates=given["housemates"]["u_probabilities"],
+        version=document["version"],
+        threshold_bits=document["threshold_bits"],
+        splink=document["splink"],
+        housemates=document["housemates"]["u_probabilities"],
         housemates_prior=math.log2(prior / (1 - prior)),
     )
 
@@ -139,9 +139,9 @@ def create_frequencies(
     """
     columns = sorted(set(model.frequencies.values()))
     frozen = {} if statistics is None else statistics.frequencies
-    made = tuple(frequency_table(column) for column in columns)
-    with Computation("find how frequent values are", reads=(PROFILES,), makes=made).on(con) as step:
-        for column, table in zip(columns, made, strict=True):
+    frequency_tables = tuple(frequency_table(column) for column in columns)
+    with Computation("find how frequent values are", reads=(PROFILES,), makes=frequency_tables).on(con) as step:
+        for column, table in zip(columns, frequency_tables, strict=True):
             if column in frozen:
                 step.put(table, frozen[column].rename_columns([column, "tf"]))
             else:

@@ -1,7 +1,7 @@
 """Candidates -> ties: which pairs of profiles are one person by a rule, by the model or by a person's judgement.
 
 The result is `JUDGED`: what `person_model.score` says of each pair, and `kind` (the reason's name), `is_tie`,
-`is_labelled`, `is_contradiction`, `says_more` (something beside the name agrees), `parts_bits` (`clusters`). The
+`is_labelled`, `is_contradiction`, `says_more` (something besides the name agrees), `parts_bits` (`clusters`). The
 certain bits of judgements and of contradictions are in `weight` and `evidence`.
 """
 
@@ -21,7 +21,7 @@ from lake.sql.scratch import Computation
 from lake.sql.text import literal
 
 #: What must agree besides a name: two records of one name are two people until something else agrees.
-_BESIDE_THE_NAME = {
+_BESIDES_THE_NAME = {
     "birth_date": ("same", "one slip", "two slips"),
     "address": ("same", "similar", "same street, other place", "same postcode"),
     "email": ("same", "similar", "same before the @"),
@@ -102,7 +102,7 @@ def judge(
 
 def _judged_sql(model: PersonModel, kind: str, *, by_rules_only: bool) -> str:
     """SQL of the rows of `JUDGED` for those of `SCORED`; `kind`: SQL of the first rule that holds."""
-    says_more = _any_of(model, _BESIDE_THE_NAME)
+    says_more = _any_of(model, _BESIDES_THE_NAME)
     by_model = f"weight >= {model.threshold_bits} and ({says_more})"
     tied = "rule is not null" if by_rules_only else f"rule is not null or ({by_model})"
     certain, likely = (

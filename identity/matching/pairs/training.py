@@ -76,9 +76,9 @@ def train(records: pa.Table, *, base: PersonModel | None = None) -> Trained:
                 cure="go on with the model that there is (no step is needed), or train on more records",
             )
         with _READ_JUDGED.on(con):
-            estimated, kept = _estimate(con, base, records.num_rows)
-            text, housemates = _blend(con, base, estimated=estimated, kept=kept)
-    return Trained(text=text, ties=ties, housemates=housemates, kept=kept)
+            estimated, uninformative = _estimate(con, base, records.num_rows)
+            text, housemates = _blend(con, base, estimated=estimated, uninformative=uninformative)
+    return Trained(text=text, ties=ties, housemates=housemates, kept=uninformative)
 
 
 def _estimate(
@@ -91,11 +91,11 @@ def _estimate(
 
     for name in ("splink", "splink.internals"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    kept = {name: reason for name in base.comparisons if (reason := _says_nothing(con, base, name))}
+    uninformative = {name: reason for name in base.comparisons if (reason := _says_nothing(con, base, name))}
     settings = copy.deepcopy(base.splink)
-    settings["comparisons"] = [c for c in settings["comparisons"] if c["output_column_name"] not in kept]
+    settings["comparisons"] = [c for c in settings["comparisons"] if c["output_column_name"] not in uninformative]
     if not settings["comparisons"]:
-        return {}, kept
+        return {}, uninformative
     settings["probability_two_random_records_match"] = 1 / max(records, 2)
     settings["max_iterations"] = 15
     api = DuckDBAPI(connection=con)
@@ -113,7 +113,7 @@ def _estimate(
     for comparison in linker.misc.save_model_to_json()["comparisons"]:
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
         estimated[comparison["output_column_name"]] = {level["label_for_charts"]: level for level in levels}
-    return estimated, kept
+    return estimated, uninformative
 
 
 def _says_nothing(con: duckdb.DuckDBPyConnection, model: PersonModel, name: str) -> str | None:
@@ -133,7 +133,7 @@ def _blend(
     base: PersonModel,
     *,
     estimated: dict[str, dict[str, dict[str, float]]],
-    kept: dict[str, str],
+    uninformative: dict[str, str],
 ) -> tuple[str, int]:
     """The base moved towards the estimates, as JSON, and the number of pairs of housemates."""
     home = " or ".join(condition(base, name, ("same",)) for name in ("address", "phone", "email"))
@@ -143,7 +143,7 @@ def _blend(
     splink, shares = copy.deepcopy(base.splink), copy.deepcopy(base.housemates)
     for comparison in splink["comparisons"]:
         name = comparison["output_column_name"]
-        if name in kept or name not in estimated:
+        if name in uninformative or name not in estimated:
             continue
         levels = [level for level in comparison["comparison_levels"] if not level.get("is_null_level")]
         pairs = int(single_value(con, f"select count(*) from judged where is_tie and gamma_{name} >= 0"))
