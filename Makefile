@@ -36,7 +36,7 @@ up: setup ## Dagster UI, quality portal, person page and Feast server, on loopba
 bench: setup ## measure every published figure again and write docs/figures.md
 	@$(BIN)/python benchmarks/run_all.py
 
-check: setup ## ruff, mypy, sqlfluff and the house's conventions
+check: setup ## ruff, mypy, sqlfluff and the project's conventions
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -31,7 +31,7 @@ def evaluate(
     if (links is None) != (truth is None) or (groups is not None and links is None):
         raise EvaluateUsageError(
             "links are evaluated against a truth, and one of the two was not given",
-            cure="give both --links and --truth; or neither, to hold the lake's own links to the labels",
+            cure="give both --links and --truth; or neither, to compare the lake's own links with the labels",
         )
     if links is not None and truth is not None:
         _evaluate_files(links, truth=truth, groups=groups, json=json)

@@ -17,6 +17,7 @@ def train(
     from cli._identity_names import read_by_record
     from cli.screens.progress import steps
     from contracts.catalogue.tables import PERSON_RECORDS
+    from contracts.wording import many
     from identity.links.matcher_columns import to_matcher
     from identity.matching.pairs.training import train as train_model
     from identity.matching.person_records import RecordsError
@@ -36,7 +37,7 @@ def train(
     else:
         raise RecordsError(f"there is no table {PERSON_RECORDS}", cure="build it first: lake run")
     with steps() as step:
-        step(f"training on {records.num_rows:,} records")
+        step(f"training on {many(records.num_rows, 'record')}")
         trained = train_model(records, base=lake_model() if input is None else None)
     for name, reason in sorted(trained.kept.items()):
         print(f"  {name.replace('_', ' ')} stays as it was: {reason}")

@@ -57,7 +57,7 @@ def resolve(
         matching = match(records, model=chosen)
     else:
         with steps() as step:
-            step(f"matching {records.num_rows:,} records")
+            step(f"matching {many(records.num_rows, 'record')}")
             matching = match(records, model=chosen)
     links = resolve_records(matching)
     write(links, output)

@@ -17,6 +17,7 @@ from pathlib import Path
 import duckdb
 
 from contracts.catalogue.tables import PERSON_EVENTS, PERSON_LINKS
+from contracts.wording import many
 from lake.sql.connections import connect
 
 #: Columns whose values name a run, a batch or the machine's time.
@@ -146,7 +147,7 @@ def main() -> int:
     for line in differences:
         print(line)
     common = tables_of(arguments.before) & tables_of(arguments.after)
-    print(f"{len(common)} tables compared, {len(differences)} differ")
+    print(f"{many(len(common), 'table')} compared, {len(differences)} differ")
     return 1 if differences else 0
 
 

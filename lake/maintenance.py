@@ -16,6 +16,7 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable
 
+from contracts.wording import many
 from lake.crash_points import crash_point
 from lake.data_files import staging_folder
 from lake.landing_state import as_metadata, in_newest_commit, state_of
@@ -87,7 +88,9 @@ def maintain(zone: str | None = None, progress: Progress | None = None, *, polic
         maintained = maintain_table(name, policy=policy)
         done.append(maintained)
         if progress and maintained.is_changed:
-            progress(f"{name}: {maintained.files_compacted} files compacted, {maintained.files_vacuumed} vacuumed")
+            progress(
+                f"{name}: {many(maintained.files_compacted, 'file')} compacted, {maintained.files_vacuumed} vacuumed"
+            )
     return done
 
 

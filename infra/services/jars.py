@@ -15,6 +15,7 @@ from pathlib import Path
 
 from contracts.errors import LakeError
 from contracts.settings import load_settings
+from contracts.wording import many
 
 KAFKA = Path(__file__).with_name("kafka.jars")
 _TIMEOUT_SECONDS = 60.0
@@ -113,7 +114,7 @@ def main() -> int:
     except JarsError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    print(f"{len(listed())} archives in {folder()}, {fetched} of them fetched now")
+    print(f"{many(len(listed()), 'archive')} in {folder()}, {fetched} of them fetched now")
     return 0
 
 

@@ -16,6 +16,7 @@ from deltalake.exceptions import DeltaError
 
 from contracts.contract_file import Contract, Entity, load_contract, load_contracts
 from contracts.errors import LakeError
+from contracts.wording import many
 from ingestion.connectors import connectors_for, is_absent
 from ingestion.connectors.base import Connector, Cursor, SourceError, Trouble, UnreachableError
 from ingestion.landing.batches import Batches, added_columns
@@ -198,7 +199,7 @@ class _SourceLanding:
                 result.counts += counts
                 result.batches += 1
                 result.new_columns += batches.new_columns
-                self.progress(f"{entity.source}/{entity.name}: {counts.landed} rows landed")
+                self.progress(f"{entity.source}/{entity.name}: {many(counts.landed, 'row')} landed")
                 for name in batches.new_columns:
                     self.progress(f"{entity.source}/{entity.name}: new column {name} kept as text")
 

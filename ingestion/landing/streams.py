@@ -19,6 +19,7 @@ from deltalake.exceptions import DeltaError
 
 from contracts.contract_file import Contract, ContractError, Entity, load_contract, load_contracts
 from contracts.errors import LakeError
+from contracts.wording import many
 from ingestion.connectors import live_connector, stream_server
 from ingestion.connectors.base import LiveConnector, Trouble
 from ingestion.landing.batches import Batches
@@ -203,7 +204,8 @@ class _ProgressReport:
         now = time.monotonic()
         if landed != self._landed and now - self._last >= PROGRESS_SECONDS:
             batches = sum(each.batches for each in self.followed)
-            self.progress(f"{landed - self._landed} rows landed in {now - self._last:.0f} s ({batches} batches so far)")
+            rows = many(landed - self._landed, "row")
+            self.progress(f"{rows} landed in {now - self._last:.0f} s ({many(batches, 'batch', 'batches')} so far)")
             self._last, self._landed = now, landed
 
 
