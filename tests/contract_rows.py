@@ -72,7 +72,7 @@ def write_table(root: Path, contract: Contract, entity: Entity, rows: list[Row])
 
 
 def make_sources(root: Path, *, rows: int = 5, days: int = 2) -> None:
-    """A tiny drop folder or database for every source whose embedded server is local, and the clock beside them."""
+    """A tiny drop folder or database for every source whose embedded server is local, and the clock next to them."""
     root.mkdir(parents=True, exist_ok=True)
     (root / "clock.json").write_text(json.dumps({"now": NOW.isoformat()}))
     for contract in load_contracts():

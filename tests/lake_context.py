@@ -19,7 +19,7 @@ def is_foreign(variable: str) -> bool:
 
 
 def lake_settings(home: Path, *, now: datetime | None = None, key: Path | None = None) -> dict[str, str]:
-    """The variables of the lake at `home`; its key lies beside it where no other is named."""
+    """The variables of the lake at `home`; its key lies next to it where no other is named."""
     made = {"LAKE_HOME": str(home), "LAKE_TOKEN_KEY_FILE": str(key or home.parent / f"{home.name}.token.key")}
     return made | ({"LAKE_NOW": now.isoformat()} if now else {})
 

@@ -94,7 +94,7 @@ class Shop:
         return found
 
     def counts(self) -> EntityCounters:
-        """The counters; in = accepted + quarantined + doubled holds, and the tables hold what they say."""
+        """The counters; received = landed + quarantined + doubled is true, and the tables hold what they say."""
         found = self.counters()
         assert found.received == found.landed + found.quarantined + found.doubled
         assert len(self.rows("record_id")) == found.landed

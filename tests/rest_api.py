@@ -1,4 +1,4 @@
-"""A shop's paged API on loopback, whose ways and troubles a test can choose; with a token server beside it."""
+"""A shop's paged API on loopback, whose ways and troubles a test can choose; with a token server of its own."""
 
 import base64
 import json
@@ -72,7 +72,7 @@ def api(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
             self.reply(*api.answer(urlsplit(self.path).path, first, self.headers.get("Authorization", "")))
 
         def do_POST(self) -> None:
-            """The token server beside it: a token for the one client that it knows."""
+            """The token server: a token for the one client that it knows."""
             form = self.rfile.read(int(self.headers["Content-Length"])).decode()
             login = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
             if login != "lake:s3cr3t-of-the-lake" or "grant_type=client_credentials" not in form:

@@ -92,7 +92,7 @@ def test_page_opens_without_a_complaint_and_calls_nobody(browser: Browser, addre
     opened.close()
 
 
-def test_what_fails_is_told_first_and_leads_to_its_table(page: Page) -> None:
+def test_what_fails_is_shown_first_and_leads_to_its_table(page: Page) -> None:
     problems = page.locator(".problem")
     assert problems.count() == 2
     assert "Stops publication" in problems.nth(0).inner_text()
@@ -133,11 +133,11 @@ def test_every_source_stands_with_owner_age_and_days(page: Page) -> None:
     assert page.locator("#sources svg.days").first.get_attribute("aria-label")
 
 
-def test_linkage_is_told_in_figures_over_time_and_by_group(page: Page) -> None:
+def test_linkage_is_shown_in_figures_over_time_and_by_group(page: Page) -> None:
     section = page.locator("#linkage")
-    told = section.inner_text()
-    assert "0.500" in told
-    assert "Blocked" in told
+    section_text = section.inner_text()
+    assert "0.500" in section_text
+    assert "Blocked" in section_text
     assert section.locator("svg.intervals g").count() == 2  # the run before any label has no precision to show
     assert "80 pairs, blocked" in (section.locator("svg.intervals g.blocked title").text_content() or "")
     assert [row.split("\t")[:2] for row in section.locator("tbody tr").all_inner_texts()] == [

@@ -1,4 +1,4 @@
-"""What the tests of the house's rules look at: our own files, found, parsed once, never listed by hand."""
+"""What the tests of the project's rules look at: our own files, found, parsed once, never listed by hand."""
 
 import ast
 from collections.abc import Callable

@@ -33,7 +33,7 @@ def named_tables() -> set[str]:
 
 
 def written_tables(rooms: dict[str, list[Any]]) -> tuple[dict[str, set[str]], list[str]]:
-    """Tables that the product's code writes by name -> the files that do, and calls whose table cannot be told."""
+    """Tables that the product's code writes by name -> the files that do, and calls whose table is not known."""
     written: dict[str, set[str]] = {}
     untold = []
     for module in product(rooms):

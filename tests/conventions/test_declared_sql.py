@@ -13,7 +13,7 @@ from sqlglot.errors import ErrorLevel, SqlglotError
 from features.compile import ENGINES
 from features.declarations import Declaration, DeclaredEntity, load_declarations
 
-#: Columns that every row has when a feature is computed, beside its staging model's.
+#: Columns that every row has when a feature is computed, besides those of its staging model.
 ADDED = {"age_days"}
 
 

@@ -83,7 +83,7 @@ def test_lake_commands_in_documents_exist(root: Path, documents: list[Path]) -> 
 
 def test_readme_shows_only_pictures_that_are_there_and_has_both_languages(root: Path) -> None:
     assert (root / "README.md").exists()
-    assert list(root.glob("README*zh*.md")), "README in 简体中文 stands beside README.md"
+    assert list(root.glob("README*zh*.md")), "README in 简体中文 stands next to README.md"
 
 
 def test_decisions_are_numbered_once_and_named_by_title(root: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rules for dbt models: a name that tells layer and origin, a grain, an owner, a staging model for every entity."""
+"""Rules for dbt models: a name that shows layer and origin, a grain, an owner, a staging model for every entity."""
 
 import re
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_there_are_models_in_every_layer(root: Path, models: list[Path]) -> None
     assert {"staging", "identity", "marts", "features"} <= {layer(root, model) for model in models}
 
 
-def test_model_names_tell_layer_and_origin(root: Path, models: list[Path]) -> None:
+def test_model_names_show_layer_and_origin(root: Path, models: list[Path]) -> None:
     wrong = []
     for model in models:
         named = NAMES[layer(root, model)].fullmatch(model.stem)

@@ -1,7 +1,7 @@
 """Processes of a lake that a test kills: forked from one that has everything loaded, so that a round costs its work.
 
 A child of `python -c` spends most of its life with imports, and most kills would hit those. These begin with the
-work at once and tell which named points they have passed.
+work at once and report which named points they have passed.
 """
 
 import multiprocessing
@@ -31,19 +31,19 @@ STANDS_STILL_AT = "STANDS_STILL_AT"
 class Child:
     """One process at work in the lake of the test that started it."""
 
-    def __init__(self, process: BaseProcess, told: Connection) -> None:
+    def __init__(self, process: BaseProcess, reports: Connection) -> None:
         self.process = process
-        self._told = told
+        self._reports = reports
         self.passed: list[str] = []
 
     def wait_begun(self) -> None:
         """Wait until the work begins."""
-        self.passed.append(self._told.recv())
+        self.passed.append(self._reports.recv())
 
     def wait_passed(self, point: str) -> None:
         """Wait until it has passed a named point."""
         while self.phase != point:
-            self.passed.append(self._told.recv())
+            self.passed.append(self._reports.recv())
 
     def wake(self) -> None:
         """Let it go on from where it stands still (`STANDS_STILL_AT`)."""
@@ -63,8 +63,8 @@ class Child:
         """Wait for the end; gives the exit code, negative for a signal."""
         self.process.join(seconds)
         try:
-            while self._told.poll():
-                self.passed.append(self._told.recv())
+            while self._reports.poll():
+                self.passed.append(self._reports.recv())
         except EOFError:
             pass
         assert self.process.exitcode is not None, "the child does not end"
@@ -88,7 +88,7 @@ def start(work: Callable[..., None], *arguments: object, **environment: str) -> 
 
 
 def _run(
-    told: Connection, environment: dict[str, str], work: Callable[..., None], arguments: tuple[object, ...]
+    reports: Connection, environment: dict[str, str], work: Callable[..., None], arguments: tuple[object, ...]
 ) -> None:
     from ingestion.landing import batches
     from ingestion.quarantine import replays
@@ -97,7 +97,7 @@ def _run(
     stands_still_at = {environment.get(STANDS_STILL_AT)}
 
     def pass_by(name: str) -> None:
-        told.send(name)
+        reports.send(name)
         crash_points.crash_point(name)
         if name in stands_still_at:
             stands_still_at.clear()
@@ -108,7 +108,7 @@ def _run(
     reset_settings()
     for module in (batches, replays, maintenance):
         module.crash_point = pass_by  # type: ignore[attr-defined]
-    told.send(BEGUN)
+    reports.send(BEGUN)
     work(*arguments)
 
 

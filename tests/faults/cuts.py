@@ -56,4 +56,4 @@ class Cuts:
 
     def __str__(self) -> str:
         away = sum(self.seconds_away) / max(1, len(self.seconds_away))
-        return f"{self.made} cuts ({away:.1f} s each), {self.landings} landings, {self.troubles} of them told of it"
+        return f"{self.made} cuts ({away:.1f} s each), {self.landings} landings, {self.troubles} of them reported it"

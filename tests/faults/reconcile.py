@@ -1,7 +1,7 @@
 """The harness of the fault tests: what was delivered against what the lake holds, to the row.
 
 It reads the tables themselves, not the counters it judges; `test_harness.py` proves that it sees a planted loss, a
-planted double and a planted half batch.
+planted duplicate and a planted half batch.
 """
 
 import json
@@ -55,16 +55,16 @@ def reconcile(shop: Shop, delivered: Delivered, stream: str = "files") -> Verdic
     for row in shop.rows(", ".join(f"{name}::varchar" for name in names)):
         landed[key(dict(zip(names, row, strict=True)))] += 1
     expected = Counter({key(as_text(json.loads(raw))): 1 for raw in delivered.good})
-    refused = Counter(_sorted(raw) for (raw,) in shop.rows("raw", "quarantine"))
+    rejected = Counter(_sorted(raw) for (raw,) in shop.rows("raw", "quarantine"))
     bad = Counter(dict.fromkeys(delivered.bad, 1))
-    lost = (expected - landed) + (bad - refused)
-    doubled = (landed - expected) + (refused - bad)
+    lost = (expected - landed) + (bad - rejected)
+    doubled = (landed - expected) + (rejected - bad)
     received = sum(delivered.good.values()) + sum(delivered.bad.values())
     state = shop.counters()
     wrong = [
         state.received - received,
         state.landed - sum(landed.values()),
-        state.quarantined - sum(refused.values()),
+        state.quarantined - sum(rejected.values()),
     ]
     return Verdict(lost.total(), doubled.total(), _half_batches(shop, stream), sum(map(abs, wrong)))
 

@@ -1,4 +1,4 @@
-"""Late and doubled rows in any order of arrival end in one identical table, with the same counters."""
+"""Late and duplicate rows in any order of arrival end in one identical table, with the same counters."""
 
 import random
 from pathlib import Path
@@ -24,7 +24,7 @@ def at(day: int) -> dict[str, str]:
 
 
 def history() -> list[dict[str, Any]]:
-    """Deliveries to be brought in some order: new keys, new versions of known ones, late rows, bad rows, doubles."""
+    """Deliveries to be brought in some order: new keys, new versions of known ones, late rows, bad rows, duplicates."""
     rows = [sale(n, **at(1 + n % 20)) for n in range(6)]
     rows += [sale(n, pieces=3, **at(2 + n % 20)) for n in range(3)]  # a new version each
     rows += [sale(20, **at(1)), sale(21, channel="fax", **at(5)), sale(22, pieces="many", **at(6))]

@@ -1,4 +1,4 @@
-"""A disk that is full: the run says so, the old version can be read, and the next run loses and doubles nothing."""
+"""A disk that is full: the run says so, the old version can be read, and the next run loses and duplicates nothing."""
 
 import os
 import resource
@@ -44,7 +44,7 @@ def fill(disk: Path, room: int) -> Path:
     return filler
 
 
-def test_full_disk_is_told_and_nothing_is_lost_or_doubled(shop: Shop, small_disk: Path) -> None:
+def test_full_disk_is_reported_and_nothing_is_lost_or_duplicated(shop: Shop, small_disk: Path) -> None:
     delivered = Delivered()
     deliver(shop, delivered, 0, rows=ROWS)
     shop.land()
@@ -69,14 +69,14 @@ def test_full_disk_is_told_and_nothing_is_lost_or_doubled(shop: Shop, small_disk
 
 
 def land_with_small_files(limit: int) -> None:
-    """Land the shop in a process that can write no file larger than `limit` bytes, and expect to be told."""
+    """Land the shop in a process that can write no file larger than `limit` bytes, and expect a report of it."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     result = land_source("shop")
     assert result.error is not None
     assert "disk" in str(result.cure)
 
 
-def test_write_that_the_system_refuses_is_told_and_nothing_is_lost_or_doubled(shop: Shop) -> None:
+def test_write_that_the_system_refuses_is_reported_and_nothing_is_lost_or_duplicated(shop: Shop) -> None:
     delivered = Delivered()
     deliver(shop, delivered, 0)
     shop.land()

@@ -1,4 +1,4 @@
-"""The tests of the fault tests: a planted loss, double, half batch and miscount are each seen."""
+"""The tests of the fault tests: a planted loss, duplicate, half batch and miscount are each seen."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ BRONZE = "bronze/shop/sales"
 
 @pytest.fixture
 def delivered(shop: Shop) -> Delivered:
-    """Two batches: good rows, bad rows, doubles."""
+    """Two batches: good rows, bad rows, duplicates."""
     delivered = Delivered()
     for day in range(2):
         good = delivered.add([sale(10 * day + n, buyer=None, amount_cny=n / 3) for n in range(5)])
@@ -31,7 +31,7 @@ def delivered(shop: Shop) -> Delivered:
     return delivered
 
 
-def test_planted_gap_and_double_among_many_writers_are_seen() -> None:
+def test_planted_gap_and_duplicate_among_many_writers_are_seen() -> None:
     rows = [(writer, number) for writer in range(3) for number in range(5)]
     assert judge(rows, at_least=15).is_sound
     assert judge([row for row in rows if row != (1, 2)]) == Findings(lost=1, doubled=0)
@@ -41,7 +41,7 @@ def test_planted_gap_and_double_among_many_writers_are_seen() -> None:
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "delta-rs"])
-def test_reader_tells_of_a_file_that_is_gone(home: Path, tmp_path: Path, engine: str) -> None:
+def test_reader_reports_a_file_that_is_gone(home: Path, tmp_path: Path, engine: str) -> None:
     report = str(tmp_path / "report")
     with connect() as connection:
         for batch in range(2):
@@ -69,7 +69,7 @@ def test_planted_loss_in_quarantine_is_seen(shop: Shop, delivered: Delivered) ->
     assert reconcile(shop, delivered) == Verdict(lost=1, doubled=0, half_batches=0, miscounted=1)
 
 
-def test_planted_double_is_seen(shop: Shop, delivered: Delivered) -> None:
+def test_planted_duplicate_is_seen(shop: Shop, delivered: Delivered) -> None:
     writer.append(BRONZE, rows_of(BRONZE).slice(0, 1))
     assert reconcile(shop, delivered) == Verdict(lost=0, doubled=1, half_batches=1, miscounted=1)
 

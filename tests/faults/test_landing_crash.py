@@ -1,4 +1,4 @@
-"""Power cuts: wherever landing is killed, the next run loses nothing, doubles nothing and leaves no half batch."""
+"""Power cuts: wherever landing is killed, the next run loses nothing, duplicates nothing and leaves no half batch."""
 
 import random
 from collections import Counter
@@ -18,7 +18,7 @@ BRONZE = "bronze/shop/sales"
 
 
 def deliver(shop: Shop, delivered: Delivered, day: int, rows: int = 20) -> None:
-    """A day's file: good rows, bad rows, doubles of both and of the day before."""
+    """A day's file: good rows, bad rows, duplicates of both and of the day before."""
     good = delivered.add([sale(1000 * day + n, buyer=None, amount_cny=n / 7) for n in range(rows)])
     bad = delivered.add([sale(1000 * day + n, channel="fax") for n in range(3)], bad=True)
     again = delivered.add(good[:2]) + delivered.add(bad[:1], bad=True)
@@ -27,7 +27,7 @@ def deliver(shop: Shop, delivered: Delivered, day: int, rows: int = 20) -> None:
 
 
 @pytest.mark.parametrize("point", CRASH_POINTS)
-def test_killed_at_a_named_point_nothing_is_lost_or_doubled(shop: Shop, point: str) -> None:
+def test_killed_at_a_named_point_nothing_is_lost_or_duplicated(shop: Shop, point: str) -> None:
     delivered = Delivered()
     deliver(shop, delivered, 0)
     shop.land()
@@ -40,7 +40,7 @@ def test_killed_at_a_named_point_nothing_is_lost_or_doubled(shop: Shop, point: s
 
 
 @pytest.mark.parametrize("rounds", [12, pytest.param(200, marks=pytest.mark.prove)])
-def test_killed_at_random_times_again_and_again_nothing_is_lost_or_doubled(shop: Shop, rounds: int) -> None:
+def test_killed_at_random_times_again_and_again_nothing_is_lost_or_duplicated(shop: Shop, rounds: int) -> None:
     rng = random.Random(rounds)
     delivered = Delivered()
     deliver(shop, delivered, 0)

@@ -14,14 +14,14 @@ pytestmark = pytest.mark.skipif(bool(servers.missing(["kafka"])), reason="Kafka 
 
 
 def send(topic: KafkaTopic, delivered: Delivered, number: int, rows: int) -> None:
-    """Good rows, bad rows, and doubles of both."""
+    """Good rows, bad rows, and duplicates of both."""
     good = delivered.add([sale(10_000 * number + n, buyer=None, amount_cny=n / 7) for n in range(rows)])
     bad = delivered.add([sale(10_000 * number + n, channel="fax") for n in range(5)], bad=True)
     topic.send(good + bad + delivered.add(good[:3]) + delivered.add(bad[:1], bad=True))
 
 
 @pytest.mark.parametrize("rounds", [1, pytest.param(12, marks=pytest.mark.prove)])
-def test_broker_killed_in_mid_run_and_back_nothing_is_lost_or_doubled(
+def test_broker_killed_in_mid_run_and_back_nothing_is_lost_or_duplicated(
     shop: Shop, rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kafka, "BATCH_MESSAGES", 500)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(bool(servers.missing(["mosquitto"])), reason="Mo
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(40, marks=pytest.mark.prove)])
-def test_broker_stopped_in_mid_run_and_back_nothing_is_lost_or_doubled(
+def test_broker_stopped_in_mid_run_and_back_nothing_is_lost_or_duplicated(
     shop: Shop, rounds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mqtt, "BATCH_MESSAGES", 300)
@@ -40,7 +40,7 @@ def test_broker_stopped_in_mid_run_and_back_nothing_is_lost_or_doubled(
     verdict = reconcile(shop, delivered, "mqtt")
     again = shop.counters().received - sent
     print(f"MQTT: {sent} messages, {cuts}, {again} came again over a new connection: {verdict}")
-    # Who sends with QoS 1 sends again what it saw no answer to: such a message comes twice, and counts as a double.
+    # Who sends with QoS 1 sends again what it saw no answer to: such a message comes twice, and counts as a duplicate.
     assert (verdict.lost, verdict.doubled, verdict.half_batches) == (0, 0, 0)
     assert shop.counts().doubled == again
 

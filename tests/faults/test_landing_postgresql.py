@@ -117,7 +117,7 @@ def test_server_cut_while_it_is_read_by_watermark(shop: Shop, database: Database
     doubled = len(rows) - len(set(rows))
     counts = shop.counts()
     print(f"watermark: {rounds} cuts, {failed} runs failed, {written} rows written, {counts.landed} versions landed,"
-          f" {len(lost)} lost, {doubled} doubled")  # fmt: skip
+          f" {len(lost)} lost, {doubled} duplicated")  # fmt: skip
     assert failed > 0
     assert (len(lost), doubled, counts.doubled) == (0, 0, 0)
 
@@ -132,7 +132,7 @@ def test_server_cut_while_its_log_is_read(shop: Shop, database: Database, rounds
     written, failed = land_through_cuts(shop, database, rounds, with_deletes=True)
     counts = shop.counts()
     print(f"log: {rounds} cuts, {failed} runs failed, {written} changes written, {counts.landed} landed,"
-          f" {written - counts.landed} lost, {counts.doubled} doubled")  # fmt: skip
+          f" {written - counts.landed} lost, {counts.doubled} duplicated")  # fmt: skip
     assert failed > 0
     assert newest(shop, "is_deleted") == in_source(database)
     assert (counts.received, counts.landed, counts.doubled) == (written, written, 0)

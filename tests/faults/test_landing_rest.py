@@ -15,7 +15,7 @@ from tests.landing_lake import Shop, sale
 
 
 @pytest.mark.parametrize("rounds", [3, pytest.param(40, marks=pytest.mark.prove)])
-def test_api_killed_in_mid_answer_and_back_nothing_is_lost_or_doubled(
+def test_api_killed_in_mid_answer_and_back_nothing_is_lost_or_duplicated(
     shop: Shop, rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rest, "PAGE_ROWS", 500)

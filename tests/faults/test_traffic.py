@@ -30,7 +30,7 @@ def test_eight_appenders_at_once_lose_nothing(home: Path) -> None:
     assert table is not None
     assert {table.transaction_version(f"writer-{number}") for number in range(appenders)} == {batches - 1}
     rate = appenders * batches / seconds
-    print(f"{appenders} appenders, {appenders * batches} commits, {rate:.0f} commits/s: 0 lost, 0 doubled, 0 errors")
+    print(f"{appenders} appenders, {appenders * batches} commits, {rate:.0f} commits/s: 0 lost, 0 duplicated, 0 errors")
 
 
 @pytest.mark.parametrize("seconds", [8, pytest.param(300, marks=pytest.mark.prove)])

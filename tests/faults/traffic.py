@@ -1,7 +1,7 @@
 """Many at work on one table: appenders, maintenance and readers, each a process, and what they saw.
 
 Every appender numbers its rows from 0. A reader may come at any moment: what it sees has to be the beginning of
-each appender's numbers, without a gap and without a double, and every file it was told of has to be there.
+each appender's numbers, without a gap and without a duplicate, and every file that the log names has to be there.
 """
 
 import json
@@ -46,7 +46,7 @@ class Findings:
 
 
 def judge(rows: Sequence[tuple[int, int]], *, at_least: int = 0) -> Findings:
-    """Look for gaps and doubles in (writer, number); `at_least` rows were committed before the read began."""
+    """Look for gaps and duplicates in (writer, number); `at_least` rows were committed before the read began."""
     numbers: dict[int, list[int]] = {}
     for writer, number in rows:
         numbers.setdefault(writer, []).append(number)

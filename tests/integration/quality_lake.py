@@ -94,8 +94,8 @@ def plant() -> dict[Promise, str]:
     for entity in voice.entities.values():
         write_bronze(entity, [row for row in bronze_rows(entity) if row["known_at"] < NOW - timedelta(days=4)])
         broken[entity.table, None, "source_is_fresh"] = "warn"
-    refused = {"refused_id": "x", "reason": "not_allowed", "column_name": "tier", "raw": PLANTED[0]}
-    write("quarantine/crm/customers", [refused] * 30)
+    rejected = {"refused_id": "x", "reason": "not_allowed", "column_name": "tier", "raw": PLANTED[0]}
+    write("quarantine/crm/customers", [rejected] * 30)
     broken["bronze/crm/customers", None, "few_records_are_refused"] = "warn"
     return broken
 

@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy_and_is_quick(tmp_path: Path) -> None:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0
-    assert usage.ru_utime + usage.ru_stime < 0.5  # of processor time: other tests may be at work beside this one
+    assert usage.ru_utime + usage.ru_stime < 0.5  # of processor time: other tests may be at work at the same time
 
 
 def test_every_module_of_the_folder_and_every_plug_in_is_a_verb() -> None:
@@ -119,7 +119,7 @@ def test_unexpected_error_is_short_and_keeps_its_traceback_without_values(tmp_pa
         assert "1234" not in text
 
 
-def test_status_of_an_empty_lake_tells_what_to_do_first(empty: SmallLake) -> None:
+def test_status_of_an_empty_lake_shows_what_to_do_first(empty: SmallLake) -> None:
     assert "lake sandbox create" in empty.ok("status").stdout
     document = empty.json("status")
     assert document["tables"] == []

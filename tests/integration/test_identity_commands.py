@@ -54,7 +54,7 @@ def test_links_are_evaluated_against_a_truth_with_the_agreed_keys(lake: SmallLak
 
 
 def test_unusable_files_end_with_2_and_a_cure(lake: SmallLake, tmp_path: Path) -> None:
-    """What is refused of the tables themselves, tests/unit/test_identity_evaluate.py knows."""
+    """What is rejected in the tables themselves is tested in tests/unit/test_identity_evaluate.py."""
     links = write(tmp_path, "links", record_id=["a"], person_id=["p"])
     text = tmp_path / "text.parquet"
     text.write_text("record_id,truth\n")
@@ -71,31 +71,31 @@ def test_pair_is_reviewed_labelled_listed_and_measured(lake: SmallLake) -> None:
     with lake.opened():  # in this process: a dozen commands, whose start would cost more than their work
         (waiting,) = document("review")["reviews"]
         assert waiting["reason"] == "NEAR_THRESHOLD"
-        assert waiting["pair_id"] in told("review", "--reason", "NEAR_THRESHOLD")
-        shown = told("review", waiting["pair_id"])
+        assert waiting["pair_id"] in output_of("review", "--reason", "NEAR_THRESHOLD")
+        shown = output_of("review", waiting["pair_id"])
         assert "王小明" in shown
         assert "█" in shown
         assert "586 in 1,000" in shown  # half a bit
-        assert told("review", "--sample", "3").count(f"{A},{B}") == 2
-        said = told("label", waiting["pair_id"], "different", "--note", "father and son")
+        assert output_of("review", "--sample", "3").count(f"{A},{B}") == 2
+        said = output_of("label", waiting["pair_id"], "different", "--note", "father and son")
         assert "are two people" in said
         assert "next run" in said
-        assert "no pair waits" in told("review")
+        assert "no pair waits" in output_of("review")
         assert document("label", f"{B},{A}", "same")["label"]["record_id_l"] == A
         assert document("label", f"{A},{B}", "same") == {"written": False, "label": None}
         with pytest.raises(LabelError, match=f"{A} different {C}"):
-            told("label", f"{B},{C}", "same")
-        assert "father and son" in told("labels")
+            output_of("label", f"{B},{C}", "same")
+        assert "father and son" in output_of("labels")
         measured = document("evaluate")
         assert (measured["links"]["precision"], measured["links"]["recall"], measured["labels"]) == (1.0, 1.0, 2)
         assert {row["value"]: row["pairs"] for row in measured["groups"]["script"]} == {"Han": 2, "Latin": 1}
-        assert "95 %" in told("evaluate")
-        assert "any more" in told("label", f"{A},{B}", "withdraw")
+        assert "95 %" in output_of("evaluate")
+        assert "any more" in output_of("label", f"{A},{B}", "withdraw")
         assert len(document("labels")["labels"]) == 1
         assert document("label", f"{B},{C}", "different", "--note", HOSTILE_NOTE)["written"] is True
         assert document("label", f"{B},{C}", "different")["written"] is False
-        assert "[/red] ␛[31m" in told("labels")
-        assert "[/red] ␛[31m" in told("review", f"{B},{C}")
+        assert "[/red] ␛[31m" in output_of("labels")
+        assert "[/red] ␛[31m" in output_of("review", f"{B},{C}")
 
 
 @pytest.mark.parametrize(
@@ -109,10 +109,10 @@ def test_pair_is_reviewed_labelled_listed_and_measured(lake: SmallLake) -> None:
     ],
 )
 def test_review_of_nothing_that_there_is_says_what_to_ask(lake: SmallLake, asked: list[str], says: str) -> None:
-    with lake.opened(), pytest.raises(LakeError) as refused:
-        told("review", *asked)
-    assert refused.value.exit_code == 2
-    assert says in str(refused.value)
+    with lake.opened(), pytest.raises(LakeError) as rejected:
+        output_of("review", *asked)
+    assert rejected.value.exit_code == 2
+    assert says in str(rejected.value)
 
 
 def test_numbers_beyond_the_engine_are_wrong_usage(lake: SmallLake) -> None:
@@ -121,7 +121,7 @@ def test_numbers_beyond_the_engine_are_wrong_usage(lake: SmallLake) -> None:
             assert CliRunner().invoke(build_app(), ["identity", "review", option, "9" * 23]).exit_code == 2
 
 
-def told(*arguments: str) -> str:
+def output_of(*arguments: str) -> str:
     """What a command of `lake identity` prints when it ends well."""
     done = CliRunner().invoke(build_app(), ["identity", *arguments], catch_exceptions=False)
     assert done.exit_code == 0, done.output
@@ -130,7 +130,7 @@ def told(*arguments: str) -> str:
 
 def document(*arguments: str) -> Any:
     """The document of a command with --json."""
-    return json.loads(told(*arguments, "--json"))
+    return json.loads(output_of(*arguments, "--json"))
 
 
 def test_lake_without_records_or_labels_says_what_to_do(tmp_path: Path) -> None:
@@ -138,6 +138,6 @@ def test_lake_without_records_or_labels_says_what_to_do(tmp_path: Path) -> None:
     assert "no pair waits" in nothing.ok("identity", "review").stdout
     assert "nobody has labelled" in nothing.ok("identity", "evaluate").stdout
     assert nothing.lake("identity", "label", "a,b", "perhaps").returncode == 2
-    refused = nothing.lake("identity", "label", "a,b", "same")
-    assert refused.returncode == 2
-    assert "lake run" in refused.stderr
+    rejected = nothing.lake("identity", "label", "a,b", "same")
+    assert rejected.returncode == 2
+    assert "lake run" in rejected.stderr

@@ -1,4 +1,4 @@
-"""Labels, the review queue and the history of figures on a lake: nothing is lost, written twice, or told to a log."""
+"""Labels, the review queue and the history of figures on a lake: nothing is lost, written twice or logged."""
 
 import json
 import os
@@ -73,15 +73,15 @@ def test_newest_label_of_a_pair_holds_and_a_withdrawn_one_says_nothing(lake: Cal
         give_label(A, B, WITHDRAWN)
 
 
-def test_contradictory_label_is_refused_with_its_chain_and_a_cure(lake: Callable[[int], datetime]) -> None:
+def test_contradictory_label_is_rejected_with_its_chain_and_a_cure(lake: Callable[[int], datetime]) -> None:
     give_label(A, B, SAME)
     give_label(B, C, SAME)
-    with pytest.raises(LabelError) as refused:
+    with pytest.raises(LabelError) as rejected:
         give_label(C, A, DIFFERENT)
-    assert f"{A} same {B}" in str(refused.value)
-    assert f"{B} same {C}" in str(refused.value)
-    assert "withdraw" in refused.value.cure
-    assert refused.value.exit_code == 2
+    assert f"{A} same {B}" in str(rejected.value)
+    assert f"{B} same {C}" in str(rejected.value)
+    assert "withdraw" in rejected.value.cure
+    assert rejected.value.exit_code == 2
     assert in_force() == [(A, B, SAME), (B, C, SAME)]
     give_label(A, B, WITHDRAWN)
     give_label(A, C, DIFFERENT)
@@ -89,7 +89,7 @@ def test_contradictory_label_is_refused_with_its_chain_and_a_cure(lake: Callable
         give_label(A, B, SAME)
 
 
-def test_unknown_record_and_one_record_twice_are_refused(lake: Callable[[int], datetime]) -> None:
+def test_unknown_record_and_one_record_twice_are_rejected(lake: Callable[[int], datetime]) -> None:
     with pytest.raises(LabelError, match="no record crm:customers:X"):
         give_label(A, "crm:customers:X", SAME)
     with pytest.raises(LabelError, match="given twice"):
@@ -161,8 +161,10 @@ def test_how_unsure_a_pair_is_depends_on_the_model_in_use(lake: Callable[[int], 
     near = shipped.threshold_bits
     update_reviews(unsure((A, C, "NEAR_THRESHOLD", near), (A, D, "NEAR_THRESHOLD", near + 4)), at=NOW, run=0)
     assert [one.person_record_id_r for one in open_reviews()] == [C, D]
-    told = json.loads(model_text(shipped, version="ours", splink=shipped.splink, housemates=shipped.housemates))
-    store_model(Trained(json.dumps(told | {"threshold_bits": near + 4}), ties=60, housemates=9, kept={}))
+    model_document = json.loads(
+        model_text(shipped, version="ours", splink=shipped.splink, housemates=shipped.housemates)
+    )
+    store_model(Trained(json.dumps(model_document | {"threshold_bits": near + 4}), ties=60, housemates=9, kept={}))
     assert [one.person_record_id_r for one in open_reviews()] == [D, C]
 
 
@@ -213,7 +215,7 @@ def test_figures_of_every_resolving_run_are_kept_and_a_blocked_one_is_too(
     assert [one.run for one in history(most=1)] == [2]
 
 
-def test_groups_are_told_by_the_records_themselves(lake: Callable[[int], datetime]) -> None:
+def test_groups_are_known_by_the_records_themselves(lake: Callable[[int], datetime]) -> None:
     assert groups_of([A, B, C, D]) == {
         "gender": {A: "M", B: None, C: "F", D: None},
         "age_band": {A: "30 to 44", B: "30 to 44", C: "under 18", D: None},

@@ -22,7 +22,16 @@ from identity.update import update_identity
 from lake.sql.connections import connect
 from lake.tables import open_table
 from tests.integration.test_identity_incremental import Row, Runs, Start, change, somebody, start, strangers
-from tests.integration.test_identity_step import BRIDGE, FIRST, START, SetDay, persons, set_day, told, write_records
+from tests.integration.test_identity_step import (
+    BRIDGE,
+    FIRST,
+    START,
+    SetDay,
+    ledger_events,
+    persons,
+    set_day,
+    write_records,
+)
 from tests.unit.test_identity_resolve import partition
 
 __all__ = ["set_day", "start"]
@@ -47,7 +56,7 @@ def as_rows(rows: dict[str, Row]) -> list[Row]:
 
 
 def lead_a_ledger(runs: Runs, set_day: SetDay, chance: random.Random, *, days: int) -> None:
-    """Days of changes through the real step, its ids and its past held to what was before."""
+    """Days of changes through the real step, its ids and its past compared with what was before."""
     gone: set[str] = set()
     before: set[str] = set()
     past: dict[datetime, pa.Table] = {}
@@ -104,7 +113,7 @@ def test_merge_that_somebody_says_was_wrong_gives_two_people_again(set_day: SetD
     assert two[one] in (now[one], now[other])
     (new,) = {now[one], now[other]} - {two[one]}
     assert new not in two.values()
-    assert [event for event in told() if event[0] in ("merge", "split")] == [
+    assert [event for event in ledger_events() if event[0] in ("merge", "split")] == [
         ("merge", two[one], two[other]),
         ("split", new, two[one]),
     ]
@@ -126,7 +135,7 @@ def test_crash_before_the_index_leaves_links_that_the_next_run_continues(set_day
     write_records([*held, *FIRST[1:], BRIDGE], set_day(2))
     assert update_identity().state == "updated"
     assert open_groups() == partition(match(person_records(), statistics=read_statistics()))
-    assert [event for event, _, _ in told()].count("merge") == 1
+    assert [event for event, _, _ in ledger_events()].count("merge") == 1
 
 
 def test_record_that_two_runs_looked_at_and_changed_no_link_of_stands_in_the_index_once(set_day: SetDay) -> None:

@@ -39,7 +39,7 @@ def weights(found: SideBySide) -> dict[str, float]:
     return {step.comparison: step.weight_bits for step in found.steps}
 
 
-def test_what_ties_two_records_or_contradicts_them_is_told_with_a_waterfall_that_adds_up() -> None:
+def test_what_ties_two_records_or_contradicts_them_is_shown_with_a_waterfall_that_adds_up() -> None:
     one = side_by_side("crm:2", "crm:1")
     assert one.reason is None
     assert one.tied_by == "SAME_PHONE"
@@ -70,14 +70,16 @@ def test_pair_of_the_queue_is_judged_as_the_run_judged_it() -> None:
     for review in waiting:
         shown = side_by_side(review.person_record_id_l, review.person_record_id_r)
         assert shown.match_strength == pytest.approx(review.match_strength, abs=0.01)
-        told = {item["comparison"]: item["weight_bits"] for item in review.weights}
-        assert {name: bits for name, bits in weights(shown).items() if name != "prior"} == pytest.approx(told, abs=0.01)
+        weights_of_run = {item["comparison"]: item["weight_bits"] for item in review.weights}
+        assert {name: bits for name, bits in weights(shown).items() if name != "prior"} == pytest.approx(
+            weights_of_run, abs=0.01
+        )
 
 
 def test_value_that_too_many_share_says_nothing_of_two_of_them() -> None:
     assert "phone" not in weights(side_by_side("desk:0", "desk:1"))
 
 
-def test_record_that_tells_nobody_is_held_against_none() -> None:
+def test_record_that_identifies_nobody_is_compared_with_none() -> None:
     shown = side_by_side("crm:1", "web:7")
     assert (shown.steps, shown.match_strength, shown.tied_by) == ([], None, None)

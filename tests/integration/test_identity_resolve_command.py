@@ -1,4 +1,4 @@
-"""`lake identity resolve` needs no lake, writes only the files it is told to, and says what is wrong with its input."""
+"""`lake identity resolve` needs no lake, writes the files that are named, and says what is wrong with its input."""
 
 import json
 from collections import Counter
@@ -54,14 +54,14 @@ def test_links_and_explanation_are_written_and_no_lake_is_touched(nowhere: Small
 
 
 def test_unusable_input_ends_with_2_and_a_cure_and_writes_nothing(nowhere: SmallLake, tmp_path: Path) -> None:
-    doubled = write(tmp_path / "doubled.parquet", [*RECORDS, RECORDS[0]])
+    duplicated = write(tmp_path / "doubled.parquet", [*RECORDS, RECORDS[0]])
     broken = tmp_path / "broken.parquet"
     broken.write_text("record_id,source\n")
     lacking = tmp_path / "lacking.parquet"
     pq.write_table(pa.table({"record_id": ["a"], "mail": ["x"]}), lacking)
     output = tmp_path / "links.parquet"
     for given, says in (
-        (doubled, "more than once, as a"),
+        (duplicated, "more than once, as a"),
         (broken, "Parquet"),
         (lacking, "source, updated_at"),
         (tmp_path / "no", "is not there"),
@@ -72,7 +72,7 @@ def test_unusable_input_ends_with_2_and_a_cure_and_writes_nothing(nowhere: Small
         assert "cure:" in done.stderr
         assert "Traceback" not in done.stderr
     done = nowhere.lake(
-        "identity", "resolve", "--input", str(doubled), "--output", str(tmp_path / "no" / "links.parquet")
+        "identity", "resolve", "--input", str(duplicated), "--output", str(tmp_path / "no" / "links.parquet")
     )
     assert done.returncode == 2
     assert "cannot be written" in done.stderr

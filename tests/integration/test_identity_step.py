@@ -68,7 +68,7 @@ def persons() -> dict[str, str]:
     return dict(rows)
 
 
-def told() -> list[tuple[str, str, str | None]]:
+def ledger_events() -> list[tuple[str, str, str | None]]:
     with connect() as con:
         return con.sql(
             f"""select event_type, person_id, other_person_id from {scan("identity/person_events")}
@@ -93,7 +93,7 @@ def test_rerun_and_unchanged_records_write_no_version(set_day: SetDay) -> None:
     assert before["identity/person_links"] == rerun["identity/person_links"]
 
 
-def test_merge_is_told_and_the_past_graph_stays(set_day: SetDay) -> None:
+def test_merge_is_reported_and_the_past_graph_stays(set_day: SetDay) -> None:
     write_records(FIRST, set_day(0))
     update_identity()
     first = persons()
@@ -107,7 +107,7 @@ def test_merge_is_told_and_the_past_graph_stays(set_day: SetDay) -> None:
     assert now["crm:customers:C1"] == now["crm:customers:C2"] == now[BRIDGE["record_id"]]
     assert now["crm:customers:C1"] in {first["crm:customers:C1"], first["crm:customers:C2"]}
     assert now["orders:person:o1"] == first["orders:person:o1"]
-    assert ("merge", now["crm:customers:C1"]) in {(event, person) for event, person, _ in told()}
+    assert ("merge", now["crm:customers:C1"]) in {(event, person) for event, person, _ in ledger_events()}
     assert links_as_of(START - timedelta(days=900)).sort_by("person_record_id").equals(past)
     assert links_as_of(START + timedelta(days=1)).num_rows == 3
     held = {r["person_record_id"]: r for r in links_as_of(set_day(2)).to_pylist()}
@@ -156,13 +156,13 @@ def test_crash_between_links_and_ledger_is_mended_by_the_next_run(set_day: SetDa
     crash = {**os.environ, "LAKE_CRASH_AT": "identity.between_links_and_events", "PYTHONPATH": str(PROJECT_ROOT)}
     killed = subprocess.run([sys.executable, "-m", "identity.update"], env=crash, capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr.decode()
-    after_crash, events = persons(), told()
+    after_crash, events = persons(), ledger_events()
     assert "merge" not in {event for event, _, _ in events}
     assert update_identity().state == "skipped"  # the records were read; only the ledger was behind
     assert persons() == after_crash
-    assert [event for event, _, _ in told()].count("merge") == 1
+    assert [event for event, _, _ in ledger_events()].count("merge") == 1
     update_identity()
-    assert [event for event, _, _ in told()].count("merge") == 1
+    assert [event for event, _, _ in ledger_events()].count("merge") == 1
 
 
 def test_view_that_is_gone_loses_its_link_and_an_emptied_person_ends(set_day: SetDay) -> None:

@@ -1,4 +1,4 @@
-"""The model is trained on the lake's own records, keeps what they cannot tell, and is used from the next run on."""
+"""The model is trained on the lake's own records, keeps what they do not show, and is used from the next run on."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def febrl() -> pa.Table:
     return records
 
 
-def test_training_learns_from_pairs_and_says_what_the_records_cannot_tell(febrl: pa.Table) -> None:
+def test_training_learns_from_pairs_and_reports_what_the_records_cannot_show(febrl: pa.Table) -> None:
     trained = train(febrl)
     assert trained.ties > 400
     assert {"gender", "email", "phone"} <= set(trained.kept)  # FEBRL has none
@@ -39,11 +39,11 @@ def test_column_that_says_the_same_of_everybody_is_kept_as_it_was(febrl: pa.Tabl
     assert train(everywhere).kept["gender"] == "it says the same of every pair"
 
 
-def test_nothing_to_learn_from_is_said_and_the_model_stays() -> None:
+def test_nothing_to_learn_from_is_reported_and_the_model_stays() -> None:
     for records in (SCHEMA.empty_table(), pa.table({"record_id": ["a"], "source": ["x"], "updated_at": pa.nulls(1)})):
-        with pytest.raises(RecordsError, match="nothing can be learnt") as refused:
+        with pytest.raises(RecordsError, match="nothing can be learnt") as rejected:
             train(records)
-        assert refused.value.cure
+        assert rejected.value.cure
         assert match(records).persons == records.num_rows
 
 
@@ -56,9 +56,9 @@ def test_trained_model_is_in_use_from_then_on(febrl: pa.Table) -> None:
     assert table_version(PERSON_MODELS) == 0
 
 
-def test_file_that_is_no_model_is_refused_with_a_cure(tmp_path: Path) -> None:
+def test_file_that_is_no_model_is_rejected_with_a_cure(tmp_path: Path) -> None:
     bad = tmp_path / "model.json"
     bad.write_text("{}", encoding="utf-8")
-    with pytest.raises(ModelError) as refused:
+    with pytest.raises(ModelError) as rejected:
         load_model(bad)
-    assert "lake identity train" in str(refused.value.cure)
+    assert "lake identity train" in str(rejected.value.cure)

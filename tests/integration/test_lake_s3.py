@@ -80,7 +80,7 @@ def another_machine(shop: Shop, number: int) -> dict[str, str]:
     return {"LAKE_HOME": str(shop.home.parent / f"machine-{number}"), "LAKE_SOURCE_ROOT": str(shop.home / "sandbox")}
 
 
-def test_two_machines_that_land_at_once_lose_and_double_nothing(shop: Shop, bucket: str) -> None:
+def test_two_machines_that_land_at_once_lose_and_duplicate_nothing(shop: Shop, bucket: str) -> None:
     delivered = Delivered()
     rounds = 2
     for day in range(rounds):
@@ -94,7 +94,7 @@ def test_two_machines_that_land_at_once_lose_and_double_nothing(shop: Shop, buck
 
 @pytest.mark.prove
 @pytest.mark.parametrize("rounds", [40])
-def test_killed_at_random_times_in_s3_nothing_is_lost_or_doubled(shop: Shop, bucket: str, rounds: int) -> None:
+def test_killed_at_random_times_in_s3_nothing_is_lost_or_duplicated(shop: Shop, bucket: str, rounds: int) -> None:
     rng = random.Random(rounds)
     delivered = Delivered()
     deliver(shop, delivered, 0)
@@ -209,7 +209,7 @@ def test_upload_that_fails_is_an_error_and_nothing_names_its_file(
     assert files[0].path.exists()
 
 
-def test_keys_are_asked_for_and_never_told(
+def test_keys_are_asked_for_and_never_shown(
     bucket: str, shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -223,7 +223,7 @@ def test_keys_are_asked_for_and_never_told(
 
 
 @pytest.mark.parametrize("endpoint", ["http://store.example:9000", "store.example:9000", "ftp://store.example"])
-def test_unencrypted_or_odd_endpoint_is_refused(bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+def test_unencrypted_or_odd_endpoint_is_rejected(bucket: str, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("LAKE_S3_ENDPOINT", endpoint)
     reset_settings()
     with pytest.raises(SettingsError, match="LAKE_S3_ENDPOINT"):

@@ -26,7 +26,7 @@ def test_source_that_has_delivered_before_is_never_absent(shop: Shop) -> None:
 
 
 def test_companys_own_sources_are_out_of_reach_not_absent(shop: Shop, home: Path) -> None:
-    """Only a world that is replayed has a clock beside its systems."""
+    """Only a world that is replayed has a clock next to its systems."""
     (home / "sandbox" / "clock.json").unlink()
     shutil.rmtree(shop.folder.parent)
     assert shop.land().state == "failed"

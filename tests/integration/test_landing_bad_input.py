@@ -37,17 +37,17 @@ def run_alone(source: str, home: Path, **environment: str) -> subprocess.Complet
     )
 
 
-def test_unknown_source_is_refused_with_the_known_ones(home: Path) -> None:
-    with pytest.raises(UnknownSourceError) as refused:
+def test_unknown_source_is_rejected_with_the_known_ones(home: Path) -> None:
+    with pytest.raises(UnknownSourceError) as rejected:
         land_source("till")
-    assert "crm" in refused.value.cure
-    assert refused.value.exit_code == 2
+    assert "crm" in rejected.value.cure
+    assert rejected.value.exit_code == 2
 
 
-def test_unknown_entity_is_refused_with_the_known_ones(home: Path) -> None:
-    with pytest.raises(UnknownEntityError) as refused:
+def test_unknown_entity_is_rejected_with_the_known_ones(home: Path) -> None:
+    with pytest.raises(UnknownEntityError) as rejected:
         land_source("crm", entities=["customer"])
-    assert "customers" in refused.value.cure
+    assert "customers" in rejected.value.cure
 
 
 def test_api_down_is_reported_and_the_other_sources_land(nine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,27 +85,27 @@ def test_database_server_down_is_reported_with_its_place_but_no_password(
     assert "geheim" not in str(result.as_dict())
 
 
-def test_path_that_cannot_be_written_is_refused_with_cure(
+def test_path_that_cannot_be_written_is_rejected_with_cure(
     nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LAKE_HOME", str(tmp_path / "file" / "home"))
     reset_settings()
-    with pytest.raises(SettingsError, match="cannot write below") as refused:
+    with pytest.raises(SettingsError, match="cannot write below") as rejected:
         land_source("crm")
-    assert "LAKE_HOME" in refused.value.cure
-    assert refused.value.exit_code == 2
+    assert "LAKE_HOME" in rejected.value.cure
+    assert rejected.value.exit_code == 2
 
 
-def test_lake_of_a_newer_layout_is_refused_never_misread(nine: Path) -> None:
+def test_lake_of_a_newer_layout_is_rejected_never_misread(nine: Path) -> None:
     land_source("crm")
     layout._write(layout.LAYOUT + 1)
-    with pytest.raises(LayoutError) as refused:
+    with pytest.raises(LayoutError) as rejected:
         land_source("crm")
-    assert "newer version" in refused.value.cure
+    assert "newer version" in rejected.value.cure
 
 
-def test_lake_with_tables_but_no_layout_is_refused(nine: Path) -> None:
+def test_lake_with_tables_but_no_layout_is_rejected(nine: Path) -> None:
     land_source("crm")
     writer.delete(LAKE_LAYOUT, "true")
     with pytest.raises(LayoutError):

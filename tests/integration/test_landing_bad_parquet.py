@@ -1,4 +1,4 @@
-"""Parquet with types of its own mind, and files that are no Parquet: exact, refused or left whole; never bent."""
+"""Parquet with types of its own mind, and files that are no Parquet: exact, rejected or left whole; never bent."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -83,16 +83,18 @@ EXACT: dict[str, list[tuple[pa.Array, Any]]] = {
         case if isinstance(case, str) else str(case.type) if isinstance(case, pa.Array) else repr(case)[:20]
     ),
 )
-def test_value_of_another_type_is_exact_or_refused(parquet: Shop, column: str, values: pa.Array, expected: Any) -> None:
+def test_value_of_another_type_is_exact_or_rejected(
+    parquet: Shop, column: str, values: pa.Array, expected: Any
+) -> None:
     """Times are cut to microseconds (ADR 9)."""
     parquet.columns["pieces"]["logicalTypeOptions"] = {}
     parquet.declare()
     deliver(parquet, "a.parquet", **{column: values})
     assert parquet.land().error is None
     if expected is None:
-        (refused,) = list_rejected("shop")
-        assert (refused.reason, refused.column_name, refused.source_position) == ("wrong_type", column, 1)
-        assert show(refused.refused_id)["raw"]
+        (rejected,) = list_rejected("shop")
+        assert (rejected.reason, rejected.column_name, rejected.source_position) == ("wrong_type", column, 1)
+        assert show(rejected.refused_id)["raw"]
         assert parquet.rows() == []
     else:
         assert parquet.rows(column) == [(expected,)]

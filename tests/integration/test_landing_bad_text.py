@@ -1,4 +1,4 @@
-"""Broken CSV and JSON Lines: what came in is in bronze, in quarantine or counted as a double, to the row."""
+"""Broken CSV and JSON Lines: what came in is in bronze, in quarantine or counted as a duplicate, to the row."""
 
 import codecs
 import gzip
@@ -29,8 +29,8 @@ def record(number: int, buyer: bytes = b"Li") -> bytes:
     return as_csv([sale(number, buyer="@")], sale(1)).splitlines()[1].replace(b"@", buyer)
 
 
-def refused(shop: Shop) -> dict[int | None, tuple[str, str]]:
-    """Reason and raw text of the refused records by their position."""
+def rejected(shop: Shop) -> dict[int | None, tuple[str, str]]:
+    """Reason and raw text of the rejected records by their position."""
     rows = shop.rows("source_position, reason, raw", "quarantine")
     return {position: (reason, raw) for position, reason, raw in rows}
 
@@ -74,8 +74,8 @@ def test_bytes_that_are_no_text_cost_their_line_and_can_be_had_again(shop: Shop)
     shop.deliver("a.jsonl", b"\n".join([line(1), *bad, b"", line(4)]))
     assert shop.land().error is None
     assert landed(shop) == ["S1", "S4"]
-    assert {p: reason for p, (reason, _) in refused(shop).items()} == {2: "unreadable", 3: "unreadable"}
-    assert [as_bytes(raw, is_escaped=True) for _, (_, raw) in sorted(refused(shop).items())] == bad
+    assert {p: reason for p, (reason, _) in rejected(shop).items()} == {2: "unreadable", 3: "unreadable"}
+    assert [as_bytes(raw, is_escaped=True) for _, (_, raw) in sorted(rejected(shop).items())] == bad
     assert shop.counts().received == 4
 
 
@@ -85,8 +85,8 @@ def test_csv_bytes_that_are_no_text_cost_their_record(shop: Shop) -> None:
     shop.deliver("a.csv", b"\n".join([HEADER, record(1), *bad, record(5)]))
     assert shop.land().error is None
     assert landed(shop) == ["S1", "S5"]
-    assert [as_bytes(raw, is_escaped=True) for _, (_, raw) in sorted(refused(shop).items())] == bad
-    assert sorted(refused(shop)) == [3, 4, 5]
+    assert [as_bytes(raw, is_escaped=True) for _, (_, raw) in sorted(rejected(shop).items())] == bad
+    assert sorted(rejected(shop)) == [3, 4, 5]
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -131,7 +131,7 @@ def test_utf_16_without_its_mark_is_left_and_named(shop: Shop, file_format: str)
     assert shop.counts().landed == 1
 
 
-def test_encoding_nobody_knows_is_refused_with_cure(shop: Shop) -> None:
+def test_encoding_nobody_knows_is_rejected_with_cure(shop: Shop) -> None:
     shop.document["servers"][0]["customProperties"] = [{"property": "encoding", "value": "ebcdic-of-ours"}]
     shop.declare()
     with pytest.raises(ContractError, match="encoding"):
@@ -146,7 +146,7 @@ def test_quote_that_is_never_closed_costs_its_line_and_not_the_rest(shop: Shop) 
     assert shop.land().error is None
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (44, 41, 3)
-    assert {position: raw for position, (_, raw) in refused(shop).items()} == {
+    assert {position: raw for position, (_, raw) in rejected(shop).items()} == {
         3: record(2, b'"Li').decode(), 34: record(3, b'"Wu').decode(), 45: '"',
     }  # fmt: skip
 
@@ -158,16 +158,16 @@ def test_quotes_as_signs_doubled_and_around_newlines_keep_their_text(shop: Shop)
     shop.deliver("a.csv", b"\n".join([HEADER, *content, record(9)[:-5], record(8)]))
     assert shop.land().error is None
     assert [buyer for _, buyer in shop.rows("sale_id, buyer")] == [*values.values(), "Li"]
-    assert sorted(refused(shop)) == [9]  # its line: two of the records before it take more than one
+    assert sorted(rejected(shop)) == [9]  # its line: two of the records before it take more than one
 
 
-def test_ragged_records_are_refused_as_they_came(shop: Shop) -> None:
+def test_ragged_records_are_rejected_as_they_came(shop: Shop) -> None:
     shop.declare(file_format="csv")
     few, many, blank = record(2).rpartition(b",")[0], record(3) + b",,", b" "
     shop.deliver("a.csv", b"\r\n".join([HEADER, record(1), few, many, blank, record(4)]))
     assert shop.land().error is None
     assert landed(shop) == ["S1", "S4"]
-    assert refused(shop) == {n: ("unreadable", raw.decode()) for n, raw in ((3, few), (4, many), (5, blank))}
+    assert rejected(shop) == {n: ("unreadable", raw.decode()) for n, raw in ((3, few), (4, many), (5, blank))}
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -179,7 +179,7 @@ def test_contract_says_the_delimiter(shop: Shop, delimiter: str) -> None:
     shop.deliver("a.csv", b"\n".join([HEADER.replace(b",", delimiter.encode()), row, few]))
     assert shop.land().error is None
     assert shop.rows("buyer") == [("x\ty;z|",)]
-    assert sorted(refused(shop)) == [3]
+    assert sorted(rejected(shop)) == [3]
 
 
 def test_file_with_another_delimiter_is_blocked_by_its_header(shop: Shop) -> None:
@@ -282,7 +282,7 @@ class TestPacked:
 
 
 @pytest.mark.parametrize(("file_format", "row"), [("jsonl.gz", b"1\n"), ("csv.gz", b",\n")])
-def test_97_kb_that_unpack_to_50_million_rows_are_refused_before_any_is_read(
+def test_97_kb_that_unpack_to_50_million_rows_are_rejected_before_any_is_read(
     shop: Shop, file_format: str, row: bytes
 ) -> None:
     shop.declare(file_format=file_format)
@@ -291,6 +291,6 @@ def test_97_kb_that_unpack_to_50_million_rows_are_refused_before_any_is_read(
     started = time.monotonic()
     (trouble,) = shop.land().entities[0].troubles
     seconds = time.monotonic() - started
-    print(f"{len(packed) / 1000:.0f} KB of {file_format} refused in {seconds:.2f} s")
+    print(f"{len(packed) / 1000:.0f} KB of {file_format} rejected in {seconds:.2f} s")
     assert seconds < 5
     assert "unpacks to more than" in trouble.message

@@ -1,4 +1,4 @@
-"""Values and names nobody should deliver: each is kept exactly, or its record refused; text is never code."""
+"""Values and names nobody should deliver: each is kept exactly, or its record rejected; text is never code."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ import zstandard
 from ingestion.quarantine.records import list_rejected
 from lake.sql.text import quoted
 from tests.contract_rows import as_csv, as_json_lines
-from tests.integration.test_landing_bad_text import HEADER, landed, line, record, refused
+from tests.integration.test_landing_bad_text import HEADER, landed, line, record, rejected
 from tests.integration.test_landing_files import as_parquet
 from tests.landing_lake import Shop, sale
 
@@ -62,7 +62,7 @@ BARE = {"NaN", "Infinity", "1e400", "-1e400", "9223372036854775808", "1844674407
 
 @pytest.mark.parametrize("file_format", ["csv", "jsonl"])
 @pytest.mark.parametrize("column", NUMBERS)
-def test_value_is_exactly_of_its_type_or_refused(shop: Shop, file_format: str, column: str) -> None:
+def test_value_is_exactly_of_its_type_or_rejected(shop: Shop, file_format: str, column: str) -> None:
     """A time is cut to microseconds (ADR 9), which is said; nothing else is rounded, wrapped or guessed."""
     shop.declare(file_format=file_format)
     rows = [sale(number) | {column: text} for number, text in enumerate(NUMBERS[column])]
@@ -83,11 +83,11 @@ def test_value_is_exactly_of_its_type_or_refused(shop: Shop, file_format: str, c
     assert shop.counts().received == len(rows)
 
 
-def test_json_that_says_a_thing_twice_is_refused(shop: Shop) -> None:
+def test_json_that_says_a_thing_twice_is_rejected(shop: Shop) -> None:
     shop.deliver("a.jsonl", line(1) + b"\n" + line(2)[:-1] + b', "buyer": "another"}\n' + line(3))
     shop.land()
     assert landed(shop) == ["S1", "S3"]
-    assert refused(shop)[2][0] == "unreadable"
+    assert rejected(shop)[2][0] == "unreadable"
 
 
 def test_json_of_ten_thousand_levels_is_only_a_record(shop: Shop) -> None:
@@ -149,4 +149,4 @@ def test_hundred_thousand_keys_that_the_contract_ignores_cost_nothing(shop: Shop
     shop.deliver("a.jsonl", [wide, sale(2), wide | {"sale_id": "S3", "channel": "fax"}])
     assert shop.land().error is None
     assert landed(shop) == ["S1", "S2"]
-    assert len(refused(shop)[3][1]) > 1_000_000
+    assert len(rejected(shop)[3][1]) > 1_000_000

@@ -69,7 +69,7 @@ def test_snapshot_then_changes_land_in_their_order(shop: Shop, changes: Database
     assert newest(shop) == in_source(changes)
     assert not has_new("shop")
     counts = shop.counts()
-    print(f"snapshot and changes: {counts.received} received, {counts.landed} landed, {counts.doubled} doubled")
+    print(f"snapshot and changes: {counts.received} received, {counts.landed} landed, {counts.doubled} duplicates")
     assert (counts.received, counts.doubled) == (9, 0)
 
 
@@ -84,7 +84,7 @@ def test_value_that_goes_back_and_key_that_comes_back_are_new_versions(shop: Sho
     land(shop)
     assert newest(shop) == in_source(changes) == [("S0", 2), ("S1", 2)]
     changes.add(2, at(9))
-    changes.run("update sales set pieces = pieces")  # changes nothing: three doubles
+    changes.run("update sales set pieces = pieces")  # changes nothing: three duplicates
     land(shop)
     assert newest(shop) == in_source(changes)
     assert (shop.counts().landed, shop.counts().doubled) == (11, 3)
@@ -141,7 +141,7 @@ def test_change_made_while_the_snapshot_is_taken_lands_once(
 
 
 @pytest.mark.parametrize("point", batches.CRASH_POINTS)
-def test_cut_at_any_step_nothing_is_lost_or_doubled(
+def test_cut_at_any_step_nothing_is_lost_or_duplicated(
     shop: Shop, changes: Database, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
     changes.add_all(range(3), at(9))
@@ -162,7 +162,7 @@ def test_cut_at_any_step_nothing_is_lost_or_doubled(
     land(shop)
     assert newest(shop) == in_source(changes)
     counts = shop.counts()
-    print(f"cut at {point}: {counts.landed} landed, {counts.doubled} doubled")
+    print(f"cut at {point}: {counts.landed} landed, {counts.doubled} duplicates")
     assert (counts.received, counts.landed, counts.doubled) == (16, 16, 0)
 
 
@@ -329,7 +329,7 @@ def test_idle_runs_do_not_hold_back_the_sources_log(
     assert shop.counts().received == 1
 
 
-def test_slot_that_somebody_else_moved_is_told(shop: Shop, changes: Database) -> None:
+def test_slot_that_somebody_else_moved_is_reported(shop: Shop, changes: Database) -> None:
     """Another lake of the same name, or a hand: what lay between is lost to us."""
     changes.add(1, at(9))
     land(shop)
@@ -354,7 +354,7 @@ def test_names_of_slots_fit_postgresql_and_differ(shop: Shop) -> None:
     assert all(len(name) <= 63 and name.isascii() and name == name.lower() for name in names)
 
 
-def test_transaction_numbers_that_wrapped_are_told_apart() -> None:
+def test_transaction_numbers_that_wrapped_are_distinguished() -> None:
     base = 7 << 32
     shown = f"{base + 10}:{base + 20}:{base + 12}@0/1000"
     is_landed = slots.landed_before(shown, None)

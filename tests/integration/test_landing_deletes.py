@@ -23,8 +23,8 @@ class Database(SalesTable):
     """The shop's sales in SQLite."""
 
     def add(self, *numbers: int, at: str = "09:00", **values: Any) -> None:
-        beside = {"updated_at": f"2026-06-30T{at}:00+00:00", "is_removed": 0}
-        self.insert(sale(number, **values) | beside for number in numbers)
+        other_values = {"updated_at": f"2026-06-30T{at}:00+00:00", "is_removed": 0}
+        self.insert(sale(number, **values) | other_values for number in numbers)
 
     def delete(self, *numbers: int) -> None:
         for number in numbers:
@@ -76,7 +76,7 @@ def test_key_that_is_gone_becomes_one_tombstone_with_the_last_values(shop: Shop,
         ("S3", 2, "陈 小明", False), ("S3", 7, "陈 小明", False), ("S3", 7, "陈 小明", True),
     ]  # fmt: skip
     counts = shop.counts()
-    print(f"one of ten keys gone: {counts.received} received = {counts.landed} landed + {counts.doubled} doubled")
+    print(f"one of ten keys gone: {counts.received} received = {counts.landed} landed + {counts.doubled} duplicates")
     assert (counts.received, counts.landed, counts.doubled) == (12, 12, 0)
     assert len(living(shop)) == 9
 
@@ -197,7 +197,7 @@ def test_quarantined_record_is_not_taken_for_deleted_or_read_again(shop: Shop, d
     assert (counts.landed, counts.quarantined, counts.doubled) == (12, 1, 0)
 
 
-def test_version_refused_before_the_delete_does_not_bring_the_record_back(shop: Shop, database: Database) -> None:
+def test_version_rejected_before_the_delete_does_not_bring_the_record_back(shop: Shop, database: Database) -> None:
     database.add(*range(10))
     land(shop)
     database.run("update sales set channel = 'fax', updated_at = '2026-06-30T10:00:00+00:00' where sale_id = 'S3'")
@@ -229,7 +229,7 @@ def test_contract_that_begins_to_compare_finds_what_is_gone_already(shop: Shop, 
 
 
 @pytest.mark.parametrize("kind", ["boolean", "timestamp"])
-def test_flag_of_the_source_is_told_as_deleted(shop: Shop, database: Database, kind: str) -> None:
+def test_flag_of_the_source_is_read_as_deleted(shop: Shop, database: Database, kind: str) -> None:
     shop.columns["is_removed"]["logicalType"] = kind
     say_deletes(shop, {"mode": "soft", "column": "is_removed"})
     database.add(*range(3))
@@ -248,7 +248,7 @@ def test_flag_of_the_source_is_told_as_deleted(shop: Shop, database: Database, k
     ["hard", {"mode": "soft"}, {"mode": "soft", "column": "buyer"}, {"mode": "compare", "mostGonePercent": 0},
      {"mode": "compare", "column": "is_removed"}, {"mode": "none", "everyHours": 1}, {"everyHours": 1}, 7],
 )  # fmt: skip
-def test_deletes_that_cannot_be_meant_are_refused(shop: Shop, database: Database, value: Any) -> None:
+def test_deletes_that_cannot_be_meant_are_rejected(shop: Shop, database: Database, value: Any) -> None:
     say_deletes(shop, value)
     with pytest.raises(ContractError, match="deletes"):
         load_contract("shop")

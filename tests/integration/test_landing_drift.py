@@ -47,7 +47,7 @@ def test_new_csv_and_parquet_columns_are_kept(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("names", [["Buyer"], ["_verdict"], ["landed_at"], [" "], [f"c{n}" for n in range(500)]])
-def test_new_column_that_cannot_stand_beside_the_others_blocks(shop: Shop, names: list[str]) -> None:
+def test_new_column_that_cannot_stand_next_to_the_others_blocks(shop: Shop, names: list[str]) -> None:
     shop.deliver("a.jsonl", [sale(1) | dict.fromkeys(names, "x")])
     result = shop.land()
     assert result.state == "blocked"
@@ -132,7 +132,7 @@ def test_keys_in_another_order_are_no_change(shop: Shop) -> None:
     assert shop.counts().doubled == 1
 
 
-def test_renamed_column_is_told_as_such_and_lands_once_the_contract_says_its_new_name(shop: Shop) -> None:
+def test_renamed_column_is_reported_as_such_and_lands_once_the_contract_says_its_new_name(shop: Shop) -> None:
     shop.declare(file_format="csv")
     shop.deliver("a.csv", as_csv([sale(1), sale(2, pieces=0)], sale(1)))
     renamed = [("kanal" if name == "channel" else name) for name in sale(1)]
@@ -156,7 +156,7 @@ def test_renamed_column_is_told_as_such_and_lands_once_the_contract_says_its_new
         shop.rows("kanal")
 
 
-def test_json_with_a_renamed_key_is_told_as_such_and_lands_by_either_name(shop: Shop) -> None:
+def test_json_with_a_renamed_key_is_reported_as_such_and_lands_by_either_name(shop: Shop) -> None:
     rows = [{("kanal" if k == "channel" else k): v for k, v in sale(n).items()} for n in range(EVIDENCE_ROWS)]
     shop.deliver("a.jsonl", rows)
     result = shop.land()
@@ -188,7 +188,7 @@ def test_column_that_changed_its_type_blocks_its_file_instead_of_filling_quarant
     assert (counts.received, counts.landed, counts.quarantined) == (40, 31, 9)
 
 
-def test_same_bad_records_delivered_again_are_doubles_not_a_changed_type(shop: Shop) -> None:
+def test_same_bad_records_delivered_again_are_duplicates_not_a_changed_type(shop: Shop) -> None:
     bad = [sale(n, pieces="two") for n in range(30)]
     shop.deliver("a.jsonl", [*bad, *(sale(100 + n) for n in range(60))])
     shop.land()
@@ -205,12 +205,12 @@ def test_few_records_of_another_type_are_bad_records(shop: Shop) -> None:
 
 
 def test_new_column_is_surfaced_when_it_comes_and_not_again(shop: Shop) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     shop.deliver("a.jsonl", [sale(1), sale(2, shelf="top")])
-    result = land_source("shop", progress=told.append)
+    result = land_source("shop", progress=lines.append)
     assert result.entities[0].new_columns == ["shelf"]
     assert result.as_dict()["entities"][0]["new_columns"] == ["shelf"]
-    assert any("new column shelf" in line for line in told)
+    assert any("new column shelf" in line for line in lines)
     shop.deliver("b.jsonl", [sale(3, shelf="low")])
     assert shop.land().entities[0].new_columns == []
     assert shop.counters().new_columns == ("shelf",)

@@ -55,7 +55,7 @@ def test_all_new_files_land_as_one_commit(shop: Shop) -> None:
     assert shop.counts().landed == 20
 
 
-def test_exact_double_is_dropped_and_counted_within_a_batch_and_against_bronze(shop: Shop) -> None:
+def test_exact_duplicate_is_dropped_and_counted_within_a_batch_and_against_bronze(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1), sale(1), sale(2)])
     shop.land()
     shop.deliver("b.jsonl", [sale(2), sale(3), sale(1)])
@@ -72,7 +72,7 @@ def test_same_key_with_new_content_is_a_new_version(shop: Shop) -> None:
     assert shop.rows("record_id, pieces") == [("shop:sales:S1", 1), ("shop:sales:S1", 2)]
 
 
-def test_batch_of_doubles_only_moves_cursor_and_counters(shop: Shop) -> None:
+def test_batch_of_duplicates_only_moves_cursor_and_counters(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1)])
     shop.land()
     shop.deliver("copy of a.jsonl", [sale(1)])
@@ -101,7 +101,7 @@ def test_warning_keeps_the_row(shop: Shop) -> None:
     assert shop.rows("channel") == [("fax",)]
 
 
-def test_line_that_is_not_json_is_refused_and_the_others_land(shop: Shop) -> None:
+def test_line_that_is_not_json_is_rejected_and_the_others_land(shop: Shop) -> None:
     good = [json.dumps(sale(1)), json.dumps(sale(3))]
     shop.deliver("a.jsonl", "\n".join([good[0], '{"sale_id": "S2", ', "[1, 2]", '"text"', "{}", good[1], ""]))
     shop.land()
@@ -110,7 +110,7 @@ def test_line_that_is_not_json_is_refused_and_the_others_land(shop: Shop) -> Non
     assert shop.counts().received == 6
 
 
-def test_same_bad_record_twice_is_kept_once_and_counted_as_double(shop: Shop) -> None:
+def test_same_bad_record_twice_is_kept_once_and_counted_as_duplicate(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1, channel="fax"), sale(1, channel="fax")])
     shop.land()
     shop.deliver("b.jsonl", [sale(1, channel="fax")])
@@ -225,8 +225,8 @@ def test_parquet_lands_with_its_own_types_and_position(shop: Shop) -> None:
     pq.write_table(as_parquet([sale(1), sale(2, pieces=0)]), shop.folder / "a.parquet")
     shop.land()
     assert shop.rows("sale_id, pieces, bought_date::varchar") == [("S1", 2, "2026-06-30")]
-    (refused,) = list_rejected("shop")
-    assert (refused.reason, refused.source_position) == ("out_of_range", 2)
+    (rejected,) = list_rejected("shop")
+    assert (rejected.reason, rejected.source_position) == ("out_of_range", 2)
 
 
 def test_parquet_files_of_differing_types_land_together(shop: Shop) -> None:
@@ -256,7 +256,7 @@ def test_csv_is_read_by_its_header_and_keeps_null_and_empty_apart(shop: Shop) ->
     assert shop.rows("sale_id, buyer") == [("S1", None), ("S2", 'O\'Neil, "Pat"\nsecond line'), ("S3", "")]
 
 
-def test_ragged_csv_lines_are_refused_with_their_line(shop: Shop) -> None:
+def test_ragged_csv_lines_are_rejected_with_their_line(shop: Shop) -> None:
     shop.declare(file_format="csv")
     text = as_csv([sale(1), sale(2), sale(3)], sale(1)).decode().splitlines()
     shop.deliver("a.csv", "\n".join([*text[:2], "S8,too,few", text[2], "S9" + ",1" * 20, text[3]]) + "\n")

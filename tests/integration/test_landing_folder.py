@@ -99,8 +99,8 @@ def test_link_out_of_the_folder_is_not_followed_and_reported(shop: Shop, tmp_pat
     (shop.folder / "outside").symlink_to(tmp_path / "outside")
     (shop.folder / "round").symlink_to(shop.folder)
     result = shop.land()
-    told = {t.place.rpartition("/")[2]: t.message for e in result.entities for t in e.troubles}
-    assert {name: "out of the source's folder" in message for name, message in told.items()} == {
+    messages = {t.place.rpartition("/")[2]: t.message for e in result.entities for t in e.troubles}
+    assert {name: "out of the source's folder" in message for name, message in messages.items()} == {
         "link.jsonl": True, "up.jsonl": True, "nowhere.jsonl": False, "outside": True,
     }  # fmt: skip
     assert all(t.cure for e in result.entities for t in e.troubles)
@@ -153,7 +153,7 @@ def test_file_rewritten_with_its_size_and_time_kept_is_noticed(shop: Shop) -> No
     assert shop.land().counts.landed == 1
 
 
-def test_file_that_went_and_came_back_doubles_nothing(shop: Shop) -> None:
+def test_file_that_went_and_came_back_duplicates_nothing(shop: Shop) -> None:
     path = shop.deliver("a.jsonl", [sale(1)])
     shop.land()
     path.unlink()

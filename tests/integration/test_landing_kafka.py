@@ -68,10 +68,10 @@ def test_what_is_no_record_is_kept_in_quarantine_with_its_place(shop: Shop, topi
     shop.land()
     counts = shop.counts()
     assert (counts.received, counts.landed, counts.quarantined) == (10, 2, 8)
-    refused = list_rejected()
-    assert {r.reason for r in refused} == {"unreadable"}
-    assert b"\xff\xfe{}" in {raw_bytes(show(r.refused_id)) for r in refused}, "byte for byte as it came"
-    places = {(r.source_file, r.source_position) for r in refused}
+    rejected = list_rejected()
+    assert {r.reason for r in rejected} == {"unreadable"}
+    assert b"\xff\xfe{}" in {raw_bytes(show(r.refused_id)) for r in rejected}, "byte for byte as it came"
+    places = {(r.source_file, r.source_position) for r in rejected}
     assert places == {(f"{topic.name}/1", n) for n in range(1, 7)} | {(f"{topic.name}/0", n) for n in (0, 1)}
     assert not has_new("shop")
 
@@ -167,15 +167,15 @@ def test_topic_made_anew_is_reported_and_read_from_its_beginning(shop: Shop, top
     assert shop.land().state == "idle"
 
 
-def test_topic_name_that_cannot_be_is_refused_with_cure(shop: Shop, topic: KafkaTopic) -> None:
+def test_topic_name_that_cannot_be_is_rejected_with_cure(shop: Shop, topic: KafkaTopic) -> None:
     del shop.document["servers"][0]["stream"]
     shop.declare()
-    with pytest.raises(kafka.ContractError, match=r"sales/\*.jsonl") as refused:
+    with pytest.raises(kafka.ContractError, match=r"sales/\*.jsonl") as rejected:
         shop.land()
-    assert "stream" in refused.value.cure
+    assert "stream" in rejected.value.cure
 
 
-def test_broker_that_is_away_is_said_within_seconds(shop: Shop, topic: KafkaTopic) -> None:
+def test_broker_that_is_away_is_reported_within_seconds(shop: Shop, topic: KafkaTopic) -> None:
     shop.document["servers"][0]["port"] = 1
     shop.declare()
     started = time.monotonic()

@@ -155,7 +155,7 @@ def test_session_that_another_process_follows_is_left_to_it(shop: Shop, topic: M
     assert shop.counts().landed == 1
 
 
-def test_broker_that_is_away_is_said_within_seconds(shop: Shop, mqtt_broker: str) -> None:
+def test_broker_that_is_away_is_reported_within_seconds(shop: Shop, mqtt_broker: str) -> None:
     read_over_mqtt(shop, MqttTopic("mqtt://127.0.0.1:1"))
     started = time.monotonic()
     result = shop.land()

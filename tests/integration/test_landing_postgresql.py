@@ -93,7 +93,7 @@ def test_transaction_that_began_earlier_and_commits_later_is_not_lost(shop: Shop
     assert has_new("shop")
     shop.land()
     counts = shop.counts()
-    print(f"late commit: {counts.landed} landed, {counts.doubled} doubled")
+    print(f"late commit: {counts.landed} landed, {counts.doubled} duplicates")
     assert (counts.landed, counts.doubled) == (3, 0)
 
 
@@ -133,7 +133,7 @@ def test_rows_that_share_one_watermark_land_once_in_batches_of_bounded_size(
     assert shop.counts().landed == 2 * ties
 
 
-def test_times_beyond_time_are_refused_one_by_one(shop: Shop, database: Database) -> None:
+def test_times_beyond_time_are_rejected_one_by_one(shop: Shop, database: Database) -> None:
     odd = ["infinity", "-infinity", "294276-01-01 00:00:00+00", "0044-03-15 00:00:00+00 BC"]
     for number, value in enumerate(odd):
         database.add(number, at(9), event_at=value)
@@ -151,7 +151,7 @@ def test_times_beyond_time_are_refused_one_by_one(shop: Shop, database: Database
     assert not has_new("shop")
 
 
-def test_numbers_that_are_none_or_too_large_are_refused_and_exact_ones_kept(shop: Shop, database: Database) -> None:
+def test_numbers_that_are_none_or_too_large_are_rejected_and_exact_ones_kept(shop: Shop, database: Database) -> None:
     database.create(amount_cny="numeric", pieces="numeric")
     database.add(1, at(9), amount_cny="NaN")
     database.add(2, at(9), amount_cny="Infinity")
@@ -217,7 +217,7 @@ def test_database_of_another_encoding_is_read_as_text(
 
 
 @pytest.mark.parametrize("option", [{"replication": "physical"}, {"overlapHours": -1}, {"overlapHours": "two"}])
-def test_server_options_that_cannot_be_meant_are_refused(
+def test_server_options_that_cannot_be_meant_are_rejected(
     shop: Shop, database: Database, option: dict[str, Any]
 ) -> None:
     shop.document["servers"][0]["customProperties"] = [{"property": k, "value": v} for k, v in option.items()]

@@ -1,4 +1,4 @@
-"""What quarantine keeps of a refused record, whatever it came by: whole, with place, reason and no value of it."""
+"""What quarantine keeps of a rejected record, whatever it came by: whole, with place, reason and no value of it."""
 
 import json
 import resource
@@ -49,19 +49,19 @@ def deliver_to_sqlite(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize(("file_format", "position"), [("csv", 3), ("jsonl", 2), ("parquet", 2), ("sqlite", None)])
-def test_refused_record_is_whole_with_place_and_reason_and_is_replayed_once(
+def test_rejected_record_is_whole_with_place_and_reason_and_is_replayed_once(
     shop: Shop, file_format: str, position: int | None
 ) -> None:
     deliver_to_sqlite(shop) if file_format == "sqlite" else deliver(shop, file_format)
     assert shop.land().error is None
-    (refused,) = list_rejected("shop")
-    assert (refused.reason, refused.column_name, refused.source_position) == ("wrong_type", "pieces", position)
-    assert refused.value_class == "varchar of 12 characters"
-    assert refused.batch_id.endswith("-00000000")
-    raw = json.loads(show(refused.refused_id)["raw"])
+    (rejected,) = list_rejected("shop")
+    assert (rejected.reason, rejected.column_name, rejected.source_position) == ("wrong_type", "pieces", position)
+    assert rejected.value_class == "varchar of 12 characters"
+    assert rejected.batch_id.endswith("-00000000")
+    raw = json.loads(show(rejected.refused_id)["raw"])
     assert (raw["sale_id"], raw["pieces"], raw["buyer"]) == ("S2", SECRET + "x", "李")
     assert set(raw) >= set(sale(1))
-    assert SECRET not in str(refused)
+    assert SECRET not in str(rejected)
     shop.columns["pieces"] |= {"logicalType": "string", "logicalTypeOptions": {}}
     assert SECRET not in "".join(path.read_text() for path in Path(shop.home, "delta").rglob("*.json"))
 
@@ -77,7 +77,7 @@ def test_records_that_are_no_text_stay_through_a_replay_and_the_others_land_once
     shop.declare()
     for landed in (1, 0):
         assert [(r.landed, r.doubled, r.remaining) for r in replay("shop")] == [(landed, 0, 2)]
-    kept = {raw_bytes(show(refused.refused_id)) for refused in list_rejected("shop")}
+    kept = {raw_bytes(show(rejected.refused_id)) for rejected in list_rejected("shop")}
     assert kept == {bytes_of, literal}
     shop.deliver("b.jsonl", b"\n".join(rows))
     shop.land()
@@ -101,7 +101,7 @@ def test_a_new_type_of_a_column_lets_its_records_in(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("records", [5_000, pytest.param(100_000, marks=pytest.mark.prove)])
-def test_many_refused_records_are_replayed_each_once(shop: Shop, records: int) -> None:
+def test_many_rejected_records_are_replayed_each_once(shop: Shop, records: int) -> None:
     shop.deliver("a.jsonl", [sale(n, channel="fax") for n in range(records)])
     shop.land()
     shop.columns["channel"]["quality"][0]["arguments"]["validValues"].append("fax")
@@ -138,7 +138,7 @@ def test_quarantine_of_an_older_lake_is_read_and_written_on(shop: Shop) -> None:
     assert [(r.landed, r.remaining) for r in replay("shop")] == [(1, 1)]
 
 
-def test_refused_record_that_is_lost_on_its_way_fails_the_batch_and_is_told(
+def test_rejected_record_that_is_lost_on_its_way_fails_the_batch_and_is_reported(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.deliver("a.jsonl", [sale(1), sale(2, pieces="x"), sale(3, pieces="x", buyer="b" * 5000)])

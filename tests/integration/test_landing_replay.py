@@ -1,4 +1,4 @@
-"""Quarantine: a mended contract lets the refused records in, each exactly once, and the counters move with them."""
+"""Quarantine: a mended contract lets the rejected records in, each exactly once, and the counters move with them."""
 
 import json
 import threading
@@ -35,7 +35,7 @@ def test_replay_after_a_contract_fix_lands_each_once(shop: Shop) -> None:
 
 
 def test_replayed_version_is_older_than_what_landed_since(shop: Shop) -> None:
-    """Where no column says when a record was known, the moment it was refused does."""
+    """Where no column says when a record was known, the moment it was rejected does."""
     shop.document["schema"][0]["customProperties"].clear()
     shop.declare()
     shop.deliver("a.jsonl", [sale(1, channel="fax")])
@@ -49,7 +49,7 @@ def test_replayed_version_is_older_than_what_landed_since(shop: Shop) -> None:
     assert [channel for _, channel in sorted(shop.rows("known_at, channel"))] == ["fax", "web"]
 
 
-def test_replayed_record_that_came_again_is_a_double(shop: Shop) -> None:
+def test_replayed_record_that_came_again_is_a_duplicate(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1, channel="fax")])
     shop.land()
     allow_fax(shop)
@@ -112,9 +112,9 @@ def test_record_is_listed_shown_and_counted(shop: Shop) -> None:
     shop.deliver("a.jsonl", [sale(1, channel="fax"), sale(2, pieces="x")])
     shop.land()
     assert count_by_reason() == {"not_allowed": 1, "wrong_type": 1}
-    for refused in list_rejected("shop"):
-        assert show(refused.refused_id)["reason"] == refused.reason
-        assert refused.explanation
+    for rejected in list_rejected("shop"):
+        assert show(rejected.refused_id)["reason"] == rejected.reason
+        assert rejected.explanation
     with pytest.raises(UnknownRecordError):
         show("")
     with pytest.raises(UnknownSourceError):

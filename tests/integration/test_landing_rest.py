@@ -141,7 +141,7 @@ def test_rows_that_come_before_the_last_page_are_found(shop: Shop, paged: Api, p
     assert shop.land().state == "idle"
 
 
-def test_list_that_has_shrunk_loses_and_doubles_nothing(shop: Shop, paged: Api) -> None:
+def test_list_that_has_shrunk_loses_and_duplicates_nothing(shop: Shop, paged: Api) -> None:
     paged.rows = [sale(n) for n in range(45)]
     shop.land()
     paged.rows = [*paged.rows[30:], sale(50)]
@@ -163,7 +163,7 @@ def test_list_that_shrinks_while_it_is_read_is_read_again(shop: Shop, api: Api) 
     assert shop.land().state == "idle"
 
 
-def test_total_that_is_never_reached_is_told_and_what_is_there_lands(shop: Shop, api: Api) -> None:
+def test_total_that_is_never_reached_is_reported_and_what_is_there_lands(shop: Shop, api: Api) -> None:
     api.paging, api.says_total, api.unseen = "page", True, 2
     say(shop, paging="page", pageRows=10)
     api.rows = [sale(n) for n in range(15)]
@@ -233,7 +233,7 @@ def test_server_that_wants_to_be_left_alone_is_waited_for_a_little_and_left_alon
     assert len(api.requests) == 1
 
 
-def test_answer_that_does_not_come_in_time_is_tried_again_and_told(
+def test_answer_that_does_not_come_in_time_is_tried_again_and_reported(
     shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rest_client, "TIMEOUT_SECONDS", 0.2)
@@ -247,7 +247,7 @@ def test_answer_that_does_not_come_in_time_is_tried_again_and_told(
     assert result.cure
 
 
-def test_page_too_large_to_be_held_is_refused_with_cure(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_too_large_to_be_held_is_rejected_with_cure(shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest_client, "PAGE_BYTES", 1000)
     api.rows = [sale(n) for n in range(20)]
     result = shop.land()
@@ -256,7 +256,7 @@ def test_page_too_large_to_be_held_is_refused_with_cure(shop: Shop, api: Api, mo
 
 
 @pytest.mark.parametrize(("option", "value"), [("paging", "pages"), ("pageRows", 0), ("pageRows", "many")])
-def test_option_that_cannot_be_is_refused_by_name(shop: Shop, api: Api, option: str, value: Any) -> None:
+def test_option_that_cannot_be_is_rejected_by_name(shop: Shop, api: Api, option: str, value: Any) -> None:
     say(shop, **{option: value})
     with pytest.raises(ContractError, match=option):
         shop.land()

@@ -1,4 +1,4 @@
-"""Who we are to an API: a bearer token or an OAuth2 client; told to that API only, and nowhere written."""
+"""Who we are to an API: a bearer token or an OAuth2 client; sent to that API only, and written nowhere."""
 
 import json
 
@@ -10,7 +10,7 @@ from tests.rest_api import Api, api, say
 __all__ = ["api"]
 
 
-def test_bearer_token_comes_from_the_environment_and_is_told_nowhere(
+def test_bearer_token_comes_from_the_environment_and_is_shown_nowhere(
     shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api.rows, api.tokens = [sale(1)], {"s3cr3t-of-the-lake"}
@@ -22,9 +22,9 @@ def test_bearer_token_comes_from_the_environment_and_is_told_nowhere(
     api.tokens = set()
     assert "s3cr3t" not in str(shop.land(full_refresh=True))
     monkeypatch.setenv("LAKE_SOURCE_SHOP_URL", f"http://lake:s3cr3t-of-the-lake@127.0.0.1:{api.port}")
-    refused = shop.land(full_refresh=True)
-    assert refused.error
-    assert "s3cr3t" not in str(refused)
+    rejected = shop.land(full_refresh=True)
+    assert rejected.error
+    assert "s3cr3t" not in str(rejected)
     log = shop.home / "delta" / "bronze" / "shop" / "sales" / "_delta_log"
     assert not [path for path in log.iterdir() if b"s3cr3t" in path.read_bytes()]
 
@@ -62,7 +62,7 @@ def test_oauth_token_that_is_withdrawn_is_fetched_anew_once(shop: Shop, oauth: A
     assert "LAKE_SOURCE_SHOP_CLIENT_ID" in (result.cure or "")
 
 
-def test_oauth_client_that_is_wrong_is_told_without_its_secret(
+def test_oauth_client_that_is_wrong_is_reported_without_its_secret(
     shop: Shop, oauth: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LAKE_SOURCE_SHOP_CLIENT_SECRET", "wr0ng-s3cr3t")

@@ -133,7 +133,7 @@ def test_object_that_is_replaced_while_it_is_fetched_waits_for_the_next_run(
     assert [row for (row,) in shop.rows("sale_id")] == ["S2", "S3"]
 
 
-def test_bucket_that_is_not_there_is_told_with_its_cure(shop: Shop, bucket: str) -> None:
+def test_bucket_that_is_not_there_is_reported_with_its_cure(shop: Shop, bucket: str) -> None:
     shop.document["servers"][0]["location"] = "s3://no-such-bucket/shop"
     shop.declare()
     result = shop.land()

@@ -47,7 +47,7 @@ def test_rows_reconcile_with_the_truth_and_every_bad_row_has_its_reason(sandbox:
     assert Counter((r.source, r.entity, r.reason) for r in list_rejected()) == reasons(sandbox)
 
 
-def test_refused_records_know_where_they_stood(sandbox: Path) -> None:
+def test_rejected_records_know_where_they_stood(sandbox: Path) -> None:
     without = {r.source for r in list_rejected() if r.source_position is None}
     assert without <= {"crm", "orders", "contact_centre", "voice_of_customer"}  # rows and pages have no line
 

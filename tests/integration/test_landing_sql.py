@@ -82,7 +82,7 @@ def test_rows_that_share_a_watermark_all_land_whatever_the_size_of_a_batch(
     assert not has_new("shop")
 
 
-def test_exact_doubles_in_the_table_are_counted_once_over_many_runs(shop: Shop, database: Database) -> None:
+def test_exact_duplicates_in_the_table_are_counted_once_over_many_runs(shop: Shop, database: Database) -> None:
     for _ in range(3):
         database.add(1, at(9))
     shop.land()
@@ -105,7 +105,7 @@ def test_bad_row_is_quarantined_once_though_the_overlap_reads_it_again(shop: Sho
 
 
 @pytest.mark.parametrize("watermark", [None, "", "not a time", "2036-01-01T00:00:00+00:00"])
-def test_odd_watermark_is_refused_once_and_hides_no_later_row(
+def test_odd_watermark_is_rejected_once_and_hides_no_later_row(
     shop: Shop, database: Database, watermark: str | None
 ) -> None:
     database.add(1, watermark)
@@ -146,7 +146,7 @@ def test_text_survives_byte_for_byte(shop: Shop, database: Database) -> None:
     assert [buyer for _, buyer in sorted(shop.rows("sale_id, buyer"))] == [*texts, None]
 
 
-def test_text_that_is_not_utf8_refuses_its_rows_and_not_the_table(shop: Shop, database: Database) -> None:
+def test_text_that_is_not_utf8_rejects_its_rows_and_not_the_table(shop: Shop, database: Database) -> None:
     database.add_all(range(5), at(9))
     for number in range(2):
         database.run("update sales set buyer = cast(? as text) where sale_id = ?", b"\xff\xc4", f"S{number}")
@@ -168,7 +168,7 @@ def test_text_that_is_not_utf8_refuses_its_rows_and_not_the_table(shop: Shop, da
     ("column", "value"),
     [("pieces", "9223372036854775808"), ("pieces", 9.3e18), ("amount_cny", 9e999), ("amount_cny", -9e999)],
 )
-def test_number_beyond_its_type_refuses_the_row(shop: Shop, database: Database, column: str, value: Any) -> None:
+def test_number_beyond_its_type_rejects_the_row(shop: Shop, database: Database, column: str, value: Any) -> None:
     database.add(1, at(9), **{column: value})
     database.add(2, at(9))
     assert shop.land().error is None

@@ -1,4 +1,4 @@
-"""The one file of every person of the small lake is right: counted again by other means, and held against the truth."""
+"""The one file of every person of the small lake is right: counted again, and compared with the truth."""
 
 from collections import defaultdict
 from typing import Any

@@ -196,11 +196,11 @@ def test_sensor_asks_once_for_the_same_drops(small_lake: SmallLake) -> None:
         assert isinstance(new_drops(build_sensor_context(cursor=first.cursor)), SkipReason)
 
 
-def test_a_second_run_at_the_same_time_is_refused_with_the_cure(small_lake: SmallLake) -> None:
+def test_a_second_run_at_the_same_time_is_rejected_with_the_cure(small_lake: SmallLake) -> None:
     from runs.run_lock import run_lock
 
     with small_lake.opened(), run_lock():
-        refused = small_lake.lake("run")
-    assert refused.returncode == 1
-    assert "another run is at work" in refused.stderr
-    assert "cure: wait" in refused.stderr
+        rejected = small_lake.lake("run")
+    assert rejected.returncode == 1
+    assert "another run is at work" in rejected.stderr
+    assert "cure: wait" in rejected.stderr

@@ -92,7 +92,7 @@ def test_a_broken_source_fails_alone_and_the_rest_is_brought_up_to_date(lake_cop
     assert lake_copy.lake("run").returncode == 0
 
 
-def test_a_broken_promise_of_bronze_stops_what_depends_on_it_and_no_landing(lake_copy: SmallLake) -> None:
+def test_a_failed_check_of_bronze_stops_what_depends_on_it_and_no_landing(lake_copy: SmallLake) -> None:
     from runs.ledger import last_run
 
     before = lake_copy.versions()

@@ -63,7 +63,7 @@ def test_shared_address_lets_one_choose(visitor: httpx.Client) -> None:
      ("陈梅", "Type one of the three"), ("", "Type one of the three"), ("x" * 4000, "Type one of the three"),
      ("<b>@home.example", "Check its spelling")],
 )  # fmt: skip
-def test_who_is_not_found_is_told_what_to_do(visitor: httpx.Client, typed: str, cure: str) -> None:
+def test_who_is_not_found_is_shown_what_to_do(visitor: httpx.Client, typed: str, cure: str) -> None:
     answer = visitor.post("/find", data={"who": typed})
     assert answer.status_code == 404
     assert cure in plain(answer)
@@ -73,13 +73,13 @@ def test_who_is_not_found_is_told_what_to_do(visitor: httpx.Client, typed: str, 
 
 def test_first_page_shows_the_last_merges_and_splits_and_no_values(visitor: httpx.Client) -> None:
     answer = visitor.get("/")
-    told = plain(answer)
-    assert f"split {PARTED} parted off with 1 record of {MEI}" in told
-    assert f"merge {MEI} took in 1 record of {FORMER}" in told
-    assert told.index(f"split {PARTED}") < told.index(f"merge {MEI}")
-    assert "5 persons, made of 7 records" in told
-    assert "1 pair of records of which the matcher is not sure" in told
-    assert f"{TWIN} and {MEI} −3.5 bits The matcher cannot say k7q2m4x1" in told
+    page_text = plain(answer)
+    assert f"split {PARTED} parted off with 1 record of {MEI}" in page_text
+    assert f"merge {MEI} took in 1 record of {FORMER}" in page_text
+    assert page_text.index(f"split {PARTED}") < page_text.index(f"merge {MEI}")
+    assert "5 persons, made of 7 records" in page_text
+    assert "1 pair of records of which the matcher is not sure" in page_text
+    assert f"{TWIN} and {MEI} −3.5 bits The matcher cannot say k7q2m4x1" in page_text
     assert not [value for value in PERSONAL if value in answer.text]
 
 
@@ -87,15 +87,15 @@ def test_first_page_shows_the_last_merges_and_splits_and_no_values(visitor: http
 
 
 def test_old_id_leads_to_the_file_it_is_part_of(visitor: httpx.Client) -> None:
-    told = plain(visitor.get(f"/person/{FORMER}"))
-    assert f"asked for as {FORMER}" in told
-    assert f"{MEI} · Customer Lake" not in told
-    assert "陈梅" in told
+    page_text = plain(visitor.get(f"/person/{FORMER}"))
+    assert f"asked for as {FORMER}" in page_text
+    assert f"{MEI} · Customer Lake" not in page_text
+    assert "陈梅" in page_text
 
 
-def test_file_tells_values_with_source_time_and_runner_up(visitor: httpx.Client) -> None:
-    told = plain(visitor.get(f"/person/{MEI}"))
-    assert "陈梅 Mei Chen" in told, "the name stands there in both scripts"
+def test_file_shows_values_with_source_time_and_runner_up(visitor: httpx.Client) -> None:
+    page_text = plain(visitor.get(f"/person/{MEI}"))
+    assert "陈梅 Mei Chen" in page_text, "the name stands there in both scripts"
     for text in (
         "40-49 years",
         "vip",
@@ -103,11 +103,11 @@ def test_file_tells_values_with_source_time_and_runner_up(visitor: httpx.Client)
         "Mei Chen orders, 2026-04-02 · behind by source trust",
         "420 CNY",
     ):
-        assert text in told, text
+        assert text in page_text, text
 
 
-def test_file_tells_consents_households_identifiers_and_systems(visitor: httpx.Client) -> None:
-    told = plain(visitor.get(f"/person/{MEI}"))
+def test_file_shows_consents_households_identifiers_and_systems(visitor: httpx.Client) -> None:
+    page_text = plain(visitor.get(f"/person/{MEI}"))
     for text in (
         "✕ email refused 2026-06-01",
         "! sms expired 2026-06-21",
@@ -119,13 +119,13 @@ def test_file_tells_consents_households_identifiers_and_systems(visitor: httpx.C
         "crm 1 record · 1 event 1 customer registered",
         "orders 1 record · 13 events",
     ):
-        assert text in told, text
+        assert text in page_text, text
 
 
-def test_file_tells_what_ties_each_record(visitor: httpx.Client) -> None:
-    told = plain(visitor.get(f"/person/{MEI}"))
-    assert "orders:person:a same email +31 bits held since 2026-05-10" in told
-    assert "web_app:person:b same cookie id +9.5 bits held since the beginning" in told
+def test_file_shows_what_ties_each_record(visitor: httpx.Client) -> None:
+    page_text = plain(visitor.get(f"/person/{MEI}"))
+    assert "orders:person:a same email +31 bits held since 2026-05-10" in page_text
+    assert "web_app:person:b same cookie id +9.5 bits held since the beginning" in page_text
     assert "by itself" in plain(visitor.get(f"/person/{TWIN}"))
 
 
@@ -135,12 +135,12 @@ def test_only_the_end_of_a_national_id_is_shown(visitor: httpx.Client) -> None:
     assert f"national id {'•' * 14}002X" in plain(answer)
 
 
-def test_open_doubts_are_told_with_their_waterfall_and_who_decides(visitor: httpx.Client) -> None:
-    told = plain(visitor.get(f"/person/{MEI}"))
-    assert f"crm:customers:C2 and web_app:person:b , of {TWIN}" in told
-    assert "prior −8.0 email +9.0 name −4.5 all together −3.5" in told
-    assert "lake identity label k7q2m4x1 same|different" in told
-    assert "closed01" not in told
+def test_open_doubts_are_shown_with_their_waterfall_and_who_decides(visitor: httpx.Client) -> None:
+    page_text = plain(visitor.get(f"/person/{MEI}"))
+    assert f"crm:customers:C2 and web_app:person:b , of {TWIN}" in page_text
+    assert "prior −8.0 email +9.0 name −4.5 all together −3.5" in page_text
+    assert "lake identity label k7q2m4x1 same|different" in page_text
+    assert "closed01" not in page_text
     assert f", of {MEI}" in plain(visitor.get(f"/person/{TWIN}"))
     assert "Waiting for a judgement" not in plain(visitor.get(f"/person/{BUSY}"))
 
@@ -162,11 +162,11 @@ def test_bars_begin_where_the_one_before_ended_and_end_at_the_total(steps: list[
 
 def test_ties_are_explained_field_by_field_and_the_view_is_noted(visitor: httpx.Client) -> None:
     whole = visitor.get(f"/person/{MEI}/ties")
-    told = plain(whole)
-    assert "How the ties add up" in told
-    assert "crm:customers:C1 and orders:person:a" in told
-    assert person_lake.MEI_EMAIL in told
-    assert "all together +" in told
+    page_text = plain(whole)
+    assert "How the ties add up" in page_text
+    assert "crm:customers:C1 and orders:person:a" in page_text
+    assert person_lake.MEI_EMAIL in page_text
+    assert "all together +" in page_text
     assert "11010519850401002X" not in whole.text
     part = visitor.get(f"/person/{MEI}/ties", params={"part": 1})
     assert "<html" not in part.text
@@ -174,7 +174,7 @@ def test_ties_are_explained_field_by_field_and_the_view_is_noted(visitor: httpx.
     assert visitor.get("/person/p_nobody/ties").status_code == 404
 
 
-def test_strongest_ties_that_hold_the_records_together_are_told_apart() -> None:
+def test_strongest_ties_that_hold_the_records_together_are_distinguished() -> None:
     def record(name: str) -> Record:
         return Record(
             name,
@@ -206,10 +206,10 @@ def test_strongest_ties_that_hold_the_records_together_are_told_apart() -> None:
     assert shown.arcs[2].out > shown.arcs[0].out, "the arc of what is further apart reaches further"
 
 
-def test_history_tells_merges_and_splits_and_any_past_day(visitor: httpx.Client) -> None:
-    told = plain(visitor.get(f"/person/{MEI}"))
-    assert f"merge Took in 1 record of {FORMER}" in told
-    assert f"split Gave 1 record to the new {PARTED}" in told
+def test_history_shows_merges_and_splits_and_any_past_day(visitor: httpx.Client) -> None:
+    page_text = plain(visitor.get(f"/person/{MEI}"))
+    assert f"merge Took in 1 record of {FORMER}" in page_text
+    assert f"split Gave 1 record to the new {PARTED}" in page_text
     before = plain(visitor.get(f"/person/{MEI}", params={"day": "2026-05-09"}))
     assert "On 2026-05-09 the file held 3 records; it holds 3 now" in before
     assert f"＋ orders:person:a was part of {FORMER}" in before

@@ -32,7 +32,7 @@ def test_page_refuses_to_listen_where_others_reach_it(host: str) -> None:
         loopback.loopback_address(host)
 
 
-def test_command_refuses_a_public_address_with_a_cure() -> None:
+def test_command_rejects_a_public_address_with_a_cure() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "web.person", "--host", "0.0.0.0"],
         cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, timeout=60,
@@ -42,7 +42,7 @@ def test_command_refuses_a_public_address_with_a_cure() -> None:
     assert "cure: keep 127.0.0.1" in done.stderr
 
 
-def test_foreign_name_that_points_here_is_refused(person_page: Served, visitor: httpx.Client) -> None:
+def test_foreign_name_that_points_here_is_rejected(person_page: Served, visitor: httpx.Client) -> None:
     for host in (
         "evil.example",
         "127.0.0.1.evil.example",
@@ -60,7 +60,7 @@ def test_foreign_name_that_points_here_is_refused(person_page: Served, visitor: 
     [{}, {"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
      {"Origin": "http://127.0.0.1:1"}],
 )  # fmt: skip
-def test_search_from_another_site_is_refused(person_page: Served, headers: dict[str, str]) -> None:
+def test_search_from_another_site_is_rejected(person_page: Served, headers: dict[str, str]) -> None:
     answer = httpx.post(f"{person_page.url}/find", data={"who": MEI}, headers=headers, trust_env=False)
     assert answer.status_code == 403
 
@@ -92,7 +92,7 @@ def test_every_answer_forbids_foreign_code_frames_and_keeping(visitor: httpx.Cli
     assert visitor.put("/").status_code == 405
 
 
-def test_kernel_tells_whose_connection_it_is_and_others_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kernel_shows_whose_connection_it_is_and_others_are_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
         assert socket_owner.owner_of(client.getsockname(), server.getsockname()) == os.getuid()
         assert socket_owner.owner_of(("127.0.0.1", 1), server.getsockname()) is None

@@ -41,7 +41,7 @@ def test_person_is_found_by_id_email_and_phone_however_typed(small_lake: SmallLa
     assert small_lake.json("profile", "--phone", phone) == by_id
 
 
-def test_file_tells_values_sources_journey_and_reasons(small_lake: SmallLake, known: dict[str, str]) -> None:
+def test_file_shows_values_sources_journey_and_reasons(small_lake: SmallLake, known: dict[str, str]) -> None:
     file = small_lake.json("profile", known["person_id"])
     golden = {item["attribute"]: item for item in file["golden"]}
     assert golden["name"]["values"]["full_name"] == known["full_name"]
@@ -58,7 +58,7 @@ def test_file_tells_values_sources_journey_and_reasons(small_lake: SmallLake, kn
     assert (file["asked_for"], file["former_ids"]) == (None, [])
 
 
-def test_what_the_runner_up_says_stands_beside_the_golden_value(small_lake: SmallLake) -> None:
+def test_what_the_runner_up_says_stands_next_to_the_golden_value(small_lake: SmallLake) -> None:
     from lake.sql.connections import connect
     from lake.tables import scan
 

@@ -52,7 +52,7 @@ def failures(results: Sequence[CheckResult]) -> dict[Promise, str]:
     return {(r.table, r.column, r.name): r.severity for r in results if not r.passed}
 
 
-def test_lake_that_keeps_its_promises_passes_every_check(runs: Runs) -> None:
+def test_lake_without_a_fault_passes_every_check(runs: Runs) -> None:
     assert len(runs.clean) > 600
     assert not failures(runs.clean)
 
@@ -61,7 +61,7 @@ def test_every_planted_fault_is_caught_and_nothing_else(runs: Runs) -> None:
     assert failures(runs.broken) == runs.planted
 
 
-def test_what_blocks_is_told_apart_from_what_warns(runs: Runs) -> None:
+def test_what_blocks_is_distinguished_from_what_warns(runs: Runs) -> None:
     blocked = blocking_failures(runs.broken)
     assert {(r.table, r.column, r.name) for r in blocked} == {p for p, s in runs.planted.items() if s == "block"}
 
@@ -103,9 +103,9 @@ def test_only_the_tables_asked_for_are_checked(runs: Runs) -> None:
 
 @pytest.mark.parametrize(("layer", "table"), [("silver", None), ("marts", "no_such_table")])
 def test_layer_or_table_that_is_not_there_is_wrong_usage(runs: Runs, layer: str, table: str | None) -> None:
-    with pytest.raises(runner.UnknownTableError) as refused:
+    with pytest.raises(runner.UnknownTableError) as rejected:
         runner.run(layer, table and [table], keep=False)
-    assert refused.value.exit_code == 2
+    assert rejected.value.exit_code == 2
 
 
 def test_table_that_has_a_suite_and_is_not_there_blocks(runs: Runs, tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def _assert_whole_in_itself(text: str) -> None:
     assert "unsafe" not in text
 
 
-def test_page_tells_what_fails_first_whom_it_concerns_and_what_is_unaccounted_for(runs: Runs) -> None:
+def test_page_shows_what_fails_first_whom_it_concerns_and_what_is_unaccounted_for(runs: Runs) -> None:
     lost = Counted("orders", "returns", received=100, landed=90, quarantined=5, doubled=3)
     text = render.build(counters=[lost]).read_text(encoding="utf-8")
     assert (
@@ -193,7 +193,7 @@ def test_page_tells_what_fails_first_whom_it_concerns_and_what_is_unaccounted_fo
     assert f"{len(blocking_failures(runs.broken))} problems stop publication" in text
 
 
-def test_silent_source_is_told_once_for_all_its_tables(runs: Runs) -> None:
+def test_silent_source_is_reported_once_for_all_its_tables(runs: Runs) -> None:
     from web.portal.gather import gather
 
     fresh = [p for p in gather().problems if p.check.result.name == "source_is_fresh"]
@@ -233,12 +233,12 @@ def test_command_opens_the_page_and_where_no_browser_is_says_where_it_lies(
     assert CliRunner().invoke(build_app(), ["quality", "open"]).output.strip() == str(page)
 
 
-def test_port_that_is_taken_is_told_with_its_cure(runs: Runs) -> None:
+def test_port_that_is_taken_is_reported_with_its_cure(runs: Runs) -> None:
     from web.loopback import PortTakenError
 
-    with portal_server() as first, pytest.raises(PortTakenError) as refused:
+    with portal_server() as first, pytest.raises(PortTakenError) as rejected:
         portal_server(port=first.server_port)
-    assert refused.value.exit_code == 2
+    assert rejected.value.exit_code == 2
 
 
 def test_server_gives_the_page_and_nothing_else_of_the_lake(runs: Runs) -> None:

@@ -172,9 +172,9 @@ def test_redis_answers(stand_in: StandIn) -> None:
 
 
 def test_a_broker_that_is_not_there_is_named_with_the_cure(root: Path) -> None:
-    with pytest.raises(servers.ServiceError, match="no broker") as refused:
+    with pytest.raises(servers.ServiceError, match="no broker") as rejected:
         live.publish_day(live.hold_back_last_day(root), "mqtt://127.0.0.1:1")
-    assert "Mosquitto" in refused.value.cure
+    assert "Mosquitto" in rejected.value.cure
 
 
 def test_servers_stay_until_they_are_interrupted(root: Path, tmp_path: Path) -> None:
@@ -185,15 +185,15 @@ def test_servers_stay_until_they_are_interrupted(root: Path, tmp_path: Path) -> 
     try:
         assert child.stdout is not None
         assert "the servers run" in child.stdout.readline()
-        told = tmp_path / "services.env"
-        assert told.stat().st_mode & 0o077 == 0
-        address = dict(line.split("=", 1) for line in told.read_text().splitlines())["LAKE_SOURCE_CRM_URL"]
+        environment_file = tmp_path / "services.env"
+        assert environment_file.stat().st_mode & 0o077 == 0
+        address = dict(line.split("=", 1) for line in environment_file.read_text().splitlines())["LAKE_SOURCE_CRM_URL"]
         with psycopg.connect(address) as connection:
             assert connection.execute("select 1").fetchone() == (1,)
     finally:
         child.terminate()
     assert child.wait(30) == 0
-    assert not told.exists()
+    assert not environment_file.exists()
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(address)
 

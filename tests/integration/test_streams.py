@@ -1,4 +1,4 @@
-"""Streams followed as they flow: micro-batches, troubles told while the others go on, an end without a loss."""
+"""Streams followed as they flow: micro-batches, troubles reported while the others go on, an end without a loss."""
 
 import os
 import signal
@@ -94,7 +94,7 @@ def test_command_ends_after_its_batch_with_all_acknowledged(shop: Shop, mqtt_bro
     assert (counts.received, counts.landed) == (400, 400)
 
 
-def test_broker_that_is_away_is_told_once_and_followed_when_it_is_there(shop: Shop, kafka_broker: str) -> None:
+def test_broker_that_is_away_is_reported_once_and_followed_when_it_is_there(shop: Shop, kafka_broker: str) -> None:
     topic = KafkaTopic(kafka_broker)
     read_over_kafka(shop, topic)  # not created yet
     said: list[str] = []
@@ -108,10 +108,10 @@ def test_broker_that_is_away_is_told_once_and_followed_when_it_is_there(shop: Sh
     assert "goes on" in said[1]
 
 
-def test_source_without_a_stream_is_refused_with_cure(shop: Shop) -> None:
-    with pytest.raises(ContractError, match="no stream") as refused:
+def test_source_without_a_stream_is_rejected_with_cure(shop: Shop) -> None:
+    with pytest.raises(ContractError, match="no stream") as rejected:
         follow(["shop"], stop=threading.Event(), seconds=1)
-    assert "kafka" in refused.value.cure
+    assert "kafka" in rejected.value.cure
     with pytest.raises(ContractError, match="no source has a stream"):
         follow(stop=threading.Event(), seconds=1)
 

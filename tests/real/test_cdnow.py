@@ -43,7 +43,7 @@ def read_sample(connection: duckdb.DuckDBPyConnection) -> None:
 
 @pytest.fixture(scope="module")
 def rebuilt(cdnow: Any) -> dict[str, np.ndarray]:
-    """The customer summary as the lake tells it."""
+    """The customer summary as the lake gives it."""
     with cdnow.open(), connect() as connection:
         read_sample(connection)
         return connection.execute(
@@ -58,13 +58,13 @@ def published() -> dict[str, np.ndarray]:
     return duckdb.sql(f"select * from read_csv('{file}', header = true) order by ID").fetchnumpy()
 
 
-def test_every_purchase_lands_and_none_is_refused_or_doubled(cdnow: Any) -> None:
+def test_every_purchase_lands_and_none_is_rejected_or_duplicated(cdnow: Any) -> None:
     counted = {entity.entity: vars(entity.counts) for entity in cdnow.results["orders"].entities}
     whole = {"received": 69_659, "landed": 69_659, "quarantined": 0, "doubled": 0}
     assert counted["orders"] == counted["order_lines"] == whole
 
 
-def test_purchases_that_look_alike_are_not_taken_for_doubles(cdnow: Any) -> None:
+def test_purchases_that_look_alike_are_not_taken_for_duplicates(cdnow: Any) -> None:
     """255 purchases repeat customer, day, number and price of another: they are purchases, not exact duplicates."""
     with cdnow.open(), connect() as connection:
         (repeated,) = connection.execute(

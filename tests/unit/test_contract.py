@@ -1,4 +1,4 @@
-"""A contract is held strictly: what is misspelt, missing or impossible is refused, with the place and the cure."""
+"""A contract is read strictly: what is misspelt, missing or impossible is rejected, with the place and the cure."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -44,27 +44,27 @@ WRONG: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("change", WRONG.values(), ids=WRONG.keys())
-def test_wrong_contract_is_refused_with_place_and_cure(change: tuple[Change, str]) -> None:
+def test_wrong_contract_is_rejected_with_place_and_cure(change: tuple[Change, str]) -> None:
     doc = document()
     change[0](doc)
-    with pytest.raises(ContractError) as refused:
+    with pytest.raises(ContractError) as rejected:
         parse_contract(yaml.safe_dump(doc), "shop/contract.odcs.yaml")
-    assert refused.value.args[0].startswith("shop/contract.odcs.yaml")
-    assert change[1] in refused.value.args[0]
-    assert refused.value.cure
-    assert refused.value.exit_code == 2
+    assert rejected.value.args[0].startswith("shop/contract.odcs.yaml")
+    assert change[1] in rejected.value.args[0]
+    assert rejected.value.cure
+    assert rejected.value.exit_code == 2
 
 
-def test_text_that_is_not_yaml_is_refused_with_cure() -> None:
+def test_text_that_is_not_yaml_is_rejected_with_cure() -> None:
     with pytest.raises(ContractError, match="not an ODCS v3 contract"):
         parse_contract("name: [unclosed", "shop")
 
 
 def test_unknown_source_names_the_known_ones() -> None:
-    with pytest.raises(UnknownSourceError) as refused:
+    with pytest.raises(UnknownSourceError) as rejected:
         load_contract("till")
-    assert all(source in refused.value.cure for source in discover_sources())
-    assert refused.value.exit_code == 2
+    assert all(source in rejected.value.cure for source in discover_sources())
+    assert rejected.value.exit_code == 2
 
 
 def test_bronze_has_the_contracts_types_and_what_landing_adds() -> None:

@@ -1,4 +1,4 @@
-"""Every value becomes exactly what its contract says, or its row is refused with the right reason."""
+"""Every value becomes exactly what its contract says, or its row is rejected with the right reason."""
 
 import math
 from datetime import UTC, date, datetime
@@ -120,7 +120,7 @@ def test_good_text_becomes_exactly_the_contracts_type(
 
 
 @pytest.mark.parametrize(("column", "raw", "reason"), BAD)
-def test_bad_text_is_refused_with_its_reason(
+def test_bad_text_is_rejected_with_its_reason(
     connection: duckdb.DuckDBPyConnection, sales: Entity, column: str, raw: str | None, reason: str
 ) -> None:
     _, verdict = check(connection, sales, as_text(sale(1)) | {column: raw}, {})
@@ -146,7 +146,7 @@ NATIVE: list[tuple[str, str, Any, Any, str | None]] = [
 
 
 @pytest.mark.parametrize(("column", "kind", "raw", "value", "reason"), NATIVE)
-def test_native_type_is_kept_or_refused_never_bent(
+def test_native_type_is_kept_or_rejected_never_bent(
     connection: duckdb.DuckDBPyConnection,
     sales: Entity,
     column: str,

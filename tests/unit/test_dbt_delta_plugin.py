@@ -90,7 +90,7 @@ def test_merge_adds_a_new_column(lake: duckdb.DuckDBPyConnection) -> None:
     assert rows(lake) == [(1, None), (2, "new")]
 
 
-def test_merge_refuses_a_key_that_stands_twice(lake: duckdb.DuckDBPyConnection) -> None:
+def test_merge_rejects_a_key_that_stands_twice(lake: duckdb.DuckDBPyConnection) -> None:
     write(lake, "mirror", "select 1 as id")
     with pytest.raises(ModelRowsError, match="repeat a key"):
         write(lake, "merge", "select * from (values (2), (2)) as t (id)", unique_key=("id",))

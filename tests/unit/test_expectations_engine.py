@@ -45,7 +45,7 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def test_measure_is_held_to_its_bounds(connection: duckdb.DuckDBPyConnection) -> None:
+def test_measure_is_checked_against_its_bounds(connection: duckdb.DuckDBPyConnection) -> None:
     asked = [
         check("count(*) filter (where mail is null)"),
         check("count(*) filter (where tier is null)"),
@@ -103,11 +103,11 @@ def test_stock_expectation_runs_and_fetches_no_value(
 
 
 def test_nothing_of_a_run_calls_outside(connection: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def reject(*_: object) -> None:
         raise AssertionError("Great Expectations opened a connection")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", reject)
+    monkeypatch.setattr(socket, "getaddrinfo", reject)
     assert Checker(connection).validate("marts/people", [check("count(*)", maximum=3)])[0].passed
 
 

@@ -44,12 +44,12 @@ def names(checks: list[Check]) -> set[tuple[str | None, str]]:
         "[1, 2]",
     ],
 )
-def test_line_that_is_not_in_the_language_is_refused_with_its_place(tmp_path: Path, line: str) -> None:
+def test_line_that_is_not_in_the_language_is_rejected_with_its_place(tmp_path: Path, line: str) -> None:
     write(tmp_path, "marts/things.yaml", f"checks:\n  - {line}\n")
-    with pytest.raises(SuiteFileError, match=r"marts/things\.yaml") as refused:
+    with pytest.raises(SuiteFileError, match=r"marts/things\.yaml") as rejected:
         suite_files.suite("marts/things", COLUMNS, tmp_path)
-    assert refused.value.exit_code == 2
-    assert refused.value.cure
+    assert rejected.value.exit_code == 2
+    assert rejected.value.cure
 
 
 def test_path_says_the_table_and_each_holds_for_all_below(tmp_path: Path) -> None:
@@ -157,6 +157,6 @@ NOT_PERSONAL = [
 
 
 @pytest.mark.parametrize(("text", "is_personal"), [(t, True) for t in PERSONAL] + [(t, False) for t in NOT_PERSONAL])
-def test_personal_text_is_told_from_tokens_ids_and_times(text: str, is_personal: bool) -> None:
+def test_personal_text_is_distinguished_from_tokens_ids_and_times(text: str, is_personal: bool) -> None:
     found = duckdb.execute(f"select {rows_with_personal_text('t')} from (select ? as t)", [text]).fetchone()
     assert found == (int(is_personal),)

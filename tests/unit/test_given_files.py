@@ -1,4 +1,4 @@
-"""Files named on the command line: refused with a cure, written whole or not at all, never over one another."""
+"""Files named on the command line: rejected with a cure, written whole or not at all, never over one another."""
 
 from pathlib import Path
 
@@ -41,14 +41,14 @@ def test_what_is_no_file_is_never_replaced_by_one(tmp_path: Path) -> None:
     assert Path("/dev/null").is_char_device()
 
 
-def test_failed_write_keeps_what_was_there_and_leaves_nothing_beside(tmp_path: Path) -> None:
+def test_failed_write_keeps_what_was_there_and_leaves_no_temporary_file(tmp_path: Path) -> None:
     path, link = tmp_path / "a.parquet", tmp_path / "b.parquet"
     write(pa.table({"a": [1]}), path)
     with (
         pytest.raises(GivenFileError, match=r"No space left.*\n  cure: choose a folder that has room"),
-        whole(path) as beside,
+        whole(path) as temporary_file,
     ):
-        run_out_of_room(beside)
+        run_out_of_room(temporary_file)
     link.symlink_to(path)
     write(pa.table({"a": [2]}), link)
     assert pq.read_table(path).to_pydict() == {"a": [2]}
@@ -56,22 +56,22 @@ def test_failed_write_keeps_what_was_there_and_leaves_nothing_beside(tmp_path: P
     assert {found.name for found in tmp_path.iterdir()} == {"a.parquet", "b.parquet"}
 
 
-def run_out_of_room(beside: Path) -> None:
+def run_out_of_room(temporary_file: Path) -> None:
     """What a full disk does to a writer."""
-    beside.write_text("half")
+    temporary_file.write_text("half")
     raise OSError(28, "No space left on device")
 
 
 def test_unreadable_files_are_named_in_one_line_with_their_cure(tmp_path: Path) -> None:
-    text, doubled = tmp_path / "a.csv", tmp_path / "doubled.parquet"
+    text, duplicate_column = tmp_path / "a.csv", tmp_path / "doubled.parquet"
     text.write_text("record_id,source\n")
-    pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 2, ["record_id", "record_id"]), doubled)
+    pq.write_table(pa.Table.from_arrays([pa.array(["a"])] * 2, ["record_id", "record_id"]), duplicate_column)
     for path, says in (
         (text, r"cannot be read as Parquet: .*\n  cure: .*read_csv"),
-        (doubled, "more than one column record_id"),
+        (duplicate_column, "more than one column record_id"),
         (tmp_path, "is a folder"),
         (tmp_path / "no", "is not there"),
     ):
-        with pytest.raises(GivenFileError, match=says) as refused:
+        with pytest.raises(GivenFileError, match=says) as rejected:
             read(path, "links", "--links")
-        assert len(str(refused.value).splitlines()) == 2
+        assert len(str(rejected.value).splitlines()) == 2

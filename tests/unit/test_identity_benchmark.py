@@ -27,7 +27,7 @@ def test_people_are_the_same_each_time_and_two_thirds_as_many_as_records(people:
     assert len(set(pq.read_table(people / "truth.parquet")["truth"].to_pylist())) == 2000
 
 
-def test_double_keeps_most_of_its_values(people: Path) -> None:
+def test_duplicate_keeps_most_of_its_values(people: Path) -> None:
     (share,) = duckdb.sql(
         f"""with known as (from '{people}/records.parquet' join '{people}/truth.parquet' using (record_id))
             select avg((a.birth_date = b.birth_date)::int) from known a join known b

@@ -96,9 +96,9 @@ def test_what_is_asked_first_spares_the_edit_distance_and_loses_no_pair(
                        {", ".join(f"cast(try_strptime({side}, '%Y%m%d') as date) as birth_{side}" for side in "lr")},
                        null::varchar as hanzi_l, null::varchar as hanzi_r from given"""
         )
-        told = con.sql(
+        counts = con.sql(
             f"""select count(*) filter ({plain}),
                        count(*) filter (({plain}) is distinct from ({level["sql_condition"]})) from pairs"""
         ).fetchall()
-    assert told[0][0] > 50
-    assert told[0][1] == 0
+    assert counts[0][0] > 50
+    assert counts[0][1] == 0

@@ -153,11 +153,13 @@ def test_group_may_bear_any_name() -> None:
         ),
     ],
 )
-def test_unusable_tables_are_refused_with_a_cure(links: dict[str, object], truth: dict[str, object], says: str) -> None:
-    with pytest.raises(EvaluationError, match=says) as refused:
+def test_unusable_tables_are_rejected_with_a_cure(
+    links: dict[str, object], truth: dict[str, object], says: str
+) -> None:
+    with pytest.raises(EvaluationError, match=says) as rejected:
         evaluate(pa.table(links), pa.table(truth))
-    assert refused.value.cure
-    assert refused.value.exit_code == 2
+    assert rejected.value.cure
+    assert rejected.value.exit_code == 2
 
 
 def test_column_of_too_many_values_is_no_group() -> None:

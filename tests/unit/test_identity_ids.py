@@ -78,7 +78,7 @@ GROUPINGS = st.dictionaries(st.sampled_from("abcdefgh"), st.integers(0, 4), max_
 
 @given(st.lists(GROUPINGS, min_size=1, max_size=5))
 @settings(max_examples=25, deadline=None)
-def test_history_of_random_runs_keeps_every_promise(runs: list[dict[str, int]]) -> None:
+def test_history_of_random_runs_passes_every_check(runs: list[dict[str, int]]) -> None:
     """Ids are never reused, a rerun changes nothing, past graphs stay, each record has one link at every moment."""
     history = HISTORY.empty_table()
     seen: list[tuple[datetime, dict[str, str]]] = []
@@ -93,8 +93,8 @@ def test_history_of_random_runs_keeps_every_promise(runs: list[dict[str, int]]) 
         assert len({graph[r] for r in groups}) == len(set(groups.values()))
         assert after_run(history, groups, Moment.of(now, now, START), seed=1).equals(history), "a rerun changes nothing"
         opened = history.filter(pa.compute.is_null(history["valid_to"]))
-        told = events(before, opened, run=number, at=now, is_backfilled=last is None).to_pylist()
-        for event in told:
+        written_events = events(before, opened, run=number, at=now, is_backfilled=last is None).to_pylist()
+        for event in written_events:
             if event["event_type"] in ("birth", "split"):
                 owners.setdefault(event["person_id"], number)
         gone = {p for _, past in seen for p in past.values()} - set(before["person_id"].to_pylist())
@@ -168,11 +168,11 @@ def test_link_holds_from_when_its_cause_was_known_but_never_in_a_closed_past() -
     assert new["valid_from"] == START + 9 * DAY + timedelta(microseconds=1)
 
 
-def test_ledger_tells_birth_merge_split_move_and_end_and_its_suite_knows_them() -> None:
+def test_ledger_shows_birth_merge_split_move_and_end_and_its_suite_knows_them() -> None:
     before = pa.table({"person_record_id": list("abcdefgi"), "person_id": ["1", "1", "2", "3", "3", "4", "5", "1"]})
     after = pa.table({"person_record_id": list("abcdefhi"), "person_id": ["1", "1", "1", "3", "6", "3", "7", "3"]})
-    told = events(before, after, run=3, at=START, is_backfilled=False).to_pylist()
-    assert {(e["event_type"], e["person_id"], e["other_person_id"]) for e in told} == {
+    written_events = events(before, after, run=3, at=START, is_backfilled=False).to_pylist()
+    assert {(e["event_type"], e["person_id"], e["other_person_id"]) for e in written_events} == {
         ("birth", "6", None),
         ("birth", "7", None),
         ("merge", "1", "2"),
@@ -181,7 +181,7 @@ def test_ledger_tells_birth_merge_split_move_and_end_and_its_suite_knows_them() 
         ("move", "3", "1"),
         ("end", "5", None),
     }
-    assert len({e["event_id"] for e in told}) == len(told)
+    assert len({e["event_id"] for e in written_events}) == len(written_events)
     columns = dict.fromkeys(EVENTS.names, "VARCHAR")
     (known,) = [c for c in suite("identity/person_events", columns) if c.name == "is_a_known_value"]
     assert known.expected == "one of: birth, merge, split, move, end"

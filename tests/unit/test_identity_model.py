@@ -37,7 +37,7 @@ SPOKEN: list[tuple[str, dict[str, tuple[str, ...]]]] = [
     *((rule.name, rule.holds) for rule in rules.RULES),
     *((contrary.name, contrary.holds) for contrary in rules.CONTRADICTIONS),
     *((contrary.name, contrary.unless) for contrary in rules.CONTRADICTIONS),
-    ("beside the name", ties._BESIDE_THE_NAME),
+    ("besides the name", ties._BESIDES_THE_NAME),
 ]
 
 
@@ -113,7 +113,7 @@ def test_shares_of_a_comparison_are_probabilities_and_sum_to_one(name: str) -> N
 
 
 @pytest.mark.parametrize("name", MODEL.comparisons)
-def test_levels_are_told_apart_by_their_labels_and_the_last_takes_what_is_left(name: str) -> None:
+def test_levels_are_distinguished_by_their_labels_and_the_last_takes_what_is_left(name: str) -> None:
     found = next(c for c in MODEL.splink["comparisons"] if c["output_column_name"] == name)
     levels = found["comparison_levels"]
     labels = [level["label_for_charts"] for level in levels]
@@ -141,29 +141,33 @@ def test_model_is_settings_that_splink_takes() -> None:
     assert SettingsCreator(**MODEL.splink).get_settings("duckdb").comparisons
 
 
-def test_file_that_the_matcher_cannot_use_is_refused_before_any_work(tmp_path: Path) -> None:
+def test_file_that_the_matcher_cannot_use_is_rejected_before_any_work(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     shipped = (files("identity.matching.pairs") / "person_model.json").read_text(encoding="utf-8")
     path.write_text(shipped, encoding="utf-8")
     assert given_model(path) == MODEL
     for damage in DAMAGES:
-        told = json.loads(shipped)
-        damage(told)
-        path.write_text(json.dumps(told), encoding="utf-8")
-        with pytest.raises(ModelError, match=r"model\.json") as refused:
+        model_document = json.loads(shipped)
+        damage(model_document)
+        path.write_text(json.dumps(model_document), encoding="utf-8")
+        with pytest.raises(ModelError, match=r"model\.json") as rejected:
             given_model(path)
-        assert refused.value.exit_code == 2
-        assert len(str(refused.value).splitlines()) == 2
+        assert rejected.value.exit_code == 2
+        assert len(str(rejected.value).splitlines()) == 2
 
 
 DAMAGES: list[Callable[[dict[str, Any]], object]] = [
-    lambda told: told.pop("version"),
-    lambda told: told.update(threshold_bits=None),
-    lambda told: told["splink"].pop("comparisons"),
-    lambda told: told["splink"]["comparisons"].pop(),
-    lambda told: told["splink"]["comparisons"][0]["comparison_levels"][1].pop("m_probability"),
-    lambda told: told["splink"]["comparisons"][0]["comparison_levels"][1].update(label_for_charts="of another version"),
-    lambda told: told["splink"]["comparisons"][0]["comparison_levels"][1].update(sql_condition="given_l ="),
-    lambda told: told["housemates"]["u_probabilities"]["email"].pop(),
-    lambda told: told["housemates"].update(probability_two_records_match=1),
+    lambda model_document: model_document.pop("version"),
+    lambda model_document: model_document.update(threshold_bits=None),
+    lambda model_document: model_document["splink"].pop("comparisons"),
+    lambda model_document: model_document["splink"]["comparisons"].pop(),
+    lambda model_document: model_document["splink"]["comparisons"][0]["comparison_levels"][1].pop("m_probability"),
+    lambda model_document: model_document["splink"]["comparisons"][0]["comparison_levels"][1].update(
+        label_for_charts="of another version"
+    ),
+    lambda model_document: model_document["splink"]["comparisons"][0]["comparison_levels"][1].update(
+        sql_condition="given_l ="
+    ),
+    lambda model_document: model_document["housemates"]["u_probabilities"]["email"].pop(),
+    lambda model_document: model_document["housemates"].update(probability_two_records_match=1),
 ]

@@ -67,7 +67,7 @@ TWO_PEOPLE: dict[str, tuple[list[Row], list[list[int]]]] = {
             {"full_name": "John Miller", **ABROAD},
         ], [[0], [1], [2]],
     ),
-    "father and son of one name who live near each other, most of whose records tell no birth date": (
+    "father and son of one name who live near each other, most of whose records have no birth date": (
         [
             {"full_name": "Michael Brandt", **NEAR[place], "birth_date": born, "email": f"michael{born[:4]}@gmx.de"}
             if is_told
@@ -273,10 +273,10 @@ def test_3000_of_one_name_city_and_birth_date_with_numbers_of_their_own_are_not_
     assert found.persons > 2_500
 
 
-def test_doubled_record_ids_are_refused_with_a_cure() -> None:
-    with pytest.raises(RecordsError, match="more than once") as refused:
+def test_duplicate_record_ids_are_rejected_with_a_cure() -> None:
+    with pytest.raises(RecordsError, match="more than once") as rejected:
         match(records({"record_id": "a"}, {"record_id": "b"}, {"record_id": "a"}))
-    assert refused.value.cure
+    assert rejected.value.cure
 
 
 def test_hostile_values_in_any_column_do_not_stop_a_run() -> None:
@@ -290,9 +290,9 @@ def test_hostile_values_in_any_column_do_not_stop_a_run() -> None:
     assert sorted(resolve(odd)["record_id"].to_pylist()) == sorted(HOSTILE)
 
 
-def test_more_kinds_of_identifiers_than_bits_of_a_number_are_told_apart() -> None:
+def test_more_kinds_of_identifiers_than_bits_of_a_number_are_distinguished() -> None:
     many: Row = {"full_name": "王小明"} | {f"kind{n}": f"V{n}" for n in range(60)}
     assert groups(many, {"full_name": "Wang Xiaoming", "kind59": "V59"}, {"full_name": "赵丽"}) == [[0, 1], [2]]
-    with pytest.raises(RecordsError, match="kinds of identifiers") as refused:
+    with pytest.raises(RecordsError, match="kinds of identifiers") as rejected:
         groups({f"kind{n}": f"V{n}" for n in range(200)})
-    assert refused.value.cure
+    assert rejected.value.cure

@@ -282,12 +282,12 @@ IDENTIFIERS_BROKEN = pa.ListArray.from_arrays(
         (records({}).set_column(16, "identifiers", IDENTIFIERS_BROKEN), "column identifiers of the person records"),
     ],
 )
-def test_unusable_records_are_refused_with_a_cure(table: pa.Table, says: str) -> None:
-    with pytest.raises(RecordsError) as refused:
+def test_unusable_records_are_rejected_with_a_cure(table: pa.Table, says: str) -> None:
+    with pytest.raises(RecordsError) as rejected:
         resolve(table)
-    assert says in str(refused.value)
-    assert refused.value.cure
-    assert refused.value.exit_code == 2
+    assert says in str(rejected.value)
+    assert rejected.value.cure
+    assert rejected.value.exit_code == 2
 
 
 ROWS = st.lists(

@@ -127,6 +127,6 @@ def test_time_passes_only_in_a_sandbox(tmp_path: Path) -> None:
         advance(tmp_path)
 
 
-def test_no_days_are_refused(made: Path) -> None:
+def test_no_days_are_rejected(made: Path) -> None:
     with pytest.raises(LakeError, match="cannot pass"):
         advance(made, days=0)

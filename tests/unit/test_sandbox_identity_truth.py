@@ -1,4 +1,4 @@
-"""Whom a person record is really about, and what of that its values could tell anybody."""
+"""Whom a person record is really about, and how much of that its values show."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def told(root: Path, given: Given) -> dict[str, tuple[str | None, str | None]]:
+def truth_of(root: Path, given: Given) -> dict[str, tuple[str | None, str | None]]:
     """Truth and evident person of each record, given as the people its rows are about, and its values."""
     rows = [(record, f"web_app:logins:{record}-{n}", person)
             for record, (people, _) in given.items() for n, person in enumerate(people)]  # fmt: skip
@@ -33,7 +33,7 @@ def told(root: Path, given: Given) -> dict[str, tuple[str | None, str | None]]:
 
 
 def test_record_of_one_person_has_a_truth_and_one_of_several_or_of_nobody_has_none(root: Path) -> None:
-    found = told(root, {"one": (["P1", "P1"], {}), "shared": (["P1", "P2"], {}), "bot": ([None], {})})
+    found = truth_of(root, {"one": (["P1", "P1"], {}), "shared": (["P1", "P2"], {}), "bot": ([None], {})})
     assert found["one"][0] == "P1"
     assert found["shared"] == found["bot"] == (None, None)
 
@@ -42,7 +42,7 @@ def test_chain_of_values_makes_records_one_evident_person_and_a_browser_without_
     def device(*values: str) -> dict[str, Any]:
         return {"identifiers": [{"kind": "device_id", "value": value} for value in values]}
 
-    found = told(root, {
+    found = truth_of(root, {
         "a": (["P1"], {"email": "a@x.cn", "full_name": "Li Na"}),
         "b": (["P1"], {"email": " A@X.CN", "phone": "+86 138 1111 2222"}),
         "c": (["P1"], {"phone": "13811112222"} | device("d1")),
@@ -68,12 +68,12 @@ def test_chain_of_values_makes_records_one_evident_person_and_a_browser_without_
 def test_slips_count_as_the_same_and_a_bare_name_is_no_evidence(
     root: Path, one: dict[str, Any], other: dict[str, Any], is_same: bool
 ) -> None:
-    found = told(root, {"one": (["P1"], one), "other": (["P1"], other)})
+    found = truth_of(root, {"one": (["P1"], one), "other": (["P1"], other)})
     assert (found["one"][1] == found["other"][1]) is is_same
 
 
 def test_placeholder_that_many_people_show_is_no_evidence(root: Path) -> None:
     asked: Given = {f"r{n}": ([f"P{n}"], {"email": "none@x.cn"}) for n in range(MAX_PEOPLE + 1)}
-    found = told(root, asked | {"twice": (["P1"], {"email": "none@x.cn"})})
+    found = truth_of(root, asked | {"twice": (["P1"], {"email": "none@x.cn"})})
     assert found["twice"][0] == found["r1"][0]
     assert found["twice"][1] != found["r1"][1]

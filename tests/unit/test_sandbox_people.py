@@ -1,4 +1,4 @@
-"""People and how the systems see them: households, twins, two scripts, doubles and wrong values, each at its share."""
+"""People and how the systems see them: households, twins, two scripts, duplicates and wrong values, at their shares."""
 
 import re
 

@@ -122,7 +122,7 @@ def test_incidents_slow_one_endpoint_in_one_region_and_peaks_slow_nothing(
     assert set(requests.region) <= set(name_lists.REGIONS)
 
 
-def test_goodwill_tells_what_became_of_it_only_weeks_later(rows: dict[tuple[str, str], pd.DataFrame]) -> None:
+def test_goodwill_shows_what_became_of_it_only_weeks_later(rows: dict[tuple[str, str], pd.DataFrame]) -> None:
     goodwill = rows["contact_centre", "goodwill"]
     first, later = (goodwill[goodwill._kind == kind] for kind in ("first", "update"))
     assert first.later_outcome.isna().all()

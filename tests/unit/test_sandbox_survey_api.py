@@ -85,8 +85,8 @@ def test_rows_of_a_day_that_has_not_passed_are_not_shown(root: Path, url: str) -
         ("/", 404),
     ],
 )
-def test_wrong_requests_are_refused(url: str, path: str, status: int) -> None:
-    with pytest.raises(urllib.error.HTTPError) as refused:
+def test_wrong_requests_are_rejected(url: str, path: str, status: int) -> None:
+    with pytest.raises(urllib.error.HTTPError) as rejected:
         get(url + path)
-    assert refused.value.code == status
-    assert "error" in json.load(refused.value)
+    assert rejected.value.code == status
+    assert "error" in json.load(rejected.value)

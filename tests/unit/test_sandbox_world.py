@@ -1,4 +1,4 @@
-"""The sandbox's nine systems: the same from the same seed, in the contracts' shape, and told truly."""
+"""The sandbox's nine systems: the same from the same seed, in the contracts' shape, with their truth."""
 
 import re
 from collections import Counter
@@ -48,23 +48,23 @@ def test_same_seed_makes_the_same_world_and_another_seed_another(root: Path, tmp
 
 
 def test_every_entity_has_rows_and_the_truth_counts_them_all(root: Path) -> None:
-    told = {(row["source"], row["entity"]): row["received"] for row in produced(root).to_pylist()}
+    truth_counts = {(row["source"], row["entity"]): row["received"] for row in produced(root).to_pylist()}
     seen = {
         (contract.source, entity.name): len(sandbox_worlds.rows(root, contract, entity))
         for contract, entity in sandbox_worlds.entities()
     }
-    assert told == {name: count for name, count in seen.items() if count}
-    assert len(seen) - len(told) <= 1, "a rare entity may be empty in a world this small"
+    assert truth_counts == {name: count for name, count in seen.items() if count}
+    assert len(seen) - len(truth_counts) <= 1, "a rare entity may be empty in a world this small"
 
 
 def test_truth_names_every_row_by_its_natural_key(root: Path) -> None:
-    told = Counter((row["source"], row["entity"], row["natural_key"]) for row in truth(root, "records"))
+    truth_rows = Counter((row["source"], row["entity"], row["natural_key"]) for row in truth(root, "records"))
     seen = Counter(
         (contract.source, entity.name, str(row[entity.primary_key[0]]))
         for contract, entity in sandbox_worlds.entities()
         for row in sandbox_worlds.rows(root, contract, entity)
     )
-    assert told == seen
+    assert truth_rows == seen
 
 
 def test_good_rows_keep_their_contract_and_bad_ones_break_it_once(root: Path) -> None:
@@ -106,17 +106,17 @@ def broken(column: Column, value: object) -> str | None:
 
 def test_every_system_breaks_its_contract_on_one_known_day(root: Path) -> None:
     planned = effects(root)["troubles"]
-    told = truth(
+    bad_rows = truth(
         root,
         "bad_rows",
         "select source, reason, count(*) as rows, any_value(day) as day from truth group by source, reason, day",
     )
     days = {
-        source: {str(row["day"]) for row in told if row["source"] == source}
+        source: {str(row["day"]) for row in bad_rows if row["source"] == source}
         for source in planned["contract_breaking_days"]
     }
     assert days == {source: {day} for source, day in planned["contract_breaking_days"].items()}
-    reasons = {row["reason"] for row in told}
+    reasons = {row["reason"] for row in bad_rows}
     assert reasons == {
         "missing_required",
         "wrong_type",
@@ -125,12 +125,12 @@ def test_every_system_breaks_its_contract_on_one_known_day(root: Path) -> None:
         "bad_pattern",
         "time_out_of_range",
     }
-    for row in told:
+    for row in bad_rows:
         assert row["rows"] <= planned["bad_rows_by_reason"][row["source"]][row["reason"]]
 
 
 def test_a_drop_file_holds_the_rows_of_its_day(root: Path) -> None:
-    strays = doubles = 0
+    strays = duplicates = 0
     for contract, entity in sandbox_worlds.entities():
         if contract.server("embedded").format in ("jsonl", "csv", "parquet"):
             for path in sandbox_worlds.files(root, contract, entity):
@@ -139,8 +139,8 @@ def test_a_drop_file_holds_the_rows_of_its_day(root: Path) -> None:
                 assert delivered
                 assert set(delivered) <= {day, str(date.fromisoformat(day) - timedelta(days=1))}
                 strays += sum(one != day for one in delivered)
-    doubles = truth(root, "records", "select count(*) as n from truth where row_kind = 'double'")[0]["n"]
-    assert strays <= doubles, "only rows that are sent once more come in the file of the day after"
+    duplicates = truth(root, "records", "select count(*) as n from truth where row_kind = 'double'")[0]["n"]
+    assert strays <= duplicates, "only rows that are sent once more come in the file of the day after"
 
 
 def test_nothing_is_delivered_after_the_clock(root: Path) -> None:
@@ -192,7 +192,7 @@ def test_many_rows_of_a_database_share_one_updated_at(root: Path) -> None:
     assert max(counts.values()) > sandbox_worlds.PERSONS / 5
 
 
-def test_late_doubled_and_corrected_rows_are_there(root: Path) -> None:
+def test_late_duplicate_and_corrected_rows_are_there(root: Path) -> None:
     kinds = {
         row["row_kind"]: row["n"]
         for row in truth(root, "records", "select row_kind, count(*) as n from truth group by 1")
@@ -214,7 +214,7 @@ def test_people_made_in_many_blocks_and_read_back_in_many_parts_share_no_key(
     monkeypatch.setattr(waiting_rows, "ROWS_AT_ONCE", 100)
     root = sandbox_worlds.make(tmp_path, persons=120, days=30)
     world.advance(root)
-    told = {(row["source"], row["entity"]): row["received"] for row in produced(root).to_pylist()}
+    truth_counts = {(row["source"], row["entity"]): row["received"] for row in produced(root).to_pylist()}
     people = {row["person"] for row in truth(root, "records") if row["person"]}
     assert len(people) > 110
     for contract, entity in sandbox_worlds.entities():
@@ -229,7 +229,7 @@ def test_people_made_in_many_blocks_and_read_back_in_many_parts_share_no_key(
         )[0]["n"]
         assert len(firsts) >= len(rows) - again
         if contract.server("embedded").format != "sqlite":
-            assert told.get((contract.source, entity.name), 0) == len(rows)
+            assert truth_counts.get((contract.source, entity.name), 0) == len(rows)
 
 
 def test_a_sandbox_that_is_there_is_not_overwritten(root: Path) -> None:
@@ -244,20 +244,20 @@ def test_what_lies_in_the_way_is_named_with_the_cure(tmp_path: Path) -> None:
     (tmp_path / "taken" / "letter.txt").write_text("mine")
     (tmp_path / "file").touch()
     for place, said in (("taken", "holds something else"), ("file/sandbox", "cannot be made")):
-        with pytest.raises(LakeError, match=said) as refused:
+        with pytest.raises(LakeError, match=said) as rejected:
             world.create(tmp_path / place, persons=2, days=2)
-        assert refused.value.cure
+        assert rejected.value.cure
     assert (tmp_path / "taken" / "letter.txt").read_text() == "mine"
 
 
 def test_the_truth_says_how_well_leaving_can_be_foretold(tmp_path: Path) -> None:
-    told = effects(sandbox_worlds.make(tmp_path, persons=1500, days=120))["measured"]
-    assert 0.06 < told["churn_per_year"] < 0.20
-    assert 0.7 < told["best_auc"] < 0.9
+    measured = effects(sandbox_worlds.make(tmp_path, persons=1500, days=120))["measured"]
+    assert 0.06 < measured["churn_per_year"] < 0.20
+    assert 0.7 < measured["best_auc"] < 0.9
 
 
-def test_a_world_of_nobody_is_refused_with_the_cure(tmp_path: Path) -> None:
-    with pytest.raises(LakeError) as refused:
+def test_a_world_of_nobody_is_rejected_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(LakeError) as rejected:
         world.create(tmp_path / "none", persons=0, days=5)
-    assert refused.value.exit_code == 2
-    assert refused.value.cure
+    assert rejected.value.exit_code == 2
+    assert rejected.value.cure

@@ -1,4 +1,4 @@
-"""Text cut into records: however the bytes come in blocks, every line is in one record, refused once, or empty."""
+"""Text cut into records: however the bytes come in blocks, every line is in one record, rejected once, or empty."""
 
 import random
 import re
@@ -23,14 +23,14 @@ def blocks(text: bytes, size: int) -> Iterator[bytes]:
 
 
 def parted(text: bytes, size: int) -> tuple[Records, list[tuple[int, bytes]]]:
-    """The records of a CSV of three columns with their lines, and what was refused."""
-    refused: list[tuple[int, bytes]] = []
+    """The records of a CSV of three columns with their lines, and what was rejected."""
+    rejected: list[tuple[int, bytes]] = []
     records: Records = []
     grammar = CsvRecords(",")
     names = grammar.header(blocks(text, size))
-    for batch, lines in grammar.rows(blocks(text, size), names, lambda raw, line: refused.append((line, raw))):
+    for batch, lines in grammar.rows(blocks(text, size), names, lambda raw, line: rejected.append((line, raw))):
         records += [(line, tuple(row.values())) for line, row in zip(lines, batch.to_pylist(), strict=True)]
-    return records, refused
+    return records, rejected
 
 
 def soup(seed: int) -> bytes:
@@ -44,27 +44,27 @@ def test_every_line_of_any_bytes_is_accounted_for_once(seed: int) -> None:
         text = soup(number)
         found = [parted(text, size) for size in (1, 3, 1000)]
         assert found[0] == found[1] == found[2], text
-        records, refused = found[0]
+        records, rejected = found[0]
         lines = list(LINE.findall(text))
-        begins = [line for line, _ in records] + [line for line, _ in refused]
+        begins = [line for line, _ in records] + [line for line, _ in rejected]
         assert len(begins) == len(set(begins)), text
         goes_on = {
             line + more
-            for line, values in [*records, *((line, (raw.decode("latin-1"),)) for line, raw in refused)]
+            for line, values in [*records, *((line, (raw.decode("latin-1"),)) for line, raw in rejected)]
             for value in values
             for more in range(1, len(re.findall(r"\r\n|\n|\r", value or "")) + 1)
         }
         left = set(range(2, len(lines) + 1)) - set(begins) - {n for n in goes_on if n > 1}
         assert all(lines[line - 1] == b"" for line in left), text
-        assert all(lines[line - 1] == LINE.findall(raw)[0] for line, raw in refused), text
+        assert all(lines[line - 1] == LINE.findall(raw)[0] for line, raw in rejected), text
 
 
 def test_quote_never_closed_ends_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_records, "LINE_BYTES", 50)
     text = b'a,b,c\n1,"open,3\n' + b"4,5,6\n" * 40
-    records, refused = parted(text, 20)
+    records, rejected = parted(text, 20)
     assert [line for line, _ in records] == list(range(3, 43))
-    assert refused == [(2, b'1,"open,3')]
+    assert rejected == [(2, b'1,"open,3')]
     with pytest.raises(UnreadableFileError, match="line 3 is longer"):
         parted(b"a,b,c\n1,2,3\n" + b"x" * 500, 20)
 
