@@ -103,7 +103,7 @@ class Plugin(BasePlugin):
 
 
 class ModelRowsError(LakeError):
-    """A model's rows break what the model promises. Nothing was written."""
+    """A model's rows break what the model declares. Nothing was written."""
 
 
 def _write(cursor: duckdb.DuckDBPyConnection, target: _Target, mode: str) -> Write:

@@ -304,7 +304,7 @@ def _check(line: CheckLine, *, name: str, measure: str, expected: str, column: s
         column=line.column or column,
         severity=line.severity,
         unit=line.unit,
-        cure=line.cure or "find the model or step that wrote the table; its rows break its own promise",
+        cure=line.cure or "find the model or step that wrote the table; its rows break what it declares",
         **rule,
     )
 

@@ -1,6 +1,6 @@
 """The scratch tables that the steps of an incremental resolution hand on to each other, declared once with columns.
 
-Two connections are in play: the lake's (`NOW` to `CANDIDATES`) and the matcher's (`PART` to `NOTED`, beside those of
+Two connections are in play: the lake's (`NOW` to `CANDIDATES`) and the matcher's (`PART` to `NOTED`, besides those of
 `identity.matching.tables`). `LABEL_HASHES` and `GONE` are passed from the one to the other. A table that one module
 alone makes and drops is declared in that module.
 """
@@ -52,7 +52,7 @@ CANDIDATES = ScratchTable("candidates", {"fresh": "VARCHAR", "held": "VARCHAR"})
 PART = ScratchTable("part", {**_ID, **PEOPLE_COLUMNS, **_HOLDINGS, "crowded": "BIGINT[]", "guarded": "BIGINT[]"})
 #: The hash of each record, as `NOW`.
 HASHES = ScratchTable("hashes", dict(NOW.columns))
-#: What the index keeps of a record beside its values and keys.
+#: What the index keeps of a record besides its values and keys.
 NOTED = ScratchTable(
     "noted", {"rid": "BIGINT", "neighbourhood": "BIGINT", "row_hash": "BIGINT", "label_hash": "BIGINT"}
 )

@@ -20,7 +20,7 @@
 {%- endmacro %}
 
 
-{#- The rows of a relation, once for each element of a list column: `kind` and `value` beside the columns named. -#}
+{#- The rows of a relation, once for each element of a list column: `kind` and `value` besides the columns named. -#}
 {% macro unnested_identifiers(relation, columns) %}
     {{- adapter.dispatch('unnested_identifiers')(relation, columns) -}}
 {% endmacro %}

@@ -87,7 +87,7 @@
 {% endmacro %}
 
 
-{#- What an event may carry beside its ids and times. Never free text, never a direct identifier. -#}
+{#- What an event may carry besides its ids and times. Never free text, never a direct identifier. -#}
 {% macro event_columns() %}
     {{ return({
         'channel': 'string', 'detail': 'string', 'order_id': 'string', 'case_id': 'string', 'session_id': 'string',

@@ -147,7 +147,7 @@
 {% macro cleaned(column) %}nullif(trim({{ column }}), ''){% endmacro %}
 
 
-{#- The columns that golden() reads of an attribute, beside the record's own. -#}
+{#- The columns that golden() reads of an attribute, besides the record's own. -#}
 {% macro golden_inputs(attribute) %}
     {{ return(var('survivorship')[attribute].columns + [attribute ~ '_key', attribute ~ '_is_valid']) }}
 {% endmacro %}
