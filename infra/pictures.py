@@ -47,7 +47,7 @@ def make_pictures(folder: Path = FOLDER) -> list[Path]:
     with serving(_HOST, report=lambda text: print(f"  {text}", flush=True)) as urls, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_CHROMIUM_FLAGS)
         try:
-            graph = _open(browser, f"{urls['dagster']}/asset-groups", width=1500, height=1250)
+            graph = _open(browser, f"{urls['dagster']}/asset-groups", width=1500, height=1450)
             graph.get_by_text("serving", exact=True).first.wait_for(timeout=_PATIENCE_MS)
             graph.wait_for_timeout(3000)  # the graph is laid out after its names are there
             written.append(_shot(graph, folder / "dagster-graph.png"))
