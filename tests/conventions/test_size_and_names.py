@@ -11,6 +11,8 @@ import pytest
 MAX_FILES_IN_A_FOLDER = 12
 MAX_LINES_OF_A_FUNCTION = 79
 MAX_POSITIONAL_ARGUMENTS = 3
+#: Pronouns and participles say nothing of what a variable holds.
+NO_NAMES = {"found", "told", "held", "gone", "said", "kept", "settled", "claimed"}
 SUPERLATIVE = re.compile(r"_?(MOST|LEAST)_[A-Z0-9_]+")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -75,6 +77,41 @@ def called(call: ast.Call) -> str:
     if isinstance(call.func, ast.Name):
         return call.func.id
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def names_that_say_nothing(rooms: dict[str, list[Any]]) -> list[str]:
+    """Variables and parameters named by a pronoun or a participle.
+
+    The fields of a class are free: many are columns of a table or keys of a document, which keep their names.
+    """
+    return [
+        f"{module.where}:{getattr(node, 'lineno', 0)} {name}"
+        for room in rooms.values()
+        for module in room
+        for node in variables(module.tree)
+        if (name := bound_name(node)) in NO_NAMES
+    ]
+
+
+def variables(tree: ast.Module) -> Iterator[ast.AST]:
+    """Every node of a module but the fields of its classes."""
+    fields = {
+        id(statement.target)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+        if isinstance(statement, ast.AnnAssign)
+    }
+    return (node for node in ast.walk(tree) if id(node) not in fields)
+
+
+def bound_name(node: ast.AST) -> str:
+    """The name that a node binds: a variable's, a loop's, a parameter's, or an exception's."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+        return node.id
+    if isinstance(node, ast.ExceptHandler):
+        return node.name or ""
+    return node.arg if isinstance(node, ast.arg) else ""
 
 
 def superlative_constants(rooms: dict[str, list[Any]]) -> list[str]:
@@ -145,3 +182,27 @@ def test_no_limit_is_named_by_a_superlative(rooms: dict[str, list[Any]]) -> None
 def test_planted_superlative_is_found(text: str, planted: Any) -> None:
     assert len(superlative_constants(planted("lake/a.py", text))) == 1
     assert not superlative_constants(planted("lake/b.py", text.replace("MOST_", "MAX_").replace("LEAST_", "MIN_")))
+
+
+def test_no_variable_is_named_by_a_pronoun_or_a_participle(rooms: dict[str, list[Any]]) -> None:
+    offences = names_that_say_nothing(product(rooms))
+    assert not offences, "name them by what they hold (CONTRIBUTING.md):\n" + "\n".join(offences)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "found = 1",
+        "held: int = 2",
+        "for gone in (): ...",
+        "def f(*, told): ...",
+        "if (said := 1): ...",
+        "with open('x') as kept: ...",
+        "try: ...\nexcept ValueError as settled: ...",
+    ],
+)
+def test_planted_name_that_says_nothing_is_found(text: str, planted: Any) -> None:
+    assert len(names_that_say_nothing(planted("lake/a.py", text))) == 1
+    assert not names_that_say_nothing(
+        planted("lake/b.py", "found_rows = 1\nprint(store.gone)\nclass Row:\n    gone: int")
+    )
