@@ -46,6 +46,17 @@ class Rejected:
         return REASONS[self.reason] + (f": {self.column_name}" if self.column_name else "")
 
 
+@dataclass(frozen=True)
+class RejectedCount:
+    """How many records of an entity are in quarantine for a reason; `column` is empty where it is the whole record."""
+
+    source: str
+    entity: str
+    reason: str
+    column: str
+    rows: int
+
+
 def list_rejected(source: str | None = None) -> list[Rejected]:
     """Every record in quarantine, newest first; without the records themselves."""
     tables = _tables(source)
@@ -58,16 +69,26 @@ def list_rejected(source: str | None = None) -> list[Rejected]:
     return [Rejected(*row) for row in rows]
 
 
-def count_by_reason(source: str | None = None) -> dict[str, int]:
-    """How many records are in quarantine, by reason code, most frequent first."""
+def count_rejected(source: str | None = None) -> list[RejectedCount]:
+    """How many records of each entity are in quarantine, by reason and column; empty where there are none."""
     tables = _tables(source)
     if not tables:
-        return {}
-    every = " union all ".join(f"select reason from {scan(name)}" for name in tables)
+        return []
+    every = " union all ".join(f"select source, entity, reason, column_name from {scan(name)}" for name in tables)
     with connect() as connection:
-        return dict(
-            connection.execute(f"select reason, count(*) from ({every}) group by 1 order by 2 desc, 1").fetchall()
-        )
+        rows = connection.execute(
+            f"""select source, entity, reason, coalesce(column_name, ''), count(*) from ({every})
+                group by all order by all"""
+        ).fetchall()
+    return [RejectedCount(*row) for row in rows]
+
+
+def count_by_reason(source: str | None = None) -> dict[str, int]:
+    """How many records are in quarantine, by reason code, most frequent first."""
+    sums: dict[str, int] = {}
+    for count in count_rejected(source):
+        sums[count.reason] = sums.get(count.reason, 0) + count.rows
+    return dict(sorted(sums.items(), key=lambda item: (-item[1], item[0])))
 
 
 def show(refused_id: str) -> dict[str, Any]:

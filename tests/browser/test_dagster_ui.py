@@ -88,7 +88,7 @@ def test_stopping_leaves_no_process_and_frees_the_ports(served: tuple[SmallLake,
     lake, process = served
     everything = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     assert len(everything) >= 5
-    assert "stopped: nothing of it is running any more" in stop(process)
+    assert "stopped: no server is running any more" in stop(process)
     assert process.returncode == 0
     _, alive = psutil.wait_procs(everything, timeout=10)
     assert alive == []

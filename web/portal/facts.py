@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from contracts.catalogue.zones import OPEN_ZONES
 from contracts.contract_file import Contract, Entity
 from expectations.check import CheckResult
+from ingestion.quarantine.records import RejectedCount
 from web.portal.link_quality import Linkage
 
 
@@ -126,17 +127,6 @@ class SourceFacts:
 
 
 @dataclass(frozen=True)
-class Rejected:
-    """How many records of an entity were rejected for a reason."""
-
-    source: str
-    entity: str
-    reason: str
-    column: str
-    rows: int
-
-
-@dataclass(frozen=True)
 class Page:
     """Everything the portal shows."""
 
@@ -144,7 +134,7 @@ class Page:
     checked_at: datetime | None
     tables: tuple[TableFacts, ...]
     sources: tuple[SourceFacts, ...]
-    rejected: tuple[Rejected, ...]
+    rejected: tuple[RejectedCount, ...]
     entities: tuple[Entity, ...] = field(default=())
     linkage: Linkage | None = None
 

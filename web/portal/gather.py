@@ -15,12 +15,13 @@ from contracts.contract_file import Contract, Entity, load_contracts
 from expectations import history, suite_files
 from expectations.check import failing_first
 from expectations.delivery import CHARTED_DAYS, DAILY_ROWS, NEWEST_ROWS, UNUSUAL_DAYS, measure_delivery
+from ingestion.quarantine.records import RejectedCount, count_rejected
 from lake import clock
 from lake.landing_state import Counted
 from lake.sql.connections import connect, create_clock_macro
 from lake.sql.text import quoted
 from lake.tables import list_tables, scan
-from web.portal.facts import CheckFacts, Day, Page, Past, Rejected, SourceFacts, TableFacts
+from web.portal.facts import CheckFacts, Day, Page, Past, SourceFacts, TableFacts
 from web.portal.link_quality import measure_linkage
 
 RUNS_SHOWN = 20
@@ -36,13 +37,12 @@ def gather(counters: Iterable[Counted] = ()) -> Page:
         create_clock_macro(connection)
         rows = _rows(connection, names)
         checks = _checks(connection)
-        quarantined = {n: r for n, r in rows.items() if zone_of(n) == QUARANTINE}
         return Page(
             now=clock.now(),
             checked_at=max((c.past[-1].checked_at for cs in checks.values() for c in cs if c.past), default=None),
             tables=_tables(rows, checks),
             sources=_sources(connection, contracts=contracts, rows=rows, checks=checks, counters=list(counters)),
-            rejected=_rejected(connection, entities, quarantined),
+            rejected=_rejected(entities),
             entities=tuple(entities),
             linkage=measure_linkage(connection),
         )
@@ -152,14 +152,8 @@ def _days(connection: duckdb.DuckDBPyConnection) -> dict[str, tuple[Day, ...]]:
     }
 
 
-def _rejected(
-    connection: duckdb.DuckDBPyConnection, entities: Sequence[Entity], quarantined: Mapping[str, int]
-) -> tuple[Rejected, ...]:
-    rejected: list[Rejected] = []
-    for entity in entities:
-        if not quarantined.get(entity.quarantine_table):
-            continue
-        sql = f"select reason, coalesce(column_name, ''), count(*) from {scan(entity.quarantine_table)} group by 1, 2"
-        rejected += [Rejected(entity.source, entity.name, *row) for row in connection.execute(sql).fetchall()]
+def _rejected(entities: Sequence[Entity]) -> tuple[RejectedCount, ...]:
+    known = {(entity.source, entity.name) for entity in entities}
+    rejected = [count for count in count_rejected() if (count.source, count.entity) in known]
     largest = sorted(rejected, key=lambda r: -r.rows)[:REASONS_SHOWN]
     return tuple(sorted(largest, key=lambda r: (r.source, -r.rows)))
