@@ -27,7 +27,7 @@ def nine(home: Path) -> Path:
 
 def run_alone(source: str, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", f"ingestion.sources.{source}"],
+        [sys.executable, "-m", "ingestion", source],
         env=os.environ | {"LAKE_HOME": str(home)} | environment,
         cwd=PROJECT_ROOT,
         capture_output=True,

@@ -58,7 +58,7 @@ def test_oauth_token_that_is_withdrawn_is_fetched_anew_once(shop: Shop, oauth: A
     assert (shop.counts().landed, len(oauth.fetched)) == (9, 2)
     oauth.troubles = [(401, {}, b"")] * 9
     result = shop.land(full_refresh=True)
-    assert "refuses us" in (result.error or "")
+    assert "rejects our requests" in (result.error or "")
     assert "LAKE_SOURCE_SHOP_CLIENT_ID" in (result.cure or "")
 
 

@@ -100,8 +100,8 @@ def test_spool_is_bounded_and_gone_at_the_end(
     held: list[int] = []
     fetch = objects.fetch
 
-    def spy(access: Access, name: str, wanted: objects.StoredObject, target: Path) -> None:
-        fetch(access, name, wanted, target)
+    def spy(access: Access, *, bucket: str, wanted: objects.StoredObject, target: Path) -> None:
+        fetch(access, bucket=bucket, wanted=wanted, target=target)
         held.append(sum(path.stat().st_size for path in target.parent.iterdir()))
 
     monkeypatch.setattr(objects, "fetch", spy)
@@ -120,10 +120,10 @@ def test_object_that_is_replaced_while_it_is_fetched_waits_for_the_next_run(
     put("sales/b.jsonl", lines(sale(2)))
     fetch = objects.fetch
 
-    def replaced(access: Access, name: str, wanted: objects.StoredObject, target: Path) -> None:
+    def replaced(access: Access, *, bucket: str, wanted: objects.StoredObject, target: Path) -> None:
         if wanted.key.endswith("a.jsonl"):
             put("sales/a.jsonl", lines(sale(3)))
-        fetch(access, name, wanted, target)
+        fetch(access, bucket=bucket, wanted=wanted, target=target)
 
     with monkeypatch.context() as patched:
         patched.setattr(objects, "fetch", replaced)

@@ -157,7 +157,7 @@ class RestClient:
         if status == httpx.codes.NOT_FOUND:
             raise NotFound
         if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise self.broken(f"rejects us (it answers {status})", cure=self.access.cure())
+            raise self.broken(f"rejects our requests (it answers {status})", cure=self.access.cure())
         if status == httpx.codes.TOO_MANY_REQUESTS or status >= 500:
             raise _Passing(f"answers {status}", wait=_retry_after(headers))
         raise self.broken(f"answers {status}")
