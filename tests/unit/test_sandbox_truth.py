@@ -19,7 +19,7 @@ class Counted:
     received: int
     landed: int
     quarantined: int
-    duplicated: int
+    doubled: int
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,11 @@ def test_faultless_counters_reconcile(root: Path, faultless: list[Counted]) -> N
 
 
 def test_a_lost_row_a_duplicate_and_a_missing_entity_are_found(root: Path, faultless: list[Counted]) -> None:
-    lost, duplicated = faultless[0], faultless[1]
-    wrong = [replace(lost, landed=lost.landed - 1), replace(duplicated, doubled=duplicated.doubled + 1), *faultless[3:]]
+    lost, doubled = faultless[0], faultless[1]
+    wrong = [replace(lost, landed=lost.landed - 1), replace(doubled, doubled=doubled.doubled + 1), *faultless[3:]]
     found = {(row["source"], row["entity"], row["measure"]) for row in differences(root, wrong).to_pylist()}
     assert (lost.source, lost.entity, "landed") in found
-    assert (duplicated.source, duplicated.entity, "doubled") in found
+    assert (doubled.source, doubled.entity, "doubled") in found
     assert (faultless[2].source, faultless[2].entity, "received") in found
 
 
