@@ -71,16 +71,17 @@ def list_rejected(source: str | None = None) -> list[Rejected]:
 
 def count_rejected(source: str | None = None) -> list[RejectedCount]:
     """How many records of each entity are in quarantine, by reason and column; empty where there are none."""
-    tables = _tables(source)
-    if not tables:
-        return []
-    every = " union all ".join(f"select source, entity, reason, column_name from {scan(name)}" for name in tables)
+    counts = []
     with connect() as connection:
-        rows = connection.execute(
-            f"""select source, entity, reason, coalesce(column_name, ''), count(*) from ({every})
-                group by all order by all"""
-        ).fetchall()
-    return [RejectedCount(*row) for row in rows]
+        for name in _tables(source):
+            _, place, entity = name.split("/")
+            rows = connection.execute(
+                f"select reason, coalesce(column_name, ''), count(*) from {scan(name)} group by all order by all"
+            ).fetchall()
+            counts += [
+                RejectedCount(place, entity=entity, reason=reason, column=column, rows=n) for reason, column, n in rows
+            ]
+    return counts
 
 
 def count_by_reason(source: str | None = None) -> dict[str, int]:
